@@ -1,0 +1,44 @@
+# `make` lists the targets; CI calls the same ones.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pressline needs Python 3.11 or newer; call make with PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+install: $(VENV)/.installed ## Make the environment (.venv)
+
+demo: install ## A whole plant on this machine; ARGS="--seconds 60 --report FILE.json" runs without a person
+	@$(BIN)/pressline demo $(ARGS)
+
+test: install ## Every test, on every database flavour found
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+check: install ## ruff, pyright strict, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/pyright
+	@$(BIN)/lint-imports
+
+bench: install ## Measured figures; ARGS="--json FILE" writes them too
+	@$(BIN)/python -m bench $(ARGS)
+
+schema: install ## Write database/schema.sql anew from the migrations
+	@$(BIN)/python -m database.schema
+
+proto: install ## Compile edge_agent/sparkplug.proto
+	@$(BIN)/python -m grpc_tools.protoc -I edge_agent --python_out=edge_agent edge_agent/sparkplug.proto
+
+clean: ## Remove the environment and what tests left
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
+
+.PHONY: help install demo test check bench schema proto clean

@@ -1,0 +1,1 @@
+"""Connection, embedded server, migrations and views: knows SQL and no business rule."""

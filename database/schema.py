@@ -1,0 +1,45 @@
+"""The whole schema in one readable file, `database/schema.sql`, written from the migrations.
+
+`python -m database.schema` writes it anew; a test compares it with what migrations give.
+"""
+
+import re
+import subprocess
+import tempfile
+from pathlib import Path
+
+from database.migrate import FOLDER, migrate
+from database.server import Server, embedded_binaries
+
+SCHEMA_FILE = FOLDER / "schema.sql"
+
+
+def dump(server: Server, database: str) -> str:
+    """Schema of one database as pg_dump tells it, without what differs from run to run."""
+    text = subprocess.run(
+        [
+            *(server.binaries / "pg_dump", "--schema-only", "--no-owner", "--no-privileges"),
+            *("--exclude-table=public.*", "--exclude-schema=board", server.url_of(database)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    noise = re.compile(r"^(--.*|SET .*|SELECT pg_catalog.*|\\(un)?restrict.*)\n", re.MULTILINE)
+    return re.sub(r"\n{3,}", "\n\n", noise.sub("", text)).strip() + "\n"
+
+
+def main() -> None:
+    """Write database/schema.sql."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        server = Server(embedded_binaries(), Path(folder) / "data").start()
+        try:
+            migrate(server.url)
+            SCHEMA_FILE.write_text(dump(server, "postgres"))
+        finally:
+            server.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1182 @@
+CREATE SCHEMA erp;
+
+CREATE SCHEMA mes;
+
+CREATE SCHEMA signal;
+
+CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
+
+COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
+
+CREATE FUNCTION erp.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  raise exception '% is append-only: write a new row that names the old one', tg_table_schema || '.' || tg_table_name
+    using errcode = 'restrict_violation';
+end $$;
+
+CREATE TABLE mes.press (
+    name text NOT NULL,
+    line text NOT NULL,
+    "position" integer NOT NULL,
+    top_spm numeric NOT NULL,
+    stop_after interval NOT NULL,
+    stroke_channel text NOT NULL,
+    run_channel text,
+    CONSTRAINT press_top_spm CHECK ((top_spm > (0)::numeric))
+);
+
+COMMENT ON COLUMN mes.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
+
+CREATE TABLE erp.bom (
+    item text NOT NULL,
+    version text NOT NULL
+);
+
+CREATE TABLE erp.bom_line (
+    item text NOT NULL,
+    version text NOT NULL,
+    component text NOT NULL,
+    qty numeric(18,6) NOT NULL,
+    CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
+);
+
+CREATE TABLE erp.die (
+    code text NOT NULL,
+    name text DEFAULT ''::text NOT NULL,
+    life_strokes bigint,
+    warn_share numeric DEFAULT 0.8 NOT NULL,
+    due_share numeric DEFAULT 1.0 NOT NULL,
+    opening_strokes bigint DEFAULT 0 NOT NULL,
+    ideal_spm numeric,
+    CONSTRAINT die_ideal_spm CHECK ((ideal_spm > (0)::numeric)),
+    CONSTRAINT die_life CHECK ((life_strokes > 0))
+);
+
+COMMENT ON COLUMN erp.die.opening_strokes IS 'Strokes made before pressline counted them.';
+
+COMMENT ON COLUMN erp.die.ideal_spm IS 'Ideal strokes per minute; null: the top speed of the press is the ideal.';
+
+CREATE TABLE erp.die_output (
+    die text NOT NULL,
+    item text NOT NULL,
+    from_at timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+    parts_num integer NOT NULL,
+    parts_den integer NOT NULL,
+    CONSTRAINT die_output_den CHECK ((parts_den > 0)),
+    CONSTRAINT die_output_num CHECK ((parts_num > 0))
+);
+
+COMMENT ON TABLE erp.die_output IS 'Parts per stroke of each output, as a ratio, dated: the newest row not after an instant holds.';
+
+CREATE TABLE erp.die_press (
+    die text NOT NULL,
+    press text NOT NULL
+);
+
+COMMENT ON TABLE erp.die_press IS 'Presses a die fits; a die without rows fits every press.';
+
+CREATE TABLE erp.item (
+    code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    unit text NOT NULL,
+    kind text NOT NULL,
+    over_tolerance numeric DEFAULT 0 NOT NULL,
+    CONSTRAINT item_kind CHECK ((kind = ANY (ARRAY['part'::text, 'coil'::text, 'blank'::text, 'bought'::text]))),
+    CONSTRAINT item_over_tolerance CHECK ((over_tolerance >= (0)::numeric))
+);
+
+COMMENT ON COLUMN erp.item.over_tolerance IS 'Share of the ordered quantity that may be made beyond it before parts count as excess; 0.02 is 2 %.';
+
+CREATE TABLE erp.location (
+    code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    kind text NOT NULL,
+    CONSTRAINT location_kind CHECK ((kind = ANY (ARRAY['stock'::text, 'production'::text, 'scrap'::text, 'supplier'::text, 'customer'::text, 'count'::text])))
+);
+
+COMMENT ON COLUMN erp.location.kind IS 'stock locations are on hand; the others are where stock comes from or goes to.';
+
+CREATE TABLE erp.login (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    person text,
+    given text NOT NULL,
+    method text NOT NULL,
+    ok boolean NOT NULL,
+    address text,
+    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text])))
+);
+
+COMMENT ON TABLE erp.login IS 'Every attempt to sign in, also the refused ones.';
+
+ALTER TABLE erp.login ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.login_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE erp.lot (
+    item text NOT NULL,
+    code text NOT NULL,
+    created timestamp with time zone NOT NULL
+);
+
+CREATE TABLE erp.notification (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    kind text NOT NULL,
+    subject text NOT NULL,
+    press text,
+    role text NOT NULL,
+    done_at timestamp with time zone
+);
+
+COMMENT ON TABLE erp.notification IS 'What waits for someone: one row per thing, closed when it is done.';
+
+ALTER TABLE erp.notification ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE erp.person (
+    code text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    lines text[] DEFAULT '{}'::text[] NOT NULL,
+    locale text DEFAULT 'zh'::text NOT NULL,
+    badge text,
+    pin_hash text,
+    active boolean DEFAULT true NOT NULL,
+    CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT person_role CHECK ((role = ANY (ARRAY['operator'::text, 'leader'::text, 'planner'::text, 'warehouse'::text, 'quality'::text, 'manager'::text, 'it'::text])))
+);
+
+COMMENT ON COLUMN erp.person.lines IS 'Lines this person works on; empty means every line.';
+
+CREATE TABLE erp.production_report (
+    id bigint NOT NULL,
+    operation bigint NOT NULL,
+    n integer NOT NULL,
+    run bigint NOT NULL,
+    shift bigint,
+    good bigint NOT NULL,
+    excess bigint NOT NULL,
+    other bigint NOT NULL,
+    state text NOT NULL,
+    flags text[] DEFAULT '{}'::text[] NOT NULL,
+    lot text NOT NULL,
+    material_lots jsonb DEFAULT '{}'::jsonb NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    reason text,
+    CONSTRAINT report_decided CHECK (((state = 'waiting'::text) = (decided_at IS NULL))),
+    CONSTRAINT report_state CHECK ((state = ANY (ARRAY['waiting'::text, 'accepted'::text, 'rejected'::text, 'reversed'::text])))
+);
+
+COMMENT ON COLUMN erp.production_report.other IS 'Parts made that are not good: scrap, setup scrap, trial, maintenance, sample, rework. They use material.';
+
+COMMENT ON COLUMN erp.production_report.material_lots IS 'component -> lot mounted on the press for this run';
+
+ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.production_report_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE erp.routing (
+    item text NOT NULL,
+    seq integer NOT NULL,
+    name text NOT NULL,
+    die text
+);
+
+CREATE TABLE erp.session (
+    token_hash text NOT NULL,
+    person text NOT NULL,
+    press text,
+    started timestamp with time zone NOT NULL,
+    expires timestamp with time zone NOT NULL,
+    ended timestamp with time zone
+);
+
+CREATE TABLE erp.stock_move (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    item text NOT NULL,
+    lot text,
+    qty numeric(18,6) NOT NULL,
+    from_location text NOT NULL,
+    to_location text NOT NULL,
+    report bigint,
+    work_order text,
+    reverses bigint,
+    who text NOT NULL,
+    reason text NOT NULL,
+    idempotency_key text,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT stock_move_goes_somewhere CHECK ((from_location <> to_location)),
+    CONSTRAINT stock_move_qty CHECK ((qty > (0)::numeric))
+);
+
+ALTER TABLE erp.stock_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.stock_move_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE erp.work_order (
+    code text NOT NULL,
+    item text NOT NULL,
+    qty bigint NOT NULL,
+    state text NOT NULL,
+    due date,
+    created timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    CONSTRAINT work_order_qty CHECK ((qty > 0)),
+    CONSTRAINT work_order_state CHECK ((state = ANY (ARRAY['draft'::text, 'released'::text, 'running'::text, 'produced'::text, 'closed'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE erp.work_order_material (
+    work_order text NOT NULL,
+    component text NOT NULL,
+    qty_per numeric(18,6) NOT NULL
+);
+
+COMMENT ON TABLE erp.work_order_material IS 'The BOM as it was when the order was released.';
+
+CREATE TABLE erp.work_order_operation (
+    id bigint NOT NULL,
+    work_order text NOT NULL,
+    seq integer NOT NULL,
+    name text NOT NULL,
+    die text,
+    last boolean NOT NULL
+);
+
+COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock and issues material.';
+
+ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.work_order_operation_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.act (
+    id uuid NOT NULL,
+    who text NOT NULL,
+    press text,
+    at timestamp with time zone NOT NULL,
+    act text NOT NULL,
+    args jsonb NOT NULL,
+    outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE mes.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
+
+CREATE TABLE mes.count (
+    id bigint NOT NULL,
+    channel integer NOT NULL,
+    press text,
+    measure text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    amount bigint NOT NULL,
+    kind text NOT NULL,
+    event bigint,
+    outbox integer,
+    number bigint,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT count_amount CHECK ((amount > 0)),
+    CONSTRAINT count_kind CHECK ((kind = ANY (ARRAY['step'::text, 'wrap'::text, 'reset'::text, 'gap'::text, 'swap'::text, 'decided'::text]))),
+    CONSTRAINT count_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text])))
+);
+
+COMMENT ON TABLE mes.count IS 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
+
+ALTER TABLE mes.count ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.count_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.counter (
+    channel integer NOT NULL,
+    press text,
+    meter text,
+    measure text NOT NULL,
+    modulus bigint,
+    top_rate numeric NOT NULL,
+    epoch integer DEFAULT 0 NOT NULL,
+    base_value bigint,
+    base_at timestamp with time zone,
+    pend_value bigint,
+    pend_at timestamp with time zone,
+    pend_unseen boolean DEFAULT false NOT NULL,
+    unseen boolean DEFAULT false NOT NULL,
+    outbox integer,
+    number bigint,
+    CONSTRAINT counter_base CHECK (((base_value IS NULL) = (base_at IS NULL))),
+    CONSTRAINT counter_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text]))),
+    CONSTRAINT counter_owner CHECK ((num_nonnulls(press, meter) = 1)),
+    CONSTRAINT counter_pend CHECK (((pend_value IS NULL) = (pend_at IS NULL)))
+);
+
+COMMENT ON TABLE mes.counter IS 'State of each counting machine: the last good value (baseline), and the reading that waits for one more.';
+
+COMMENT ON COLUMN mes.counter.top_rate IS 'Most the machine can do, in strokes or Wh per second.';
+
+CREATE TABLE mes.counter_event (
+    id bigint NOT NULL,
+    press text,
+    meter text,
+    n integer NOT NULL,
+    channel integer NOT NULL,
+    kind text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    old_value bigint,
+    new_value bigint,
+    amount bigint NOT NULL,
+    held boolean DEFAULT false NOT NULL,
+    decided_act uuid,
+    decided_count bigint,
+    outbox integer,
+    number bigint,
+    CONSTRAINT event_amount CHECK ((amount >= 0)),
+    CONSTRAINT event_kind CHECK ((kind = ANY (ARRAY['wrap'::text, 'reset'::text, 'glitch'::text, 'jump'::text, 'gap'::text, 'swap'::text, 'late'::text])))
+);
+
+COMMENT ON TABLE mes.counter_event IS 'Every pair of readings that was not a plain step, with its evidence and who decided.';
+
+ALTER TABLE mes.counter_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.counter_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.die_mount (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    die text NOT NULL,
+    span tstzrange NOT NULL,
+    act uuid
+);
+
+ALTER TABLE mes.die_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.die_mount_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.fact_minute (
+    press text NOT NULL,
+    minute timestamp with time zone,
+    segment bigint,
+    strokes bigint DEFAULT 0 NOT NULL,
+    running_s numeric DEFAULT 0 NOT NULL,
+    stopped_s numeric DEFAULT 0 NOT NULL,
+    unknown_s numeric DEFAULT 0 NOT NULL,
+    run_wh bigint DEFAULT 0 NOT NULL,
+    idle_wh bigint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE mes.fact_minute IS 'Additive facts; a null minute holds strokes of a gap, a null segment what no run owns.';
+
+CREATE TABLE mes.line (
+    name text NOT NULL,
+    "position" integer NOT NULL
+);
+
+CREATE TABLE mes.mark (
+    outbox integer NOT NULL,
+    number bigint NOT NULL,
+    arrived timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE mes.mark IS 'How far the bridge has read each outbox.';
+
+CREATE TABLE mes.material_mount (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    item text NOT NULL,
+    lot text NOT NULL,
+    span tstzrange NOT NULL,
+    act uuid
+);
+
+ALTER TABLE mes.material_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.material_mount_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.meter (
+    name text NOT NULL,
+    press text,
+    top_kw numeric NOT NULL,
+    energy_channel text NOT NULL
+);
+
+CREATE TABLE mes.plant (
+    one boolean DEFAULT true NOT NULL,
+    site text NOT NULL,
+    time_zone text NOT NULL,
+    silence interval NOT NULL,
+    CONSTRAINT plant_one_check CHECK (one)
+);
+
+COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
+
+CREATE TABLE mes.posting (
+    id bigint NOT NULL,
+    run_output bigint NOT NULL,
+    shift bigint,
+    kind text NOT NULL,
+    reason text,
+    qty bigint NOT NULL,
+    report bigint,
+    reverses bigint,
+    idempotency_key text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT posting_kind CHECK ((kind = ANY (ARRAY['good'::text, 'excess'::text, 'setup'::text, 'trial'::text, 'maintenance'::text, 'scrap'::text, 'rework'::text, 'sample'::text, 'adjust'::text, 'unattributed'::text]))),
+    CONSTRAINT posting_qty CHECK ((qty <> 0))
+);
+
+ALTER TABLE mes.posting ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.posting_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.press_state (
+    press text NOT NULL,
+    span tstzrange NOT NULL,
+    state text NOT NULL,
+    CONSTRAINT press_state_state CHECK ((state = ANY (ARRAY['running'::text, 'stopped'::text, 'unknown'::text])))
+);
+
+COMMENT ON TABLE mes.press_state IS 'What the press was doing; the open span is what it is doing now. Unknown is a state.';
+
+CREATE TABLE mes.press_watch (
+    press text NOT NULL,
+    last_seen timestamp with time zone,
+    last_stroke timestamp with time zone,
+    last_running boolean,
+    bad_since timestamp with time zone,
+    dirty_from timestamp with time zone
+);
+
+CREATE TABLE mes.run (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    die text NOT NULL,
+    span tstzrange NOT NULL,
+    source text NOT NULL,
+    act uuid,
+    CONSTRAINT run_source CHECK ((source = ANY (ARRAY['scan'::text, 'assigned'::text])))
+);
+
+COMMENT ON COLUMN mes.run.source IS 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
+
+ALTER TABLE mes.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.run_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.run_output (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    item text NOT NULL,
+    operation bigint
+);
+
+COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
+
+ALTER TABLE mes.run_output ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.run_output_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.run_segment (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    kind text NOT NULL,
+    span tstzrange NOT NULL,
+    act uuid,
+    CONSTRAINT segment_kind CHECK ((kind = ANY (ARRAY['setup'::text, 'first_article'::text, 'production'::text, 'trial'::text, 'maintenance'::text])))
+);
+
+ALTER TABLE mes.run_segment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.run_segment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.segment_output (
+    segment bigint NOT NULL,
+    run_output bigint NOT NULL,
+    parts_num integer NOT NULL,
+    parts_den integer NOT NULL,
+    closed_reason text,
+    CONSTRAINT segment_output_den CHECK ((parts_den > 0))
+);
+
+COMMENT ON TABLE mes.segment_output IS 'Parts per stroke of each output within a segment; 0/1 while the output is closed, with the reason.';
+
+CREATE TABLE mes.shift (
+    id bigint NOT NULL,
+    date date NOT NULL,
+    code text NOT NULL,
+    span tstzrange NOT NULL
+);
+
+COMMENT ON COLUMN mes.shift.date IS 'The date the shift began: a night shift belongs to it.';
+
+CREATE TABLE mes.shift_break (
+    shift bigint NOT NULL,
+    span tstzrange NOT NULL
+);
+
+ALTER TABLE mes.shift ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.shift_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.shift_pattern (
+    code text NOT NULL,
+    start_time time without time zone NOT NULL,
+    end_time time without time zone NOT NULL,
+    breaks jsonb DEFAULT '[]'::jsonb NOT NULL
+);
+
+CREATE TABLE mes.stop_reason (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    span tstzrange NOT NULL,
+    reason text NOT NULL,
+    act uuid
+);
+
+ALTER TABLE mes.stop_reason ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.stop_reason_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.timer (
+    name text NOT NULL,
+    due timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE mes.timer IS 'When the bridge next has to do something by the clock.';
+
+CREATE TABLE signal.channel (
+    id integer NOT NULL,
+    site text NOT NULL,
+    node text NOT NULL,
+    device text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    datatype integer NOT NULL,
+    unit text,
+    scale double precision DEFAULT 1 NOT NULL,
+    modulus bigint,
+    source text,
+    CONSTRAINT channel_kind CHECK ((kind = ANY (ARRAY['counter'::text, 'state'::text, 'gauge'::text, 'text'::text])))
+);
+
+COMMENT ON COLUMN signal.channel.scale IS 'Value in unit = stored value x scale; readings are stored unscaled.';
+
+ALTER TABLE signal.channel ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME signal.channel_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE signal.device (
+    site text NOT NULL,
+    node text NOT NULL,
+    device text NOT NULL,
+    online boolean NOT NULL,
+    since timestamp with time zone NOT NULL,
+    birth bytea
+);
+
+COMMENT ON TABLE signal.device IS 'Life of each press or meter, with its last DBIRTH.';
+
+CREATE TABLE signal.gap (
+    id bigint NOT NULL,
+    outbox integer NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    noted timestamp with time zone NOT NULL,
+    reason text NOT NULL,
+    CONSTRAINT gap_order CHECK ((first <= last))
+);
+
+COMMENT ON TABLE signal.gap IS 'Record numbers that can never come: given up by the edge, or lost with a restored database.';
+
+ALTER TABLE signal.gap ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME signal.gap_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE signal.latest (
+    channel integer NOT NULL,
+    arrived timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    count bigint,
+    gauge real,
+    wide double precision,
+    word text,
+    quality smallint NOT NULL
+);
+
+COMMENT ON TABLE signal.latest IS 'Newest value of each channel, also from births: boards are live while a backlog drains.';
+
+CREATE TABLE signal.node (
+    site text NOT NULL,
+    node text NOT NULL,
+    online boolean NOT NULL,
+    bdseq bigint,
+    since timestamp with time zone NOT NULL,
+    birth bytea,
+    birth_at timestamp with time zone
+);
+
+COMMENT ON TABLE signal.node IS 'Life of each edge node, with its last birth certificate: it decodes aliases after a restart of ingest.';
+
+CREATE TABLE signal.outbox (
+    id integer NOT NULL,
+    uuid text NOT NULL,
+    site text NOT NULL,
+    node text NOT NULL,
+    number bigint DEFAULT 0 NOT NULL,
+    arrived timestamp with time zone,
+    CONSTRAINT outbox_number_check CHECK ((number >= 0))
+);
+
+COMMENT ON TABLE signal.outbox IS 'One row per edge outbox (a new disk is a new outbox); number is the watermark: every record up to it is committed.';
+
+ALTER TABLE signal.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME signal.outbox_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE signal.quarantine (
+    id bigint NOT NULL,
+    arrived timestamp with time zone NOT NULL,
+    topic text NOT NULL,
+    payload bytea NOT NULL,
+    reason text NOT NULL
+);
+
+ALTER TABLE signal.quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME signal.quarantine_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE signal.reading (
+    arrived timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    source_at timestamp with time zone,
+    channel integer NOT NULL,
+    count bigint,
+    gauge real,
+    wide double precision,
+    word text,
+    quality smallint NOT NULL,
+    status bigint,
+    outbox integer NOT NULL,
+    number bigint NOT NULL
+);
+
+COMMENT ON COLUMN signal.reading.arrived IS 'Database clock, one instant per commit; partition key.';
+
+COMMENT ON COLUMN signal.reading.at IS 'Capture time on the edge.';
+
+COMMENT ON COLUMN signal.reading.source_at IS 'The device''s own time, only where it differs.';
+
+COMMENT ON COLUMN signal.reading.quality IS 'Sparkplug quality: 0 bad, 192 good, 500 stale.';
+
+ALTER TABLE ONLY erp.bom_line
+    ADD CONSTRAINT bom_line_pkey PRIMARY KEY (item, version, component);
+
+ALTER TABLE ONLY erp.bom
+    ADD CONSTRAINT bom_pkey PRIMARY KEY (item, version);
+
+ALTER TABLE ONLY erp.die_output
+    ADD CONSTRAINT die_output_pkey PRIMARY KEY (die, item, from_at);
+
+ALTER TABLE ONLY erp.die
+    ADD CONSTRAINT die_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY erp.die_press
+    ADD CONSTRAINT die_press_pkey PRIMARY KEY (die, press);
+
+ALTER TABLE ONLY erp.item
+    ADD CONSTRAINT item_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY erp.location
+    ADD CONSTRAINT location_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY erp.login
+    ADD CONSTRAINT login_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY erp.lot
+    ADD CONSTRAINT lot_pkey PRIMARY KEY (item, code);
+
+ALTER TABLE ONLY erp.notification
+    ADD CONSTRAINT notification_once UNIQUE (kind, subject);
+
+ALTER TABLE ONLY erp.notification
+    ADD CONSTRAINT notification_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY erp.work_order_operation
+    ADD CONSTRAINT operation_once UNIQUE (work_order, seq);
+
+ALTER TABLE ONLY erp.person
+    ADD CONSTRAINT person_badge_key UNIQUE (badge);
+
+ALTER TABLE ONLY erp.person
+    ADD CONSTRAINT person_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY erp.production_report
+    ADD CONSTRAINT production_report_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY erp.production_report
+    ADD CONSTRAINT report_once UNIQUE (operation, n);
+
+ALTER TABLE ONLY erp.routing
+    ADD CONSTRAINT routing_pkey PRIMARY KEY (item, seq);
+
+ALTER TABLE ONLY erp.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_idempotency_key_key UNIQUE (idempotency_key);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_reverses_key UNIQUE (reverses);
+
+ALTER TABLE ONLY erp.work_order_material
+    ADD CONSTRAINT work_order_material_pkey PRIMARY KEY (work_order, component);
+
+ALTER TABLE ONLY erp.work_order_operation
+    ADD CONSTRAINT work_order_operation_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY erp.work_order
+    ADD CONSTRAINT work_order_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY mes.act
+    ADD CONSTRAINT act_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.count
+    ADD CONSTRAINT count_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.counter_event
+    ADD CONSTRAINT counter_event_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.counter
+    ADD CONSTRAINT counter_pkey PRIMARY KEY (channel);
+
+ALTER TABLE ONLY mes.die_mount
+    ADD CONSTRAINT die_mount_die EXCLUDE USING gist (die WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.die_mount
+    ADD CONSTRAINT die_mount_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.die_mount
+    ADD CONSTRAINT die_mount_press EXCLUDE USING gist (press WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.counter_event
+    ADD CONSTRAINT event_once UNIQUE NULLS NOT DISTINCT (press, meter, n);
+
+ALTER TABLE ONLY mes.fact_minute
+    ADD CONSTRAINT fact_minute_once UNIQUE NULLS NOT DISTINCT (press, minute, segment);
+
+ALTER TABLE ONLY mes.line
+    ADD CONSTRAINT line_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY mes.mark
+    ADD CONSTRAINT mark_pkey PRIMARY KEY (outbox);
+
+ALTER TABLE ONLY mes.material_mount
+    ADD CONSTRAINT material_mount_no_overlap EXCLUDE USING gist (press WITH =, item WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.material_mount
+    ADD CONSTRAINT material_mount_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.meter
+    ADD CONSTRAINT meter_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY mes.plant
+    ADD CONSTRAINT plant_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_idempotency_key_key UNIQUE (idempotency_key);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_reverses_key UNIQUE (reverses);
+
+ALTER TABLE ONLY mes.press
+    ADD CONSTRAINT press_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY mes.press_state
+    ADD CONSTRAINT press_state_no_overlap EXCLUDE USING gist (press WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.press_watch
+    ADD CONSTRAINT press_watch_pkey PRIMARY KEY (press);
+
+ALTER TABLE ONLY mes.run
+    ADD CONSTRAINT run_no_overlap EXCLUDE USING gist (press WITH =, source WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.run_output
+    ADD CONSTRAINT run_output_once UNIQUE (run, item);
+
+ALTER TABLE ONLY mes.run_output
+    ADD CONSTRAINT run_output_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.run
+    ADD CONSTRAINT run_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.run_segment
+    ADD CONSTRAINT run_segment_no_overlap EXCLUDE USING gist (run WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.run_segment
+    ADD CONSTRAINT run_segment_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.segment_output
+    ADD CONSTRAINT segment_output_pkey PRIMARY KEY (segment, run_output);
+
+ALTER TABLE ONLY mes.shift_break
+    ADD CONSTRAINT shift_break_pkey PRIMARY KEY (shift, span);
+
+ALTER TABLE ONLY mes.shift
+    ADD CONSTRAINT shift_no_overlap EXCLUDE USING gist (span WITH &&);
+
+ALTER TABLE ONLY mes.shift
+    ADD CONSTRAINT shift_once UNIQUE (date, code);
+
+ALTER TABLE ONLY mes.shift_pattern
+    ADD CONSTRAINT shift_pattern_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY mes.shift
+    ADD CONSTRAINT shift_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.stop_reason
+    ADD CONSTRAINT stop_reason_no_overlap EXCLUDE USING gist (press WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.stop_reason
+    ADD CONSTRAINT stop_reason_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.timer
+    ADD CONSTRAINT timer_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY signal.channel
+    ADD CONSTRAINT channel_once UNIQUE (site, node, device, name);
+
+ALTER TABLE ONLY signal.channel
+    ADD CONSTRAINT channel_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY signal.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (site, node, device);
+
+ALTER TABLE ONLY signal.gap
+    ADD CONSTRAINT gap_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY signal.latest
+    ADD CONSTRAINT latest_pkey PRIMARY KEY (channel);
+
+ALTER TABLE ONLY signal.node
+    ADD CONSTRAINT node_pkey PRIMARY KEY (site, node);
+
+ALTER TABLE ONLY signal.outbox
+    ADD CONSTRAINT outbox_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY signal.outbox
+    ADD CONSTRAINT outbox_uuid_key UNIQUE (uuid);
+
+ALTER TABLE ONLY signal.quarantine
+    ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
+
+CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
+
+CREATE INDEX stock_move_report ON erp.stock_move USING btree (report);
+
+CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
+
+CREATE INDEX count_channel ON mes.count USING btree (channel, at);
+
+CREATE INDEX count_press ON mes.count USING btree (press, measure, at);
+
+CREATE INDEX fact_minute_segment ON mes.fact_minute USING btree (segment);
+
+CREATE INDEX posting_report ON mes.posting USING btree (report);
+
+CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
+
+CREATE INDEX reading_channel ON signal.reading USING btree (channel, at);
+
+CREATE INDEX reading_outbox ON signal.reading USING btree (outbox, number);
+
+CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON mes.act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+ALTER TABLE ONLY erp.bom
+    ADD CONSTRAINT bom_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.bom_line
+    ADD CONSTRAINT bom_line_component_fkey FOREIGN KEY (component) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.bom_line
+    ADD CONSTRAINT bom_line_item_version_fkey FOREIGN KEY (item, version) REFERENCES erp.bom(item, version);
+
+ALTER TABLE ONLY erp.die_output
+    ADD CONSTRAINT die_output_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY erp.die_output
+    ADD CONSTRAINT die_output_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.die_press
+    ADD CONSTRAINT die_press_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY erp.lot
+    ADD CONSTRAINT lot_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.production_report
+    ADD CONSTRAINT production_report_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);
+
+ALTER TABLE ONLY erp.routing
+    ADD CONSTRAINT routing_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY erp.routing
+    ADD CONSTRAINT routing_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.session
+    ADD CONSTRAINT session_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_from_location_fkey FOREIGN KEY (from_location) REFERENCES erp.location(code);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_item_lot_fkey FOREIGN KEY (item, lot) REFERENCES erp.lot(item, code);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_reverses_fkey FOREIGN KEY (reverses) REFERENCES erp.stock_move(id);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_to_location_fkey FOREIGN KEY (to_location) REFERENCES erp.location(code);
+
+ALTER TABLE ONLY erp.stock_move
+    ADD CONSTRAINT stock_move_work_order_fkey FOREIGN KEY (work_order) REFERENCES erp.work_order(code);
+
+ALTER TABLE ONLY erp.work_order
+    ADD CONSTRAINT work_order_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.work_order_material
+    ADD CONSTRAINT work_order_material_component_fkey FOREIGN KEY (component) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.work_order_material
+    ADD CONSTRAINT work_order_material_work_order_fkey FOREIGN KEY (work_order) REFERENCES erp.work_order(code);
+
+ALTER TABLE ONLY erp.work_order_operation
+    ADD CONSTRAINT work_order_operation_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY erp.work_order_operation
+    ADD CONSTRAINT work_order_operation_work_order_fkey FOREIGN KEY (work_order) REFERENCES erp.work_order(code);
+
+ALTER TABLE ONLY mes.act
+    ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.act
+    ADD CONSTRAINT act_who_fkey FOREIGN KEY (who) REFERENCES erp.person(code);
+
+ALTER TABLE ONLY mes.count
+    ADD CONSTRAINT count_event_fkey FOREIGN KEY (event) REFERENCES mes.counter_event(id);
+
+ALTER TABLE ONLY mes.counter_event
+    ADD CONSTRAINT counter_event_decided_act_fkey FOREIGN KEY (decided_act) REFERENCES mes.act(id);
+
+ALTER TABLE ONLY mes.counter
+    ADD CONSTRAINT counter_meter_fkey FOREIGN KEY (meter) REFERENCES mes.meter(name);
+
+ALTER TABLE ONLY mes.counter
+    ADD CONSTRAINT counter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.die_mount
+    ADD CONSTRAINT die_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+
+ALTER TABLE ONLY mes.die_mount
+    ADD CONSTRAINT die_mount_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY mes.die_mount
+    ADD CONSTRAINT die_mount_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.fact_minute
+    ADD CONSTRAINT fact_minute_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.fact_minute
+    ADD CONSTRAINT fact_minute_segment_fkey FOREIGN KEY (segment) REFERENCES mes.run_segment(id);
+
+ALTER TABLE ONLY mes.material_mount
+    ADD CONSTRAINT material_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+
+ALTER TABLE ONLY mes.material_mount
+    ADD CONSTRAINT material_mount_item_lot_fkey FOREIGN KEY (item, lot) REFERENCES erp.lot(item, code);
+
+ALTER TABLE ONLY mes.material_mount
+    ADD CONSTRAINT material_mount_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.meter
+    ADD CONSTRAINT meter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_reverses_fkey FOREIGN KEY (reverses) REFERENCES mes.posting(id);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_run_output_fkey FOREIGN KEY (run_output) REFERENCES mes.run_output(id);
+
+ALTER TABLE ONLY mes.posting
+    ADD CONSTRAINT posting_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id);
+
+ALTER TABLE ONLY mes.press
+    ADD CONSTRAINT press_line_fkey FOREIGN KEY (line) REFERENCES mes.line(name);
+
+ALTER TABLE ONLY mes.press_state
+    ADD CONSTRAINT press_state_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.press_watch
+    ADD CONSTRAINT press_watch_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.run
+    ADD CONSTRAINT run_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+
+ALTER TABLE ONLY mes.run
+    ADD CONSTRAINT run_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY mes.run_output
+    ADD CONSTRAINT run_output_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY mes.run_output
+    ADD CONSTRAINT run_output_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);
+
+ALTER TABLE ONLY mes.run_output
+    ADD CONSTRAINT run_output_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
+
+ALTER TABLE ONLY mes.run
+    ADD CONSTRAINT run_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.run_segment
+    ADD CONSTRAINT run_segment_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+
+ALTER TABLE ONLY mes.run_segment
+    ADD CONSTRAINT run_segment_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
+
+ALTER TABLE ONLY mes.segment_output
+    ADD CONSTRAINT segment_output_run_output_fkey FOREIGN KEY (run_output) REFERENCES mes.run_output(id);
+
+ALTER TABLE ONLY mes.segment_output
+    ADD CONSTRAINT segment_output_segment_fkey FOREIGN KEY (segment) REFERENCES mes.run_segment(id);
+
+ALTER TABLE ONLY mes.shift_break
+    ADD CONSTRAINT shift_break_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY mes.stop_reason
+    ADD CONSTRAINT stop_reason_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+
+ALTER TABLE ONLY mes.stop_reason
+    ADD CONSTRAINT stop_reason_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY signal.gap
+    ADD CONSTRAINT gap_outbox_fkey FOREIGN KEY (outbox) REFERENCES signal.outbox(id);

