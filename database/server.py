@@ -160,7 +160,12 @@ class Server:
         except (FileNotFoundError, ProcessLookupError, IndexError, ValueError):
             return False
         self.pid, self._sockets = pid, sockets
-        return self._answers()
+        end = time.monotonic() + START_LIMIT
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < end:
+            if self._answers():
+                return True
+            time.sleep(0.05)  # it is going down with its owner: let it go
+        return False
 
     def _answers(self) -> bool:
         with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url):

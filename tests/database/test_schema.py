@@ -1,3 +1,7 @@
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -47,11 +51,36 @@ def test_an_absent_server_is_named_with_the_cure() -> None:
         connect("postgresql://postgres@/x?host=/tmp/nowhere")
 
 
-def test_a_server_whose_owner_died_is_adopted(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = Path("/tmp") / tmp_path_factory.mktemp("adopt").name
-    folder.mkdir(mode=0o755, exist_ok=True)
+OWNER = """
+import sys, time
+from pathlib import Path
+from database.server import Server, embedded_binaries
+print(Server(embedded_binaries(), Path(sys.argv[1]), settings=("fsync=off",)).start().pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_running_server_over_the_same_folder_is_adopted(folder: Path) -> None:
     first = Server(embedded_binaries(), folder / "data", settings=("fsync=off",)).start()
     second = Server(embedded_binaries(), folder / "data").start()
     assert (second.pid, second.url) == (first.pid, first.url)
-    second.stop()
-    assert not (folder / "data" / "postmaster.pid").exists()
+    first.stop()
+
+
+def test_a_killed_owner_leaves_no_server_and_the_folder_can_be_used_again(folder: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(folder / "data")], stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        left = int(owner.stdout.readline())
+        owner.kill()
+    again = Server(embedded_binaries(), folder / "data").start()
+    assert again.pid != left or not Path(f"/proc/{left}").exists()
+    again.stop()
