@@ -55,7 +55,8 @@ OWNER = """
 import sys, time
 from pathlib import Path
 from database.server import Server, embedded_binaries
-print(Server(embedded_binaries(), Path(sys.argv[1]), settings=("fsync=off",)).start().pid, flush=True)
+server = Server(embedded_binaries(), Path(sys.argv[1]), settings=("fsync=off",))
+print(server.start().pid, flush=True)
 time.sleep(600)
 """
 

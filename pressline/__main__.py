@@ -1,0 +1,206 @@
+"""`pressline`: the command line. Each command imports its room when called, so that an edge box
+needs the base install only."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+edge = typer.Typer(
+    no_args_is_help=True, help="Read presses and meters; keep readings until the database has them."
+)
+ingest = typer.Typer(no_args_is_help=True, help="Take records from the broker into the database.")
+bridge = typer.Typer(no_args_is_help=True, help="Turn readings into counts, runs, reports.")
+web = typer.Typer(no_args_is_help=True, help="Wall board, terminals, work orders.")
+plant = typer.Typer(no_args_is_help=True, help="Lines, presses, meters and shifts from plant.toml.")
+masters = typer.Typer(no_args_is_help=True, help="Items, BOMs, dies, orders, people.")
+scenario = typer.Typer(no_args_is_help=True, help="Golden cases as folders.")
+for name, group in {
+    "edge": edge, "ingest": ingest, "bridge": bridge, "web": web,
+    "plant": plant, "masters": masters, "scenario": scenario,
+}.items():  # fmt: skip
+    app.add_typer(group, name=name)
+
+PlantFile = Annotated[Path, typer.Argument(help="plant.toml")]
+Database = Annotated[str | None, typer.Option(help="postgresql://…; default: DATABASE_URL")]
+MqttHost = Annotated[str, typer.Option(envvar="MQTT_HOST", help="Broker")]
+MqttPort = Annotated[int, typer.Option(envvar="MQTT_PORT", help="Its port")]
+HostId = Annotated[str, typer.Option(envvar="PRESSLINE_HOST_ID", help="Sparkplug host id")]
+
+
+@app.callback()
+def start() -> None:
+    """Shop-floor data collection and MES bridge for stamping plants."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+def main() -> None:
+    """Run a command; what a person can mend is told in one line, without a traceback."""
+    try:
+        app()
+    except _told_errors() as error:
+        typer.echo(f"pressline: {error}", err=True)
+        sys.exit(2)
+
+
+def _told_errors() -> tuple[type[Exception], ...]:
+    found: list[type[Exception]] = []
+    for room, name in (
+        ("edge_agent.errors", "EdgeError"),
+        ("database.errors", "DatabaseError"),
+        ("erp_core.errors", "ErpError"),
+    ):
+        try:
+            module = __import__(room, fromlist=[name])
+        except ImportError:
+            continue  # an edge box has the base install only
+        found.append(getattr(module, name))
+    return tuple(found)
+
+
+@app.command()
+def migrate(database: Database = None) -> None:
+    """Bring the database to this program's schema."""
+    from database.connection import database_url
+    from database.migrate import migrate as run
+
+    for name in run(database_url(database)):
+        typer.echo(f"applied {name}")
+
+
+@app.command()
+def audit(database: Database = None) -> None:
+    """Recount everything from the readings; exit 1 when anything does not fit."""
+    from database.connection import connect, database_url
+    from mes_bridge.audit import audit as recount
+
+    with connect(database_url(database)) as connection:
+        result = recount(connection)
+    typer.echo(str(result))
+    raise typer.Exit(1 if result.residual else 0)
+
+
+@app.command()
+def demo(
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after this long, reconcile, exit")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="Write the reconciliation as JSON")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the data folder")] = False,
+    port: Annotated[int, typer.Option(help="Port of the pages")] = 8080,
+) -> None:
+    """A whole plant on this machine: six simulated presses, the river, the pages."""
+    from pressline.demo.demo import run
+
+    raise typer.Exit(run(seconds=seconds, report=report, keep=keep, port=port))
+
+
+@app.command()
+def tap(
+    topic: Annotated[str, typer.Argument(metavar="FILTER")] = "spBv1.0/#",
+    mqtt_host: MqttHost = "127.0.0.1",
+    mqtt_port: MqttPort = 1883,
+) -> None:
+    """Print live messages, decoded."""
+    from ingest.tap import run
+
+    run(topic, mqtt_host, mqtt_port)
+
+
+@edge.command("check")
+def edge_check(file: PlantFile) -> None:
+    """Validate a plant file and its profiles without touching the network."""
+    from edge_agent.plant import load_plant
+
+    loaded = load_plant(file)
+    typer.echo(f"{file}: {len(loaded.presses)} presses, {len(loaded.meters)} meters: all right")
+
+
+@edge.command("read")
+def edge_read(file: PlantFile) -> None:
+    """Poll every device once; print each channel, value, quality and the block plan."""
+    from edge_agent.probe import read_once
+
+    raise typer.Exit(read_once(file))
+
+
+@edge.command("run")
+def edge_run(file: PlantFile, node: Annotated[str | None, typer.Option()] = None) -> None:
+    """Read the machines of one node and deliver until stopped."""
+    from edge_agent.agent import run
+
+    run(file, node)
+
+
+@ingest.command("run")
+def ingest_run(
+    database: Database = None,
+    mqtt_host: MqttHost = "127.0.0.1",
+    mqtt_port: MqttPort = 1883,
+    host_id: HostId = "pressline",
+) -> None:
+    """Be the Sparkplug host: commit records and acknowledge them."""
+    from database.connection import database_url
+    from ingest.host import run
+
+    run(database_url(database), mqtt_host, mqtt_port, host_id)
+
+
+@bridge.command("run")
+def bridge_run(database: Database = None) -> None:
+    """Count, derive and report until stopped."""
+    from database.connection import database_url
+    from mes_bridge.bridge import run
+
+    run(database_url(database))
+
+
+@web.command("run")
+def web_run(
+    database: Database = None,
+    host: Annotated[str, typer.Option(envvar="PRESSLINE_WEB_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PRESSLINE_WEB_PORT")] = 8080,
+) -> None:
+    """Serve the pages; loopback unless told otherwise."""
+    from database.connection import database_url
+    from pressline.web.application import serve
+
+    serve(database_url(database), host, port)
+
+
+@plant.command("load")
+def plant_load(file: PlantFile, database: Database = None) -> None:
+    """Take lines, presses, meters and shifts of a plant file into the database."""
+    from database.connection import database_url
+    from pressline.plant import load
+
+    load(database_url(database), file)
+
+
+@masters.command("load")
+def masters_load(file: Path, database: Database = None) -> None:
+    """Load items, BOMs, dies, routings, work orders, stock and people from a TOML file."""
+    from database.connection import connect, database_url
+    from erp_core.masters import load
+
+    with connect(database_url(database)) as connection:
+        typer.echo(str(load(connection, file, datetime.now(UTC))))
+
+
+@scenario.command("run")
+def scenario_run(
+    folders: list[Path],
+    batch: Annotated[str, typer.Option(help="Readings taken in at once: 1, N or all")] = "all",
+) -> None:
+    """Play folders through the real code on a fresh database and compare."""
+    from pressline.scenario import run_folders
+
+    raise typer.Exit(run_folders(folders, batch))
+
+
+if __name__ == "__main__":
+    main()
