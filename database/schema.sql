@@ -16,31 +16,28 @@ begin
     using errcode = 'restrict_violation';
 end $$;
 
-CREATE TABLE mes.press (
-    name text NOT NULL,
-    line text NOT NULL,
-    "position" integer NOT NULL,
-    top_spm numeric NOT NULL,
-    stop_after interval NOT NULL,
-    stroke_channel text NOT NULL,
-    run_channel text,
-    CONSTRAINT press_top_spm CHECK ((top_spm > (0)::numeric))
+CREATE TABLE mes.counter_event (
+    id bigint NOT NULL,
+    press text,
+    meter text,
+    n integer NOT NULL,
+    channel integer NOT NULL,
+    kind text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    old_value bigint,
+    new_value bigint,
+    amount bigint NOT NULL,
+    held boolean DEFAULT false NOT NULL,
+    decided_act uuid,
+    decided_count bigint,
+    outbox integer,
+    number bigint,
+    CONSTRAINT event_amount CHECK ((amount >= 0)),
+    CONSTRAINT event_kind CHECK ((kind = ANY (ARRAY['wrap'::text, 'reset'::text, 'glitch'::text, 'jump'::text, 'gap'::text, 'swap'::text, 'late'::text])))
 );
 
-COMMENT ON COLUMN mes.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
-
-CREATE TABLE erp.bom (
-    item text NOT NULL,
-    version text NOT NULL
-);
-
-CREATE TABLE erp.bom_line (
-    item text NOT NULL,
-    version text NOT NULL,
-    component text NOT NULL,
-    qty numeric(18,6) NOT NULL,
-    CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
-);
+COMMENT ON TABLE mes.counter_event IS 'Every pair of readings that was not a plain step, with its evidence and who decided.';
 
 CREATE TABLE erp.die (
     code text NOT NULL,
@@ -57,6 +54,263 @@ CREATE TABLE erp.die (
 COMMENT ON COLUMN erp.die.opening_strokes IS 'Strokes made before pressline counted them.';
 
 COMMENT ON COLUMN erp.die.ideal_spm IS 'Ideal strokes per minute; null: the top speed of the press is the ideal.';
+
+CREATE TABLE mes.count (
+    id bigint NOT NULL,
+    channel integer NOT NULL,
+    press text,
+    measure text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    amount bigint NOT NULL,
+    kind text NOT NULL,
+    event bigint,
+    outbox integer,
+    number bigint,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT count_amount CHECK ((amount > 0)),
+    CONSTRAINT count_kind CHECK ((kind = ANY (ARRAY['step'::text, 'wrap'::text, 'reset'::text, 'gap'::text, 'swap'::text, 'decided'::text]))),
+    CONSTRAINT count_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text])))
+);
+
+COMMENT ON TABLE mes.count IS 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
+
+CREATE TABLE mes.die_mount (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    die text NOT NULL,
+    span tstzrange NOT NULL,
+    act uuid
+);
+
+CREATE TABLE mes.fact_minute (
+    press text NOT NULL,
+    minute timestamp with time zone,
+    segment bigint,
+    strokes bigint DEFAULT 0 NOT NULL,
+    running_s numeric DEFAULT 0 NOT NULL,
+    stopped_s numeric DEFAULT 0 NOT NULL,
+    unknown_s numeric DEFAULT 0 NOT NULL,
+    run_wh bigint DEFAULT 0 NOT NULL,
+    idle_wh bigint DEFAULT 0 NOT NULL
+);
+
+COMMENT ON TABLE mes.fact_minute IS 'Additive facts; a null minute holds strokes of a gap, a null segment what no run owns.';
+
+CREATE TABLE mes.press (
+    name text NOT NULL,
+    line text NOT NULL,
+    "position" integer NOT NULL,
+    top_spm numeric NOT NULL,
+    stop_after interval NOT NULL,
+    stroke_channel text NOT NULL,
+    run_channel text,
+    CONSTRAINT press_top_spm CHECK ((top_spm > (0)::numeric))
+);
+
+COMMENT ON COLUMN mes.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
+
+CREATE TABLE signal.node (
+    site text NOT NULL,
+    node text NOT NULL,
+    online boolean NOT NULL,
+    bdseq bigint,
+    since timestamp with time zone NOT NULL,
+    birth bytea,
+    birth_at timestamp with time zone
+);
+
+COMMENT ON TABLE signal.node IS 'Life of each edge node, with its last birth certificate: it decodes aliases after a restart of ingest.';
+
+CREATE TABLE signal.outbox (
+    id integer NOT NULL,
+    uuid text NOT NULL,
+    site text NOT NULL,
+    node text NOT NULL,
+    number bigint DEFAULT 0 NOT NULL,
+    arrived timestamp with time zone,
+    CONSTRAINT outbox_number_check CHECK ((number >= 0))
+);
+
+COMMENT ON TABLE signal.outbox IS 'One row per edge outbox (a new disk is a new outbox); number is the watermark: every record up to it is committed.';
+
+CREATE TABLE mes.press_state (
+    press text NOT NULL,
+    span tstzrange NOT NULL,
+    state text NOT NULL,
+    CONSTRAINT press_state_state CHECK ((state = ANY (ARRAY['running'::text, 'stopped'::text, 'unknown'::text])))
+);
+
+COMMENT ON TABLE mes.press_state IS 'What the press was doing; the open span is what it is doing now. Unknown is a state.';
+
+CREATE TABLE erp.production_report (
+    id bigint NOT NULL,
+    operation bigint NOT NULL,
+    n integer NOT NULL,
+    run bigint NOT NULL,
+    shift bigint,
+    good bigint NOT NULL,
+    excess bigint NOT NULL,
+    other bigint NOT NULL,
+    state text NOT NULL,
+    flags text[] DEFAULT '{}'::text[] NOT NULL,
+    lot text NOT NULL,
+    material_lots jsonb DEFAULT '{}'::jsonb NOT NULL,
+    proposed_at timestamp with time zone NOT NULL,
+    decided_at timestamp with time zone,
+    decided_by text,
+    reason text,
+    CONSTRAINT report_decided CHECK (((state = 'waiting'::text) = (decided_at IS NULL))),
+    CONSTRAINT report_state CHECK ((state = ANY (ARRAY['waiting'::text, 'accepted'::text, 'rejected'::text, 'reversed'::text])))
+);
+
+COMMENT ON COLUMN erp.production_report.other IS 'Parts made that are not good: scrap, setup scrap, trial, maintenance, sample, rework. They use material.';
+
+COMMENT ON COLUMN erp.production_report.material_lots IS 'component -> lot mounted on the press for this run';
+
+CREATE TABLE erp.work_order (
+    code text NOT NULL,
+    item text NOT NULL,
+    qty bigint NOT NULL,
+    state text NOT NULL,
+    due date,
+    created timestamp with time zone NOT NULL,
+    created_by text NOT NULL,
+    CONSTRAINT work_order_qty CHECK ((qty > 0)),
+    CONSTRAINT work_order_state CHECK ((state = ANY (ARRAY['draft'::text, 'released'::text, 'running'::text, 'produced'::text, 'closed'::text, 'cancelled'::text])))
+);
+
+CREATE TABLE erp.work_order_operation (
+    id bigint NOT NULL,
+    work_order text NOT NULL,
+    seq integer NOT NULL,
+    name text NOT NULL,
+    die text,
+    last boolean NOT NULL
+);
+
+COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock and issues material.';
+
+CREATE TABLE mes.run (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    die text NOT NULL,
+    span tstzrange NOT NULL,
+    source text NOT NULL,
+    act uuid,
+    CONSTRAINT run_source CHECK ((source = ANY (ARRAY['scan'::text, 'assigned'::text])))
+);
+
+COMMENT ON COLUMN mes.run.source IS 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
+
+CREATE TABLE mes.run_segment (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    kind text NOT NULL,
+    span tstzrange NOT NULL,
+    act uuid,
+    CONSTRAINT segment_kind CHECK ((kind = ANY (ARRAY['setup'::text, 'first_article'::text, 'production'::text, 'trial'::text, 'maintenance'::text])))
+);
+
+CREATE TABLE mes.act (
+    id uuid NOT NULL,
+    who text NOT NULL,
+    press text,
+    at timestamp with time zone NOT NULL,
+    act text NOT NULL,
+    args jsonb NOT NULL,
+    outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE mes.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
+
+CREATE TABLE mes.run_output (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    item text NOT NULL,
+    operation bigint
+);
+
+COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
+
+CREATE TABLE mes.stop_reason (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    span tstzrange NOT NULL,
+    reason text NOT NULL,
+    act uuid
+);
+
+CREATE TABLE erp.location (
+    code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    kind text NOT NULL,
+    CONSTRAINT location_kind CHECK ((kind = ANY (ARRAY['stock'::text, 'production'::text, 'scrap'::text, 'supplier'::text, 'customer'::text, 'count'::text])))
+);
+
+COMMENT ON COLUMN erp.location.kind IS 'stock locations are on hand; the others are where stock comes from or goes to.';
+
+CREATE TABLE erp.stock_move (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    item text NOT NULL,
+    lot text,
+    qty numeric(18,6) NOT NULL,
+    from_location text NOT NULL,
+    to_location text NOT NULL,
+    report bigint,
+    work_order text,
+    reverses bigint,
+    who text NOT NULL,
+    reason text NOT NULL,
+    idempotency_key text,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT stock_move_goes_somewhere CHECK ((from_location <> to_location)),
+    CONSTRAINT stock_move_qty CHECK ((qty > (0)::numeric))
+);
+
+CREATE TABLE mes.posting (
+    id bigint NOT NULL,
+    run_output bigint NOT NULL,
+    shift bigint,
+    kind text NOT NULL,
+    reason text,
+    qty bigint NOT NULL,
+    report bigint,
+    reverses bigint,
+    idempotency_key text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT posting_kind CHECK ((kind = ANY (ARRAY['good'::text, 'excess'::text, 'setup'::text, 'trial'::text, 'maintenance'::text, 'scrap'::text, 'rework'::text, 'sample'::text, 'adjust'::text, 'unattributed'::text]))),
+    CONSTRAINT posting_qty CHECK ((qty <> 0))
+);
+
+CREATE TABLE mes.segment_output (
+    segment bigint NOT NULL,
+    run_output bigint NOT NULL,
+    parts_num integer NOT NULL,
+    parts_den integer NOT NULL,
+    closed_reason text,
+    CONSTRAINT segment_output_den CHECK ((parts_den > 0))
+);
+
+COMMENT ON TABLE mes.segment_output IS 'Parts per stroke of each output within a segment; 0/1 while the output is closed, with the reason.';
+
+CREATE TABLE erp.bom (
+    item text NOT NULL,
+    version text NOT NULL
+);
+
+CREATE TABLE erp.bom_line (
+    item text NOT NULL,
+    version text NOT NULL,
+    component text NOT NULL,
+    qty numeric(18,6) NOT NULL,
+    CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
+);
 
 CREATE TABLE erp.die_output (
     die text NOT NULL,
@@ -89,16 +343,6 @@ CREATE TABLE erp.item (
 );
 
 COMMENT ON COLUMN erp.item.over_tolerance IS 'Share of the ordered quantity that may be made beyond it before parts count as excess; 0.02 is 2 %.';
-
-CREATE TABLE erp.location (
-    code text NOT NULL,
-    name_zh text NOT NULL,
-    name_en text NOT NULL,
-    kind text NOT NULL,
-    CONSTRAINT location_kind CHECK ((kind = ANY (ARRAY['stock'::text, 'production'::text, 'scrap'::text, 'supplier'::text, 'customer'::text, 'count'::text])))
-);
-
-COMMENT ON COLUMN erp.location.kind IS 'stock locations are on hand; the others are where stock comes from or goes to.';
 
 CREATE TABLE erp.login (
     id bigint NOT NULL,
@@ -164,31 +408,6 @@ CREATE TABLE erp.person (
 
 COMMENT ON COLUMN erp.person.lines IS 'Lines this person works on; empty means every line.';
 
-CREATE TABLE erp.production_report (
-    id bigint NOT NULL,
-    operation bigint NOT NULL,
-    n integer NOT NULL,
-    run bigint NOT NULL,
-    shift bigint,
-    good bigint NOT NULL,
-    excess bigint NOT NULL,
-    other bigint NOT NULL,
-    state text NOT NULL,
-    flags text[] DEFAULT '{}'::text[] NOT NULL,
-    lot text NOT NULL,
-    material_lots jsonb DEFAULT '{}'::jsonb NOT NULL,
-    proposed_at timestamp with time zone NOT NULL,
-    decided_at timestamp with time zone,
-    decided_by text,
-    reason text,
-    CONSTRAINT report_decided CHECK (((state = 'waiting'::text) = (decided_at IS NULL))),
-    CONSTRAINT report_state CHECK ((state = ANY (ARRAY['waiting'::text, 'accepted'::text, 'rejected'::text, 'reversed'::text])))
-);
-
-COMMENT ON COLUMN erp.production_report.other IS 'Parts made that are not good: scrap, setup scrap, trial, maintenance, sample, rework. They use material.';
-
-COMMENT ON COLUMN erp.production_report.material_lots IS 'component -> lot mounted on the press for this run';
-
 ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.production_report_id_seq
     START WITH 1
@@ -214,25 +433,6 @@ CREATE TABLE erp.session (
     ended timestamp with time zone
 );
 
-CREATE TABLE erp.stock_move (
-    id bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    item text NOT NULL,
-    lot text,
-    qty numeric(18,6) NOT NULL,
-    from_location text NOT NULL,
-    to_location text NOT NULL,
-    report bigint,
-    work_order text,
-    reverses bigint,
-    who text NOT NULL,
-    reason text NOT NULL,
-    idempotency_key text,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT stock_move_goes_somewhere CHECK ((from_location <> to_location)),
-    CONSTRAINT stock_move_qty CHECK ((qty > (0)::numeric))
-);
-
 ALTER TABLE erp.stock_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.stock_move_id_seq
     START WITH 1
@@ -240,18 +440,6 @@ ALTER TABLE erp.stock_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE erp.work_order (
-    code text NOT NULL,
-    item text NOT NULL,
-    qty bigint NOT NULL,
-    state text NOT NULL,
-    due date,
-    created timestamp with time zone NOT NULL,
-    created_by text NOT NULL,
-    CONSTRAINT work_order_qty CHECK ((qty > 0)),
-    CONSTRAINT work_order_state CHECK ((state = ANY (ARRAY['draft'::text, 'released'::text, 'running'::text, 'produced'::text, 'closed'::text, 'cancelled'::text])))
 );
 
 CREATE TABLE erp.work_order_material (
@@ -262,17 +450,6 @@ CREATE TABLE erp.work_order_material (
 
 COMMENT ON TABLE erp.work_order_material IS 'The BOM as it was when the order was released.';
 
-CREATE TABLE erp.work_order_operation (
-    id bigint NOT NULL,
-    work_order text NOT NULL,
-    seq integer NOT NULL,
-    name text NOT NULL,
-    die text,
-    last boolean NOT NULL
-);
-
-COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock and issues material.';
-
 ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.work_order_operation_id_seq
     START WITH 1
@@ -281,39 +458,6 @@ ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.act (
-    id uuid NOT NULL,
-    who text NOT NULL,
-    press text,
-    at timestamp with time zone NOT NULL,
-    act text NOT NULL,
-    args jsonb NOT NULL,
-    outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE mes.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
-
-CREATE TABLE mes.count (
-    id bigint NOT NULL,
-    channel integer NOT NULL,
-    press text,
-    measure text NOT NULL,
-    from_at timestamp with time zone NOT NULL,
-    at timestamp with time zone NOT NULL,
-    amount bigint NOT NULL,
-    kind text NOT NULL,
-    event bigint,
-    outbox integer,
-    number bigint,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT count_amount CHECK ((amount > 0)),
-    CONSTRAINT count_kind CHECK ((kind = ANY (ARRAY['step'::text, 'wrap'::text, 'reset'::text, 'gap'::text, 'swap'::text, 'decided'::text]))),
-    CONSTRAINT count_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text])))
-);
-
-COMMENT ON TABLE mes.count IS 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
 
 ALTER TABLE mes.count ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.count_id_seq
@@ -350,29 +494,6 @@ COMMENT ON TABLE mes.counter IS 'State of each counting machine: the last good v
 
 COMMENT ON COLUMN mes.counter.top_rate IS 'Most the machine can do, in strokes or Wh per second.';
 
-CREATE TABLE mes.counter_event (
-    id bigint NOT NULL,
-    press text,
-    meter text,
-    n integer NOT NULL,
-    channel integer NOT NULL,
-    kind text NOT NULL,
-    from_at timestamp with time zone NOT NULL,
-    at timestamp with time zone NOT NULL,
-    old_value bigint,
-    new_value bigint,
-    amount bigint NOT NULL,
-    held boolean DEFAULT false NOT NULL,
-    decided_act uuid,
-    decided_count bigint,
-    outbox integer,
-    number bigint,
-    CONSTRAINT event_amount CHECK ((amount >= 0)),
-    CONSTRAINT event_kind CHECK ((kind = ANY (ARRAY['wrap'::text, 'reset'::text, 'glitch'::text, 'jump'::text, 'gap'::text, 'swap'::text, 'late'::text])))
-);
-
-COMMENT ON TABLE mes.counter_event IS 'Every pair of readings that was not a plain step, with its evidence and who decided.';
-
 ALTER TABLE mes.counter_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.counter_event_id_seq
     START WITH 1
@@ -380,14 +501,6 @@ ALTER TABLE mes.counter_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
-);
-
-CREATE TABLE mes.die_mount (
-    id bigint NOT NULL,
-    press text NOT NULL,
-    die text NOT NULL,
-    span tstzrange NOT NULL,
-    act uuid
 );
 
 ALTER TABLE mes.die_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -398,20 +511,6 @@ ALTER TABLE mes.die_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.fact_minute (
-    press text NOT NULL,
-    minute timestamp with time zone,
-    segment bigint,
-    strokes bigint DEFAULT 0 NOT NULL,
-    running_s numeric DEFAULT 0 NOT NULL,
-    stopped_s numeric DEFAULT 0 NOT NULL,
-    unknown_s numeric DEFAULT 0 NOT NULL,
-    run_wh bigint DEFAULT 0 NOT NULL,
-    idle_wh bigint DEFAULT 0 NOT NULL
-);
-
-COMMENT ON TABLE mes.fact_minute IS 'Additive facts; a null minute holds strokes of a gap, a null segment what no run owns.';
 
 CREATE TABLE mes.line (
     name text NOT NULL,
@@ -461,23 +560,6 @@ CREATE TABLE mes.plant (
 
 COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
 
-CREATE TABLE mes.posting (
-    id bigint NOT NULL,
-    run_output bigint NOT NULL,
-    shift bigint,
-    kind text NOT NULL,
-    reason text,
-    qty bigint NOT NULL,
-    report bigint,
-    reverses bigint,
-    idempotency_key text NOT NULL,
-    at timestamp with time zone NOT NULL,
-    who text NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT posting_kind CHECK ((kind = ANY (ARRAY['good'::text, 'excess'::text, 'setup'::text, 'trial'::text, 'maintenance'::text, 'scrap'::text, 'rework'::text, 'sample'::text, 'adjust'::text, 'unattributed'::text]))),
-    CONSTRAINT posting_qty CHECK ((qty <> 0))
-);
-
 ALTER TABLE mes.posting ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.posting_id_seq
     START WITH 1
@@ -486,15 +568,6 @@ ALTER TABLE mes.posting ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.press_state (
-    press text NOT NULL,
-    span tstzrange NOT NULL,
-    state text NOT NULL,
-    CONSTRAINT press_state_state CHECK ((state = ANY (ARRAY['running'::text, 'stopped'::text, 'unknown'::text])))
-);
-
-COMMENT ON TABLE mes.press_state IS 'What the press was doing; the open span is what it is doing now. Unknown is a state.';
 
 CREATE TABLE mes.press_watch (
     press text NOT NULL,
@@ -505,18 +578,6 @@ CREATE TABLE mes.press_watch (
     dirty_from timestamp with time zone
 );
 
-CREATE TABLE mes.run (
-    id bigint NOT NULL,
-    press text NOT NULL,
-    die text NOT NULL,
-    span tstzrange NOT NULL,
-    source text NOT NULL,
-    act uuid,
-    CONSTRAINT run_source CHECK ((source = ANY (ARRAY['scan'::text, 'assigned'::text])))
-);
-
-COMMENT ON COLUMN mes.run.source IS 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
-
 ALTER TABLE mes.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.run_id_seq
     START WITH 1
@@ -525,15 +586,6 @@ ALTER TABLE mes.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.run_output (
-    id bigint NOT NULL,
-    run bigint NOT NULL,
-    item text NOT NULL,
-    operation bigint
-);
-
-COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
 
 ALTER TABLE mes.run_output ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.run_output_id_seq
@@ -544,15 +596,6 @@ ALTER TABLE mes.run_output ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE mes.run_segment (
-    id bigint NOT NULL,
-    run bigint NOT NULL,
-    kind text NOT NULL,
-    span tstzrange NOT NULL,
-    act uuid,
-    CONSTRAINT segment_kind CHECK ((kind = ANY (ARRAY['setup'::text, 'first_article'::text, 'production'::text, 'trial'::text, 'maintenance'::text])))
-);
-
 ALTER TABLE mes.run_segment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.run_segment_id_seq
     START WITH 1
@@ -561,17 +604,6 @@ ALTER TABLE mes.run_segment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.segment_output (
-    segment bigint NOT NULL,
-    run_output bigint NOT NULL,
-    parts_num integer NOT NULL,
-    parts_den integer NOT NULL,
-    closed_reason text,
-    CONSTRAINT segment_output_den CHECK ((parts_den > 0))
-);
-
-COMMENT ON TABLE mes.segment_output IS 'Parts per stroke of each output within a segment; 0/1 while the output is closed, with the reason.';
 
 CREATE TABLE mes.shift (
     id bigint NOT NULL,
@@ -601,14 +633,6 @@ CREATE TABLE mes.shift_pattern (
     start_time time without time zone NOT NULL,
     end_time time without time zone NOT NULL,
     breaks jsonb DEFAULT '[]'::jsonb NOT NULL
-);
-
-CREATE TABLE mes.stop_reason (
-    id bigint NOT NULL,
-    press text NOT NULL,
-    span tstzrange NOT NULL,
-    reason text NOT NULL,
-    act uuid
 );
 
 ALTER TABLE mes.stop_reason ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -697,30 +721,6 @@ CREATE TABLE signal.latest (
 );
 
 COMMENT ON TABLE signal.latest IS 'Newest value of each channel, also from births: boards are live while a backlog drains.';
-
-CREATE TABLE signal.node (
-    site text NOT NULL,
-    node text NOT NULL,
-    online boolean NOT NULL,
-    bdseq bigint,
-    since timestamp with time zone NOT NULL,
-    birth bytea,
-    birth_at timestamp with time zone
-);
-
-COMMENT ON TABLE signal.node IS 'Life of each edge node, with its last birth certificate: it decodes aliases after a restart of ingest.';
-
-CREATE TABLE signal.outbox (
-    id integer NOT NULL,
-    uuid text NOT NULL,
-    site text NOT NULL,
-    node text NOT NULL,
-    number bigint DEFAULT 0 NOT NULL,
-    arrived timestamp with time zone,
-    CONSTRAINT outbox_number_check CHECK ((number >= 0))
-);
-
-COMMENT ON TABLE signal.outbox IS 'One row per edge outbox (a new disk is a new outbox); number is the watermark: every record up to it is committed.';
 
 ALTER TABLE signal.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.outbox_id_seq
@@ -986,7 +986,7 @@ CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
 
 CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 
-CREATE INDEX count_press ON mes.count USING btree (press, measure, at);
+CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (amount);
 
 CREATE INDEX fact_minute_segment ON mes.fact_minute USING btree (segment);
 

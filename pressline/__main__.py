@@ -1,5 +1,6 @@
 """`pressline`: the command line. Each command imports its room when called, so that an edge box
-needs the base install only."""
+needs the base install only.
+"""
 
 import sys
 from datetime import UTC, datetime
@@ -72,11 +73,23 @@ def migrate(database: Database = None) -> None:
         typer.echo(f"applied {name}")
 
 
+@app.command("board-role")
+def board_role(
+    password: Annotated[str, typer.Argument(envvar="BOARD_PASSWORD")], database: Database = None
+) -> None:
+    """Make the read-only role that Grafana uses; it sees the views of schema board."""
+    from database.connection import database_url
+    from database.role import make_board_role
+
+    make_board_role(database_url(database), password)
+
+
 @app.command()
 def audit(database: Database = None) -> None:
     """Recount everything from the readings; exit 1 when anything does not fit."""
-    from database.connection import connect, database_url
     from mes_bridge.audit import audit as recount
+
+    from database.connection import connect, database_url
 
     with connect(database_url(database)) as connection:
         result = recount(connection)
@@ -144,8 +157,9 @@ def ingest_run(
     host_id: HostId = "pressline",
 ) -> None:
     """Be the Sparkplug host: commit records and acknowledge them."""
-    from database.connection import database_url
     from ingest.host import run
+
+    from database.connection import database_url
 
     run(database_url(database), mqtt_host, mqtt_port, host_id)
 
@@ -153,8 +167,9 @@ def ingest_run(
 @bridge.command("run")
 def bridge_run(database: Database = None) -> None:
     """Count, derive and report until stopped."""
-    from database.connection import database_url
     from mes_bridge.bridge import run
+
+    from database.connection import database_url
 
     run(database_url(database))
 
@@ -184,8 +199,9 @@ def plant_load(file: PlantFile, database: Database = None) -> None:
 @masters.command("load")
 def masters_load(file: Path, database: Database = None) -> None:
     """Load items, BOMs, dies, routings, work orders, stock and people from a TOML file."""
-    from database.connection import connect, database_url
     from erp_core.masters import load
+
+    from database.connection import connect, database_url
 
     with connect(database_url(database)) as connection:
         typer.echo(str(load(connection, file, datetime.now(UTC))))

@@ -139,7 +139,7 @@ create table mes.count (
   number bigint,
   recorded_at timestamptz not null default clock_timestamp()
 );
-create index count_press on mes.count (press, measure, at);
+create index count_press on mes.count (press, measure, at) include (amount);
 create index count_channel on mes.count (channel, at);
 comment on table mes.count is 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
 

@@ -1,3 +1,257 @@
--- Views of schema board: what boards, Grafana and outsiders may read.
+-- Schema board: what boards, Grafana and outsiders may read. Nothing here is written through.
+-- Figures that depend on the clock are functions of `as_of`, so that the past can be shown again;
+-- the view of the same noun asks for the present. Functions run as their owner: a board role
+-- needs no right on the tables below.
+
 create view board.press as
   select p.name as press, p.line, p.position, p.top_spm from mes.press p;
+
+-- Parts that each output of a run yielded, by segment. The fraction of a part is carried over the
+-- run, so the parts of all segments add up to floor(strokes x parts per stroke).
+create function board.run_parts(of_run bigint)
+returns table (run_output bigint, segment bigint, kind text, since timestamptz, strokes bigint, parts bigint)
+language sql stable security definer set search_path = '' as $$
+  with segment as (
+    select s.id, s.kind, lower(s.span) as since,
+           coalesce((select sum(f.strokes) from mes.fact_minute f where f.segment = s.id), 0)::bigint as strokes
+    from mes.run_segment s where s.run = of_run
+  ), cumulated as (
+    select so.run_output, s.id, s.kind, s.since, s.strokes,
+           s.strokes * so.parts_num::numeric / so.parts_den as own,
+           sum(s.strokes * so.parts_num::numeric / so.parts_den)
+             over (partition by so.run_output order by s.since) as upto
+    from segment s join mes.segment_output so on so.segment = s.id
+  )
+  select c.run_output, c.id, c.kind, c.since, c.strokes,
+         (floor(c.upto + 1e-9) - floor(c.upto - c.own + 1e-9))::bigint
+  from cumulated c
+$$;
+
+-- Scrap that people declared, by run output.
+create view board.scrap as
+  select (a.outcome ->> 'run_output')::bigint as run_output, a.at, a.who, a.press,
+         a.args ->> 'reason' as reason, (a.outcome ->> 'qty')::bigint as qty
+  from mes.act a where a.act = 'scrap';
+
+-- One row per output of a run: what it made so far, live.
+create view board.run_output as
+  select ro.id as run_output, ro.run, r.press, r.die, lower(r.span) as since, upper(r.span) as until,
+         ro.item, ro.operation, op.work_order, r.source,
+         coalesce(made.production, 0) as production, coalesce(made.other, 0) as other,
+         coalesce(made.strokes, 0) as strokes,
+         coalesce(lost.qty, 0) as scrap,
+         coalesce(made.production, 0) - coalesce(lost.qty, 0) as good
+  from mes.run_output ro
+  join mes.run r on r.id = ro.run
+  left join erp.work_order_operation op on op.id = ro.operation
+  left join lateral (
+    select sum(p.parts) filter (where p.kind = 'production')::bigint as production,
+           sum(p.parts) filter (where p.kind <> 'production')::bigint as other,
+           sum(p.strokes)::bigint as strokes
+    from board.run_parts(ro.run) p where p.run_output = ro.id
+  ) made on true
+  left join lateral (
+    select sum(s.qty)::bigint as qty from board.scrap s where s.run_output = ro.id
+  ) lost on true;
+
+-- Strokes and share of life of each die: strokes belong to the die mounted at that instant.
+create view board.die_life as
+  select d.code as die, d.name, m.press,
+         d.opening_strokes + coalesce(worn.strokes, 0) as strokes, d.life_strokes,
+         round((d.opening_strokes + coalesce(worn.strokes, 0))::numeric / d.life_strokes, 4) as share,
+         case when d.life_strokes is null then 'ok'
+              when d.opening_strokes + coalesce(worn.strokes, 0) >= d.due_share * d.life_strokes then 'due'
+              when d.opening_strokes + coalesce(worn.strokes, 0) >= d.warn_share * d.life_strokes then 'warn'
+              else 'ok' end as state
+  from erp.die d
+  left join mes.die_mount m on m.die = d.code and upper(m.span) is null
+  left join lateral (
+    select sum(c.amount)::bigint as strokes
+    from mes.die_mount x
+    join mes.count c on c.press = x.press and c.measure = 'stroke'
+                    and c.at >= lower(x.span) and (upper(x.span) is null or c.at < upper(x.span))
+    where x.die = d.code
+  ) worn on true;
+
+-- What each press is doing at an instant, for the wall board and the terminal.
+create function board.press_at(as_of timestamptz)
+returns table (press text, line text, "position" int, state text, since timestamptz, state_s numeric,
+               reason text, data_age_s numeric, run bigint, run_since timestamptz, segment_kind text,
+               die text, die_strokes bigint, die_share numeric, die_state text,
+               work_orders text[], items text[], good bigint, target bigint, gap_parts bigint,
+               spm numeric, unattributed bigint)
+language sql stable security definer set search_path = '' as $$
+  select p.name, p.line, p.position,
+         now_state.state, now_state.since,
+         extract(epoch from as_of - now_state.since)::numeric,
+         why.reason,
+         greatest(extract(epoch from as_of - seen.at), 0)::numeric,
+         r.id, lower(r.span), seg.kind, coalesce(r.die, m.die),
+         dl.strokes, dl.share, dl.state,
+         job.work_orders, job.items, job.good, job.target,
+         (job.good - floor(pace.production_s * coalesce(d.ideal_spm, p.top_spm) / 60 * job.ratio))::bigint,
+         fast.spm, coalesce(orphan.strokes, 0)
+  from mes.press p
+  cross join mes.plant plant
+  left join lateral (
+    select max(l.at) as at from signal.channel c join signal.latest l on l.channel = c.id
+    where c.site = plant.site and c.device = p.name and l.quality = 192
+  ) seen on true
+  left join lateral (
+    select s.state, lower(s.span) as since from mes.press_state s
+    where s.press = p.name and lower(s.span) <= as_of order by lower(s.span) desc limit 1
+  ) kept on true
+  cross join lateral (
+    select case when silent then 'unknown' else kept.state end as state,
+           case when silent and kept.state <> 'unknown' then seen.at + plant.silence else kept.since end as since
+    from (select coalesce(as_of - seen.at > plant.silence, true) as silent) quiet
+  ) now_state
+  left join lateral (
+    select sr.reason from mes.stop_reason sr
+    where sr.press = p.name and sr.span @> as_of and now_state.state <> 'running'
+    order by lower(sr.span) desc limit 1
+  ) why on true
+  left join mes.run r on r.press = p.name and r.source = 'scan' and r.span @> as_of
+  left join mes.run_segment seg on seg.run = r.id and seg.span @> as_of
+  left join mes.die_mount m on m.press = p.name and m.span @> as_of
+  left join erp.die d on d.code = coalesce(r.die, m.die)
+  left join board.die_life dl on dl.die = d.code
+  left join lateral (
+    select array_agg(o.work_order order by o.run_output) filter (where o.work_order is not null) as work_orders,
+           array_agg(o.item order by o.run_output) as items,
+           (array_agg(o.good order by o.work_order is null, o.run_output))[1]
+             + coalesce((array_agg(earlier.good order by o.work_order is null, o.run_output))[1], 0) as good,
+           (array_agg(w.qty order by o.work_order is null, o.run_output))[1] as target,
+           (array_agg(so.parts_num::numeric / so.parts_den order by o.work_order is null, o.run_output))[1] as ratio
+    from board.run_output o
+    left join erp.work_order w on w.code = o.work_order
+    left join mes.segment_output so on so.run_output = o.run_output and so.segment = seg.id
+    left join lateral (
+      select sum(e.good)::bigint as good from board.run_output e
+      where e.operation = o.operation and e.run_output <> o.run_output
+    ) earlier on true
+    where o.run = r.id
+  ) job on r.id is not null
+  left join lateral (
+    select coalesce(sum(f.running_s + f.stopped_s + f.unknown_s), 0) as production_s
+    from mes.run_segment ps join mes.fact_minute f on f.segment = ps.id
+    where ps.run = r.id and ps.kind = 'production'
+  ) pace on r.id is not null
+  left join lateral (
+    select coalesce(sum(c.amount), 0)::numeric as spm from mes.count c
+    where c.press = p.name and c.measure = 'stroke' and c.at > as_of - interval '1 minute' and c.at <= as_of
+  ) fast on true
+  left join lateral (
+    select sum(f.strokes)::bigint as strokes from mes.fact_minute f
+    where f.press = p.name and f.segment is null and f.strokes > 0
+      and (f.minute is null or f.minute > as_of - interval '12 hours')
+  ) orphan on true
+$$;
+
+create view board.press_now as select * from board.press_at(now());
+
+-- Energy of each run, run and idle apart.
+create view board.run_energy as
+  select r.id as run, r.press, r.die, coalesce(sum(f.run_wh), 0)::bigint as run_wh,
+         coalesce(sum(f.idle_wh), 0)::bigint as idle_wh
+  from mes.run r
+  left join mes.run_segment s on s.run = r.id
+  left join mes.fact_minute f on f.segment = s.id
+  group by r.id, r.press, r.die;
+
+-- Where each work order stands: posted, waiting, in stock, energy (shared between the outputs of a die by parts per stroke).
+create view board.work_order_progress as
+  select w.code as work_order, w.item, w.qty, w.state, w.due,
+         coalesce(live.good, 0) as good_live, coalesce(live.strokes, 0) as strokes,
+         coalesce(posted.good, 0) as good, coalesce(posted.excess, 0) as excess, coalesce(posted.scrap, 0) as scrap,
+         coalesce(posted.other, 0) as other, coalesce(report.waiting, 0) as waiting, coalesce(report.accepted, 0) as accepted,
+         coalesce(stock.qty, 0) as in_stock,
+         coalesce(energy.run_wh, 0) as wh, coalesce(energy.idle_wh, 0) as idle_wh,
+         round(energy.run_wh / nullif(posted.good + posted.excess + posted.scrap, 0), 3) as wh_per_part
+  from erp.work_order w
+  left join lateral (
+    select sum(o.good)::bigint as good, sum(o.strokes)::bigint as strokes
+    from board.run_output o join erp.work_order_operation op on op.id = o.operation and op.last
+    where o.work_order = w.code
+  ) live on true
+  left join lateral (
+    select sum(p.qty) filter (where p.kind = 'good')::bigint as good,
+           sum(p.qty) filter (where p.kind = 'excess')::bigint as excess,
+           sum(p.qty) filter (where p.kind = 'scrap')::bigint as scrap,
+           sum(p.qty) filter (where p.kind not in ('good', 'excess', 'scrap'))::bigint as other
+    from mes.posting p join mes.run_output ro on ro.id = p.run_output
+    join erp.work_order_operation op on op.id = ro.operation and op.last
+    where op.work_order = w.code
+  ) posted on true
+  left join lateral (
+    select sum(pr.good + pr.excess) filter (where pr.state = 'waiting')::bigint as waiting,
+           sum(pr.good + pr.excess) filter (where pr.state = 'accepted')::bigint as accepted
+    from erp.production_report pr join erp.work_order_operation op on op.id = pr.operation and op.last
+    where op.work_order = w.code
+  ) report on true
+  left join lateral (
+    select sum(case when t.kind = 'stock' then m.qty else 0 end
+               - case when f.kind = 'stock' then m.qty else 0 end) as qty
+    from erp.stock_move m
+    join erp.location t on t.code = m.to_location
+    join erp.location f on f.code = m.from_location
+    where m.work_order = w.code and m.item = w.item
+  ) stock on true
+  left join lateral (
+    select sum(e.run_wh * share.of_run) as run_wh, sum(e.idle_wh * share.of_run) as idle_wh
+    from mes.run_output ro
+    join erp.work_order_operation op on op.id = ro.operation
+    join board.run_energy e on e.run = ro.run
+    cross join lateral (
+      select sum(so.parts_num::numeric / so.parts_den) filter (where so.run_output = ro.id)
+             / nullif(sum(so.parts_num::numeric / so.parts_den), 0) as of_run
+      from mes.segment_output so join mes.run_segment seg on seg.id = so.segment
+      where seg.run = ro.run
+    ) share
+    where op.work_order = w.code
+  ) energy on true;
+
+-- For time series and timelines in Grafana.
+create view board.minute as
+  select f.press, p.line, f.minute, sum(f.strokes)::bigint as strokes, sum(f.running_s) as running_s,
+         sum(f.stopped_s) as stopped_s, sum(f.unknown_s) as unknown_s,
+         sum(f.run_wh)::bigint as run_wh, sum(f.idle_wh)::bigint as idle_wh
+  from mes.fact_minute f join mes.press p on p.name = f.press
+  where f.minute is not null
+  group by f.press, p.line, f.minute;
+
+create view board.press_state as
+  select s.press, p.line, s.state, lower(s.span) as since, upper(s.span) as until
+  from mes.press_state s join mes.press p on p.name = s.press;
+
+create view board.stop as
+  select s.press, s.line, s.since, s.until, s.state, r.reason
+  from board.press_state s
+  left join lateral (
+    select sr.reason from mes.stop_reason sr
+    where sr.press = s.press and sr.span && tstzrange(s.since, s.until)
+    order by lower(sr.span) desc limit 1
+  ) r on true
+  where s.state <> 'running';
+
+create view board.counter_event as
+  select e.press || '/' || e.n as event, e.press, e.kind, e.from_at, e.at, e.old_value, e.new_value,
+         e.amount as strokes, e.held, e.decided_count
+  from mes.counter_event e where e.press is not null;
+
+create view board.report as
+  select op.work_order || '/' || w.item || '/' || pr.n as report, op.work_order, w.item, pr.n, r.press, p.line,
+         pr.good, pr.excess, pr.other, pr.state, pr.flags, pr.proposed_at, pr.decided_at, pr.decided_by, pr.reason
+  from erp.production_report pr
+  join erp.work_order_operation op on op.id = pr.operation
+  join erp.work_order w on w.code = op.work_order
+  join mes.run r on r.id = pr.run
+  join mes.press p on p.name = r.press;
+
+create view board.node as
+  select n.site, n.node, n.online, n.since, o.number as committed, o.arrived
+  from signal.node n
+  left join lateral (
+    select x.number, x.arrived from signal.outbox x where x.site = n.site and x.node = n.node
+    order by x.id desc limit 1
+  ) o on true;
