@@ -10,7 +10,7 @@ def make_board_role(url: str, password: str) -> None:
     """Create role `board`, or change its password; it may open few connections and only read."""
     with connect(url) as connection:
         row = connection.execute("select from pg_roles where rolname = 'board'").fetchone()
-        verb = sql.SQL("alter" if row else "create")
+        verb = sql.SQL("create" if row is None else "alter")
         connection.execute(
             sql.SQL("{} role board login password {} connection limit 20").format(
                 verb, sql.Literal(password)

@@ -1,5 +1,6 @@
-"""`pressline`: the command line. Each command imports its room when called, so that an edge box
-needs the base install only.
+"""`pressline`: the command line.
+
+Each command imports its room when called, so that an edge box needs the base install only.
 """
 
 import sys
