@@ -1083,7 +1083,7 @@ ALTER TABLE ONLY mes.count
     ADD CONSTRAINT count_event_fkey FOREIGN KEY (event) REFERENCES mes.counter_event(id);
 
 ALTER TABLE ONLY mes.counter_event
-    ADD CONSTRAINT counter_event_decided_act_fkey FOREIGN KEY (decided_act) REFERENCES mes.act(id);
+    ADD CONSTRAINT counter_event_decided_act_fkey FOREIGN KEY (decided_act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.counter
     ADD CONSTRAINT counter_meter_fkey FOREIGN KEY (meter) REFERENCES mes.meter(name);
@@ -1092,7 +1092,7 @@ ALTER TABLE ONLY mes.counter
     ADD CONSTRAINT counter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
 
 ALTER TABLE ONLY mes.die_mount
-    ADD CONSTRAINT die_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+    ADD CONSTRAINT die_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
@@ -1107,7 +1107,7 @@ ALTER TABLE ONLY mes.fact_minute
     ADD CONSTRAINT fact_minute_segment_fkey FOREIGN KEY (segment) REFERENCES mes.run_segment(id);
 
 ALTER TABLE ONLY mes.material_mount
-    ADD CONSTRAINT material_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+    ADD CONSTRAINT material_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.material_mount
     ADD CONSTRAINT material_mount_item_lot_fkey FOREIGN KEY (item, lot) REFERENCES erp.lot(item, code);
@@ -1140,7 +1140,7 @@ ALTER TABLE ONLY mes.press_watch
     ADD CONSTRAINT press_watch_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
 
 ALTER TABLE ONLY mes.run
-    ADD CONSTRAINT run_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+    ADD CONSTRAINT run_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.run
     ADD CONSTRAINT run_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
@@ -1158,7 +1158,7 @@ ALTER TABLE ONLY mes.run
     ADD CONSTRAINT run_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
 
 ALTER TABLE ONLY mes.run_segment
-    ADD CONSTRAINT run_segment_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+    ADD CONSTRAINT run_segment_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.run_segment
     ADD CONSTRAINT run_segment_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
@@ -1173,7 +1173,7 @@ ALTER TABLE ONLY mes.shift_break
     ADD CONSTRAINT shift_break_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY mes.stop_reason
-    ADD CONSTRAINT stop_reason_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id);
+    ADD CONSTRAINT stop_reason_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.stop_reason
     ADD CONSTRAINT stop_reason_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);

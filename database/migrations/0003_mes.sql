@@ -117,7 +117,7 @@ create table mes.counter_event (
   new_value bigint,
   amount bigint not null constraint event_amount check (amount >= 0),
   held boolean not null default false,
-  decided_act uuid references mes.act,
+  decided_act uuid references mes.act deferrable initially deferred,
   decided_count bigint,
   outbox int,
   number bigint,
@@ -150,7 +150,7 @@ create table mes.die_mount (
   press text not null references mes.press,
   die text not null references erp.die,
   span tstzrange not null,
-  act uuid references mes.act,
+  act uuid references mes.act deferrable initially deferred,
   constraint die_mount_press exclude using gist (press with =, span with &&),
   constraint die_mount_die exclude using gist (die with =, span with &&)
 );
@@ -161,7 +161,7 @@ create table mes.run (
   die text not null references erp.die,
   span tstzrange not null,
   source text not null constraint run_source check (source in ('scan', 'assigned')),
-  act uuid references mes.act,
+  act uuid references mes.act deferrable initially deferred,
   constraint run_no_overlap exclude using gist (press with =, source with =, span with &&)
 );
 comment on column mes.run.source is 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
@@ -171,7 +171,7 @@ create table mes.run_segment (
   run bigint not null references mes.run,
   kind text not null constraint segment_kind check (kind in ('setup', 'first_article', 'production', 'trial', 'maintenance')),
   span tstzrange not null,
-  act uuid references mes.act,
+  act uuid references mes.act deferrable initially deferred,
   constraint run_segment_no_overlap exclude using gist (run with =, span with &&)
 );
 
@@ -200,7 +200,7 @@ create table mes.material_mount (
   item text not null,
   lot text not null,
   span tstzrange not null,
-  act uuid references mes.act,
+  act uuid references mes.act deferrable initially deferred,
   foreign key (item, lot) references erp.lot,
   constraint material_mount_no_overlap exclude using gist (press with =, item with =, span with &&)
 );
@@ -229,7 +229,7 @@ create table mes.stop_reason (
   press text not null references mes.press,
   span tstzrange not null,
   reason text not null,
-  act uuid references mes.act,
+  act uuid references mes.act deferrable initially deferred,
   constraint stop_reason_no_overlap exclude using gist (press with =, span with &&)
 );
 
