@@ -1,0 +1,60 @@
+"""Items, their BOMs and routings, as the office keeps them."""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from psycopg.rows import class_row
+
+from database.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A part, coil, blank or bought item; `over_tolerance` is a share of the ordered quantity."""
+
+    code: str
+    name_zh: str
+    name_en: str
+    unit: str
+    kind: str
+    over_tolerance: Decimal
+
+
+def find(connection: Connection, code: str) -> Item | None:
+    """The item of that code, or None."""
+    with connection.cursor(row_factory=class_row(Item)) as cursor:
+        return cursor.execute("select * from erp.item where code = %s", [code]).fetchone()
+
+
+def known(connection: Connection, code: str) -> bool:
+    """Whether there is an item of that code."""
+    return find(connection, code) is not None
+
+
+def newest_bom(connection: Connection, item: str) -> str | None:
+    """The newest BOM version of an item, or None; version 10 is newer than version 9."""
+    rows = connection.execute("select version from erp.bom where item = %s", [item])
+    return max((version for (version,) in rows), key=version_order, default=None)
+
+
+def version_order(version: str) -> list[tuple[int, int, str]]:
+    """Sort key of a version: numbers in it count as numbers, so that `A10` follows `A9`."""
+    pieces = re.findall(r"\d+|\D+", version)
+    return [(1, int(piece), "") if piece.isdecimal() else (0, 0, piece) for piece in pieces]
+
+
+def routing(connection: Connection, item: str) -> list[tuple[int, str, str | None]]:
+    """The routing of an item: sequence number, name, die (None: any that makes the item)."""
+    rows = connection.execute(
+        "select seq, name, die from erp.routing where item = %s order by seq", [item]
+    )
+    return [(seq, name, die) for seq, name, die in rows]
+
+
+def made_by(connection: Connection, item: str, die: str) -> bool:
+    """Whether the item is, or ever was, an output of the die."""
+    found = connection.execute(
+        "select 1 from erp.die_output where item = %s and die = %s", [item, die]
+    )
+    return found.fetchone() is not None

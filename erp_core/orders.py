@@ -1,0 +1,233 @@
+"""Work orders: what is to be made, by which operations, from which material.
+
+An order takes its operations from the item's routing when it is created, and its material from
+the newest BOM version when it is released; later changes of master data do not touch it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from psycopg.rows import class_row
+
+from database.connection import Connection
+from erp_core import items
+from erp_core.errors import ConflictError, StateError, UnknownError
+
+# (state, step) -> state; what is not here is refused.
+STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
+    ("draft", "release"): "released",
+    ("released", "start"): "running",
+    ("released", "produce"): "produced",
+    ("running", "produce"): "produced",
+    ("produced", "reopen"): "running",
+    ("released", "close"): "closed",
+    ("running", "close"): "closed",
+    ("produced", "close"): "closed",
+    ("draft", "cancel"): "cancelled",
+    ("released", "cancel"): "cancelled",
+})  # fmt: skip
+
+CURES = MappingProxyType({
+    "draft": "release it first",
+    "closed": "create a new order",
+    "cancelled": "create a new order",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOrder:
+    """A work order; `qty` in parts, `due` as a calendar date of the plant."""
+
+    code: str
+    item: str
+    qty: int
+    state: str
+    due: date | None
+    created: datetime
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One step of an order; `die` None: any die that makes the item. The last one posts stock."""
+
+    id: int
+    work_order: str
+    item: str
+    seq: int
+    name: str
+    die: str | None
+    last: bool
+
+
+class Step(NamedTuple):
+    """One operation of a routing: its number, name, and die, if it is tied to one."""
+
+    seq: int
+    name: str
+    die: str | None
+
+
+WHOLE = (Step(10, "10", None),)  # an item without a routing is made in one operation
+
+
+def create(
+    connection: Connection, code: str, item: str, qty: int, *, who: str, now: datetime,
+    due: date | None = None, routing: Sequence[Step] | None = None,
+) -> WorkOrder:  # fmt: skip
+    """Create a draft; operations come from `routing`, else from the item's routing.
+
+    An order whose item has no routing gets one operation 10 that any die of the item may do.
+    Raises ConflictError when the code is taken, UnknownError when the item is not known.
+    """
+    if not items.known(connection, item):
+        raise UnknownError(f"work order {code}", f"no item {item}", "load the item first")
+    made = connection.execute(
+        "insert into erp.work_order (code, item, qty, state, due, created, created_by) "
+        "values (%s, %s, %s, 'draft', %s, %s, %s) on conflict (code) do nothing",
+        [code, item, qty, due, now, who],
+    )
+    if made.rowcount == 0:
+        raise ConflictError(f"work order {code}", "the code is taken", "choose another code")
+    steps = routing or [Step(*row) for row in items.routing(connection, item)] or WHOLE
+    _write_operations(connection, code, sorted(steps))
+    return get(connection, code)
+
+
+def _write_operations(connection: Connection, code: str, steps: Sequence[Step]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into erp.work_order_operation (work_order, seq, name, die, last) "
+            "values (%s, %s, %s, %s, %s)",
+            [(code, *step, step == steps[-1]) for step in steps],
+        )
+
+
+def release(connection: Connection, code: str) -> WorkOrder:
+    """Give the order to the shop floor; its material is fixed from the newest BOM version."""
+    order = take_step(connection, code, "release")
+    connection.execute(
+        "insert into erp.work_order_material (work_order, component, qty_per) "
+        "select %s, component, qty from erp.bom_line where item = %s and version = %s",
+        [code, order.item, items.newest_bom(connection, order.item)],
+    )
+    return order
+
+
+def close(connection: Connection, code: str) -> WorkOrder:
+    """Nothing more is to be made for the order."""
+    return take_step(connection, code, "close")
+
+
+def cancel(connection: Connection, code: str) -> WorkOrder:
+    """The order is not wanted any more, and nothing was made for it."""
+    return take_step(connection, code, "cancel")
+
+
+def take_step(connection: Connection, code: str, step: str) -> WorkOrder:
+    """Move the order along its table of steps.
+
+    Raises StateError naming state and cure, UnknownError when there is no such order.
+    """
+    order = lock(connection, code)
+    state = STEPS.get((order.state, step))
+    if state is None:
+        raise StateError(
+            f"work order {code}",
+            f"cannot {step} while {order.state}",
+            CURES.get(order.state, "look at what was reported for it"),
+        )
+    connection.execute("update erp.work_order set state = %s where code = %s", [state, code])
+    return get(connection, code)
+
+
+def follow_reports(connection: Connection, code: str) -> None:
+    """Let the state follow the accepted reports: running from the first one, produced when full.
+
+    Orders in draft, closed or cancelled keep their state; late reports do not reopen them.
+    """
+    order = lock(connection, code)
+    reports, made = _accepted(connection, code)
+    if order.state == "produced" and made < order.qty:
+        take_step(connection, code, "reopen")
+    elif order.state in {"released", "running"} and made >= order.qty:
+        take_step(connection, code, "produce")
+    elif order.state == "released" and reports:
+        take_step(connection, code, "start")
+
+
+def _accepted(connection: Connection, code: str) -> tuple[int, int]:
+    row = connection.execute(
+        """
+        select count(*), coalesce(sum(r.good + r.excess) filter (where o.last), 0)::bigint
+        from erp.production_report r join erp.work_order_operation o on o.id = r.operation
+        where o.work_order = %s and r.state = 'accepted'
+        """,
+        [code],
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def find(connection: Connection, code: str) -> WorkOrder | None:
+    """The order of that code, or None."""
+    with connection.cursor(row_factory=class_row(WorkOrder)) as cursor:
+        return cursor.execute("select * from erp.work_order where code = %s", [code]).fetchone()
+
+
+def get(connection: Connection, code: str) -> WorkOrder:
+    """The order of that code; raises UnknownError."""
+    order = find(connection, code)
+    if order is None:
+        raise UnknownError(f"work order {code}", "there is no such order", "check the code")
+    return order
+
+
+def lock(connection: Connection, code: str) -> WorkOrder:
+    """The order, held against others until the transaction ends; raises UnknownError."""
+    connection.execute(
+        "select 1 from erp.work_order where code = %s for no key update", [code]
+    ).fetchone()
+    return get(connection, code)
+
+
+def operations(connection: Connection, code: str) -> list[Operation]:
+    """The operations of an order in their sequence."""
+    with connection.cursor(row_factory=class_row(Operation)) as cursor:
+        return cursor.execute(
+            "select o.id, o.work_order, w.item, o.seq, o.name, o.die, o.last "
+            "from erp.work_order_operation o join erp.work_order w on w.code = o.work_order "
+            "where o.work_order = %s order by o.seq",
+            [code],
+        ).fetchall()
+
+
+def operation(connection: Connection, number: int) -> Operation:
+    """The operation with that id; raises UnknownError."""
+    with connection.cursor(row_factory=class_row(Operation)) as cursor:
+        found = cursor.execute(
+            "select o.id, o.work_order, w.item, o.seq, o.name, o.die, o.last "
+            "from erp.work_order_operation o join erp.work_order w on w.code = o.work_order "
+            "where o.id = %s",
+            [number],
+        ).fetchone()
+    if found is None:
+        raise UnknownError(f"operation {number}", "there is no such operation", "check the order")
+    return found
+
+
+def operation_for(connection: Connection, work_order: str, die: str) -> Operation | None:
+    """The first operation of the order that this die does, or None.
+
+    An operation tied to the die comes first; one without a die is done by any die that makes
+    the item.
+    """
+    found = operations(connection, work_order)
+    tied = [each for each in found if each.die == die]
+    free = [each for each in found if each.die is None]
+    if not tied and free and not items.made_by(connection, free[0].item, die):
+        return None
+    return next(iter(tied or free), None)

@@ -1,0 +1,241 @@
+"""Production reports: what a run made, accepted into stock or waiting for a shift leader.
+
+Every function works in the caller's transaction, so that a report, its stock moves and what
+caused them are committed together or not at all. Lock order: press (the caller's), work order,
+report, items; keep one transaction to one press.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+from database.connection import Connection
+from erp_core import backflush, notifications, orders, stock
+from erp_core.errors import ArgumentError, StateError, UnknownError
+from erp_core.stock import Cause, Move
+
+SYSTEM = "pressline"  # who accepts a report that nobody has to look at
+WAITING = "report"  # kind of the notification
+
+# (state, step) -> state; what is not here is refused.
+STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
+    ("waiting", "accept"): "accepted",
+    ("waiting", "reject"): "rejected",
+    ("accepted", "reverse"): "reversed",
+})  # fmt: skip
+
+CURES = MappingProxyType({
+    "waiting": "accept or reject it",
+    "accepted": "reverse it if it is wrong",
+    "rejected": "nothing is left to do: the next report tells what is still missing",
+    "reversed": "nothing is left to do: the next report tells what is still missing",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run output made since the report before, in parts; negative for a correction.
+
+    `good` and `excess` go into stock, `other` (scrap, setup, trial, …) only uses material.
+    `n` counts from 1 within the work order. `lot` is the lot of the output, `material_lots` what
+    was mounted (component -> lot). `flags` say why someone has to look at it.
+    """
+
+    id: int
+    work_order: str
+    item: str
+    n: int
+    operation: int
+    last: bool
+    run: int
+    shift: int | None
+    good: int
+    excess: int
+    other: int
+    state: str
+    flags: list[str]
+    lot: str
+    material_lots: dict[str, str]
+    proposed_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+
+    @property
+    def name(self) -> str:
+        """What people call it: `<work_order>/<item>/<n>`."""
+        return f"{self.work_order}/{self.item}/{self.n}"
+
+
+def propose(
+    connection: Connection, *, operation: int, run: int, shift: int | None, good: int,
+    excess: int, other: int, flags: Sequence[str], lot: str, material_lots: Mapping[str, str],
+    now: datetime, press: str | None = None,
+) -> Report:  # fmt: skip
+    """Write a report: accepted at once when no flag is raised, else waiting for a leader.
+
+    `press` is where the leader is to look. Raises UnknownError when there is no such operation.
+    """
+    order = orders.operation(connection, operation).work_order
+    orders.lock(connection, order)
+    number = _write(connection, {
+        "operation": operation, "order": order, "run": run, "shift": shift, "lot": lot,
+        "good": good, "excess": excess, "other": other, "flags": list(flags),
+        "material_lots": Jsonb(dict(material_lots)), "now": now,
+    })  # fmt: skip
+    if not flags:
+        return accept(connection, number, SYSTEM, now)
+    report = get(connection, number)
+    notifications.raise_once(connection, WAITING, report.name, press, "leader", now)
+    return report
+
+
+def _write(connection: Connection, values: Mapping[str, object]) -> int:
+    row = connection.execute(
+        """
+        insert into erp.production_report (operation, n, run, shift, good, excess, other, state,
+          flags, lot, material_lots, proposed_at)
+        select %(operation)s, coalesce(max(r.n), 0) + 1, %(run)s, %(shift)s, %(good)s, %(excess)s,
+          %(other)s, 'waiting', %(flags)s, %(lot)s, %(material_lots)s, %(now)s
+        from erp.production_report r
+        join erp.work_order_operation o on o.id = r.operation and o.work_order = %(order)s
+        returning id
+        """,
+        values,
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def accept(connection: Connection, report: int, who: str, now: datetime) -> Report:
+    """Take a waiting report into stock: output in, material out, in this transaction.
+
+    Raises StateError naming state and cure when it is not waiting.
+    """
+    taken = _take_step(connection, report, "accept", now, who=who)
+    cause = _cause(taken, "accept", who, "report", now)
+    if taken.last:
+        _put_out(connection, taken, cause)
+        backflush.reconcile(connection, taken.work_order, taken.material_lots, cause)
+    orders.follow_reports(connection, taken.work_order)
+    return taken
+
+
+def reject(connection: Connection, report: int, who: str, reason: str, now: datetime) -> Report:
+    """Refuse a waiting report; nothing moves.
+
+    Raises StateError when it is not waiting, ArgumentError without a reason.
+    """
+    return _take_step(connection, report, "reject", now, who=who, reason=_given(report, reason))
+
+
+def reverse(connection: Connection, report: int, who: str, reason: str, now: datetime) -> Report:
+    """Take an accepted report back: output by moves that name the old ones, material by rule.
+
+    The order's backflush is reconciled with what is still accepted.
+    Raises StateError when it is not accepted, ArgumentError without a reason.
+    """
+    taken = _take_step(connection, report, "reverse", now, who=who, reason=_given(report, reason))
+    cause = _cause(taken, "reverse", who, reason, now)
+    if taken.last:
+        _take_back(connection, taken, cause)
+        backflush.reconcile(connection, taken.work_order, taken.material_lots, cause)
+    orders.follow_reports(connection, taken.work_order)
+    return taken
+
+
+def find(connection: Connection, name: str) -> Report:
+    """The report of that name; raises UnknownError."""
+    row = connection.execute(
+        """
+        select r.id
+        from erp.production_report r
+        join erp.work_order_operation o on o.id = r.operation
+        join erp.work_order w on w.code = o.work_order
+        where starts_with(%(name)s, w.code || '/')
+          and w.code || '/' || w.item || '/' || r.n = %(name)s
+        """,
+        {"name": name},
+    ).fetchone()
+    if row is None:
+        raise UnknownError(
+            f"report {name}", "there is no such report", "write <work order>/<item>/<number>"
+        )
+    return get(connection, row[0])
+
+
+def get(connection: Connection, report: int) -> Report:
+    """The report with that id; raises UnknownError."""
+    with connection.cursor(row_factory=class_row(Report)) as cursor:
+        found = cursor.execute(
+            """
+            select r.id, o.work_order, w.item, r.n, r.operation, o.last, r.run, r.shift, r.good,
+              r.excess, r.other, r.state, r.flags, r.lot, r.material_lots, r.proposed_at,
+              r.decided_at, r.decided_by, r.reason
+            from erp.production_report r
+            join erp.work_order_operation o on o.id = r.operation
+            join erp.work_order w on w.code = o.work_order
+            where r.id = %s
+            """,
+            [report],
+        ).fetchone()
+    if found is None:
+        raise UnknownError(f"report {report}", "there is no such report", "look up its number")
+    return found
+
+
+def _take_step(
+    connection: Connection, report: int, step: str, now: datetime, *, who: str,
+    reason: str | None = None,
+) -> Report:  # fmt: skip
+    found = get(connection, report)
+    orders.lock(connection, found.work_order)
+    found = get(connection, report)  # again: it may have changed while we waited for the lock
+    state = STEPS.get((found.state, step))
+    if state is None:
+        raise StateError(
+            f"report {found.name}", f"cannot {step} while {found.state}", CURES[found.state]
+        )
+    connection.execute(
+        "update erp.production_report "
+        "set state = %s, decided_at = %s, decided_by = %s, reason = %s where id = %s",
+        [state, now, who, reason, report],
+    )
+    notifications.close(connection, WAITING, found.name, now)
+    return replace(found, state=state, decided_at=now, decided_by=who, reason=reason)
+
+
+def _put_out(connection: Connection, report: Report, cause: Cause) -> None:
+    parts = Decimal(report.good + report.excess)
+    if parts == 0:
+        return
+    stock.make_lot(connection, report.item, report.lot, cause.at)
+    ways = (stock.PRODUCTION, stock.FINISHED) if parts > 0 else (stock.FINISHED, stock.PRODUCTION)
+    moved = Move(report.item, report.lot, abs(parts), *ways)
+    stock.move(connection, moved, replace(cause, key=f"{cause.key}/output"))
+
+
+def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
+    rows = connection.execute(
+        "select id from erp.stock_move where idempotency_key = %s",
+        [f"report/{report.id}/accept/output"],
+    )
+    for (number,) in rows.fetchall():
+        again = replace(cause, key=f"{cause.key}/output", reverses=number)
+        stock.reverse(connection, number, again)
+
+
+def _cause(report: Report, step: str, who: str, reason: str, now: datetime) -> Cause:
+    key = f"report/{report.id}/{step}"
+    return Cause(who, reason, now, key, report=report.id, work_order=report.work_order)
+
+
+def _given(report: int, reason: str) -> str:
+    if not reason.strip():
+        raise ArgumentError(f"report {report}", "no reason given", "say why, in a few words")
+    return reason

@@ -1,0 +1,204 @@
+"""Stock: an append-only ledger of moves between locations; on hand is their sum, nothing else.
+
+A move takes a quantity (Decimal, in the item's unit, more than zero) of one item and lot from one
+location to another. Locations of kind `stock` are on hand; the others are where stock comes from
+or goes to. On hand may be negative: it says that something was not recorded yet.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from psycopg.rows import class_row
+
+from database.connection import Connection
+from erp_core.errors import ArgumentError, ConflictError, UnknownError
+
+RAW, WIP, FINISHED = "RAW", "WIP", "FG"
+PRODUCTION, SCRAP, SUPPLIER, CUSTOMER, COUNT = (
+    "PRODUCTION", "SCRAP", "SUPPLIER", "CUSTOMER", "COUNT",
+)  # fmt: skip
+
+LOCATIONS = (
+    (RAW, "原材料", "Raw material", "stock"),
+    (WIP, "在制品", "Work in progress", "stock"),
+    (FINISHED, "成品", "Finished goods", "stock"),
+    (PRODUCTION, "生产", "Production", "production"),
+    (SCRAP, "报废", "Scrap", "scrap"),
+    (SUPPLIER, "供应商", "Supplier", "supplier"),
+    (CUSTOMER, "客户", "Customer", "customer"),
+    (COUNT, "盘点差异", "Counting difference", "count"),
+)
+
+
+class Move(NamedTuple):
+    """What moves: `qty` of an item (and lot, if it has lots) from one location to another."""
+
+    item: str
+    lot: str | None
+    qty: Decimal
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why and by whom something moves; a `key` is one move, however often it is told."""
+
+    who: str
+    reason: str
+    at: datetime
+    key: str
+    report: int | None = None
+    work_order: str | None = None
+    reverses: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OnHand:
+    """What lies in one stock location, by lot (None: not kept by lot), in the item's unit."""
+
+    item: str
+    location: str
+    lot: str | None
+    qty: Decimal
+
+
+def make_locations(connection: Connection) -> None:
+    """Make the default locations where they are missing."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into erp.location (code, name_zh, name_en, kind) values (%s, %s, %s, %s) "
+            "on conflict (code) do nothing",
+            LOCATIONS,
+        )
+
+
+def make_lot(connection: Connection, item: str, lot: str, now: datetime) -> None:
+    """Make the lot where it is missing."""
+    connection.execute(
+        "insert into erp.lot (item, code, created) values (%s, %s, %s) on conflict do nothing",
+        [item, lot, now],
+    )
+
+
+def move(connection: Connection, moved: Move, cause: Cause) -> int:
+    """Write one move; returns its number. The same key again returns the first one.
+
+    Raises ArgumentError for a quantity that is not more than zero, ConflictError when the key
+    was used for a different move.
+    """
+    if moved.qty <= 0:
+        raise ArgumentError(
+            f"move {cause.key}",
+            f"quantity {moved.qty} of {moved.item}",
+            "give more than zero and turn the locations round for the other direction",
+        )
+    row = connection.execute(
+        """
+        insert into erp.stock_move (at, item, lot, qty, from_location, to_location,
+          report, work_order, reverses, who, reason, idempotency_key)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        on conflict (idempotency_key) do nothing returning id
+        """,
+        [
+            *(cause.at, *moved, cause.report, cause.work_order, cause.reverses),
+            *(cause.who, cause.reason, cause.key),
+        ],
+    ).fetchone()
+    return row[0] if row else _moved_before(connection, moved, cause.key)
+
+
+def receive(
+    connection: Connection, item: str, lot: str | None, qty: Decimal, cause: Cause,
+    *, location: str = RAW,
+) -> int:  # fmt: skip
+    """Take goods from the supplier into a stock location; the lot is made where it is missing."""
+    if lot is not None:
+        make_lot(connection, item, lot, cause.at)
+    return move(connection, Move(item, lot, qty, SUPPLIER, location), cause)
+
+
+def count(
+    connection: Connection, item: str, lot: str | None, counted: Decimal, cause: Cause,
+    *, location: str,
+) -> Decimal:  # fmt: skip
+    """Post the difference between what was counted and what is on hand; returns it (signed).
+
+    Nothing is written when they agree, or when a count with this key was posted before.
+    """
+    lock_items(connection, [item])
+    there = next((h.qty for h in on_hand(connection, item, location) if h.lot == lot), Decimal(0))
+    difference = counted - there
+    if difference == 0 or _known_key(connection, cause.key):
+        return Decimal(0)
+    source, target = (COUNT, location) if difference > 0 else (location, COUNT)
+    move(connection, Move(item, lot, abs(difference), source, target), cause)
+    return difference
+
+
+def reverse(connection: Connection, number: int, cause: Cause) -> int:
+    """Write the move that takes move `number` back and names it; returns its own number.
+
+    Raises UnknownError when there is no such move.
+    """
+    row = connection.execute(
+        "select item, lot, qty, to_location, from_location from erp.stock_move where id = %s",
+        [number],
+    ).fetchone()
+    if row is None:
+        raise UnknownError(f"stock move {number}", "there is no such move", "look up its number")
+    return move(connection, Move(*row), cause)
+
+
+def on_hand(
+    connection: Connection, item: str | None = None, location: str | None = None
+) -> list[OnHand]:
+    """What is on hand now, by item, location and lot: the signed sum of all moves; no zero rows."""
+    with connection.cursor(row_factory=class_row(OnHand)) as cursor:
+        return cursor.execute(
+            """
+            select m.item, m.location, m.lot, sum(m.qty) as qty
+            from (
+              select item, to_location as location, lot, qty from erp.stock_move
+              union all
+              select item, from_location, lot, -qty from erp.stock_move
+            ) m
+            join erp.location l on l.code = m.location and l.kind = 'stock'
+            where (%(item)s::text is null or m.item = %(item)s)
+              and (%(location)s::text is null or m.location = %(location)s)
+            group by m.item, m.location, m.lot
+            having sum(m.qty) <> 0
+            order by m.item, m.location, m.lot nulls first
+            """,
+            {"item": item, "location": location},
+        ).fetchall()
+
+
+def lock_items(connection: Connection, items: list[str]) -> None:
+    """Let nobody else move these items until the transaction ends; taken in order of code."""
+    connection.execute(
+        "select 1 from erp.item where code = any(%s) order by code for no key update", [items]
+    )
+
+
+def _moved_before(connection: Connection, moved: Move, key: str) -> int:
+    row = connection.execute(
+        "select id, item, lot, qty, from_location, to_location from erp.stock_move "
+        "where idempotency_key = %s",
+        [key],
+    ).fetchone()
+    assert row is not None
+    if Move(*row[1:]) != moved:
+        raise ConflictError(
+            f"move {key}",
+            f"was {Move(*row[1:])}, now {moved}",
+            "a key stands for one move: use a new key for a new move",
+        )
+    return row[0]
+
+
+def _known_key(connection: Connection, key: str) -> bool:
+    found = connection.execute("select 1 from erp.stock_move where idempotency_key = %s", [key])
+    return found.fetchone() is not None

@@ -1,0 +1,61 @@
+"""A small shop to tell stories in: one part from one coil, half a kilogram each."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from database.connection import Connection
+from erp_core import orders, reports, stock
+from erp_core.reports import Report
+from erp_core.stock import Cause
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+
+
+def cause(key: str, at: datetime = NOW) -> Cause:
+    return Cause("E01", "test", at, key)
+
+
+@dataclass
+class Shop:
+    connection: Connection
+    operation: int = 0
+
+    def furnish(self) -> "Shop":
+        stock.make_locations(self.connection)
+        self.connection.execute("""
+            insert into erp.item (code, name_zh, name_en, unit, kind) values
+              ('BRACKET', '支架', 'Bracket', 'pcs', 'part'), ('COIL', '卷料', 'Coil', 'kg', 'coil');
+            insert into erp.die (code) values ('D1');
+            insert into erp.die_output (die, item, parts_num, parts_den) values
+              ('D1', 'BRACKET', 1, 1);
+            insert into erp.bom values ('BRACKET', '1');
+            insert into erp.bom_line values ('BRACKET', '1', 'COIL', 0.5);
+        """)
+        self.operation = self.order("WO1", 100)
+        return self
+
+    def order(self, code: str, qty: int) -> int:
+        """A released order; the id of its only operation."""
+        orders.create(self.connection, code, "BRACKET", qty, who="E01", now=NOW)
+        orders.release(self.connection, code)
+        return orders.operations(self.connection, code)[0].id
+
+    def coil(self, lot: str | None, kg: int, at: datetime = NOW) -> None:
+        stock.receive(self.connection, "COIL", lot, Decimal(kg), cause(f"coil {lot} {kg}", at))
+
+    def report(
+        self, good: int, *, excess: int = 0, other: int = 0, flags: Sequence[str] = (),
+        lots: Mapping[str, str] | None = None, operation: int | None = None,
+    ) -> Report:  # fmt: skip
+        return reports.propose(
+            self.connection, operation=operation or self.operation, run=1, shift=1, good=good,
+            excess=excess, other=other, flags=flags, lot="WO1-1", material_lots=lots or {}, now=NOW,
+        )  # fmt: skip
+
+    def stock(self, item: str) -> dict[tuple[str, str | None], Decimal]:
+        return {(h.location, h.lot): h.qty for h in stock.on_hand(self.connection, item)}
+
+    def state(self, code: str = "WO1") -> str:
+        return orders.get(self.connection, code).state

@@ -1,0 +1,219 @@
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from stamping_shop import NOW, Shop
+
+from database.connection import Connection
+from erp_core import backflush, notifications, reports, stock
+from erp_core.errors import ArgumentError, StateError, UnknownError
+from erp_core.reports import Report
+
+
+def test_a_report_without_flags_puts_parts_into_stock_and_takes_the_coil(shop: Shop) -> None:
+    shop.coil("C-1", 100)
+    report = shop.report(40, other=2)
+    assert (report.name, report.state, report.decided_by) == (
+        "WO1/BRACKET/1", "accepted", "pressline",
+    )  # fmt: skip
+    assert shop.stock("BRACKET") == {("FG", "WO1-1"): 40}
+    assert shop.stock("COIL") == {("RAW", "C-1"): 79}  # 42 made, half a kilogram each
+    assert shop.state() == "running"
+
+
+def test_every_move_of_a_report_names_it_its_order_and_who(shop: Shop) -> None:
+    report = shop.report(10)
+    rows = shop.connection.execute(
+        "select item, report, work_order, who, reason, idempotency_key from erp.stock_move "
+        "order by id"
+    ).fetchall()
+    assert rows == [
+        ("BRACKET", report.id, "WO1", "pressline", "report", f"report/{report.id}/accept/output"),
+        ("COIL", report.id, "WO1", "pressline", "report", f"report/{report.id}/accept/COIL/1"),
+    ]
+
+
+def test_a_flagged_report_waits_for_the_leader_and_moves_nothing(shop: Shop) -> None:
+    report = shop.report(40, flags=["held"])
+    assert (report.state, report.decided_by) == ("waiting", None)
+    assert shop.stock("BRACKET") == {}
+    assert shop.state() == "released"
+    (waiting,) = notifications.open_for(shop.connection, "leader")
+    assert (waiting.kind, waiting.subject) == ("report", "WO1/BRACKET/1")
+    accepted = reports.accept(shop.connection, report.id, "L01", NOW)
+    assert (accepted.state, accepted.decided_by) == ("accepted", "L01")
+    assert accepted == reports.find(shop.connection, "WO1/BRACKET/1")
+    assert shop.stock("BRACKET") == {("FG", "WO1-1"): 40}
+    assert notifications.open_for(shop.connection, "leader") == []
+
+
+def test_accepting_twice_is_refused_and_moves_nothing_more(shop: Shop) -> None:
+    report = shop.report(40)
+    with pytest.raises(StateError, match=r"^report WO1/BRACKET/1: cannot accept while accepted; "):
+        reports.accept(shop.connection, report.id, "L01", NOW)
+    assert shop.stock("BRACKET") == {("FG", "WO1-1"): 40}
+    assert shop.stock("COIL") == {("RAW", None): -20}
+
+
+def test_a_rejected_report_stays_rejected(shop: Shop) -> None:
+    report = shop.report(40, flags=["excess"])
+    reports.reject(shop.connection, report.id, "L01", "counted by hand: 38", NOW)
+    with pytest.raises(StateError, match="cannot accept while rejected"):
+        reports.accept(shop.connection, report.id, "L01", NOW)
+    with pytest.raises(StateError, match="cannot reverse while rejected"):
+        reports.reverse(shop.connection, report.id, "L01", "no", NOW)
+    assert shop.connection.execute("select count(*) from erp.stock_move").fetchone() == (0,)
+    assert notifications.open_for(shop.connection, "leader") == []
+
+
+@pytest.mark.parametrize("decide", [reports.reject, reports.reverse])
+def test_a_decision_against_a_report_needs_a_reason(
+    shop: Shop, decide: Callable[..., Report]
+) -> None:
+    report = shop.report(40, flags=["excess"])
+    with pytest.raises(ArgumentError, match="no reason given; say why"):
+        decide(shop.connection, report.id, "L01", "  ", NOW)
+
+
+def test_reversing_takes_the_parts_out_and_gives_the_coil_back(shop: Shop) -> None:
+    shop.coil("C-1", 100)
+    report = shop.report(40)
+    reports.reverse(shop.connection, report.id, "L01", "wrong order scanned", NOW)
+    assert shop.stock("BRACKET") == {}
+    assert shop.stock("COIL") == {("RAW", "C-1"): 100}
+    assert shop.state() == "running"
+    named = shop.connection.execute(
+        "select old.item, new.reason from erp.stock_move new "
+        "join erp.stock_move old on old.id = new.reverses"
+    )
+    assert named.fetchall() == [("BRACKET", "wrong order scanned")]
+
+
+def test_the_order_is_produced_when_full_and_runs_again_when_a_report_is_reversed(
+    shop: Shop,
+) -> None:
+    shop.report(60)
+    second = shop.report(38, excess=2, flags=["excess"])
+    assert shop.state() == "running"
+    reports.accept(shop.connection, second.id, "L01", NOW)
+    assert shop.state() == "produced"
+    reports.reverse(shop.connection, second.id, "L01", "double count", NOW)
+    assert shop.state() == "running"
+
+
+def test_a_correction_takes_parts_out_of_the_same_lot(shop: Shop) -> None:
+    shop.report(40)
+    shop.report(-3, other=3)
+    assert shop.stock("BRACKET") == {("FG", "WO1-1"): 37}
+    assert shop.stock("COIL") == {("RAW", None): -20}  # scrap used its material all the same
+
+
+def test_the_mounted_coil_is_used_first_then_the_oldest_then_nothing_is_left(shop: Shop) -> None:
+    shop.coil("OLD", 5, NOW.replace(day=1))
+    shop.coil("MOUNTED", 7)
+    shop.report(30, lots={"COIL": "MOUNTED"})  # 15 kg: 7 mounted, 5 old, 3 from nowhere
+    assert shop.stock("COIL") == {("RAW", None): -3}
+    shop.report(-16)  # 8 kg back, newest issue first: 3, then 5 to the old lot
+    assert shop.stock("COIL") == {("RAW", "OLD"): 5}
+
+
+def test_only_the_last_operation_posts_stock(shop: Shop) -> None:
+    shop.connection.execute("update erp.work_order_operation set last = false")
+    shop.report(40)
+    assert shop.connection.execute("select count(*) from erp.stock_move").fetchone() == (0,)
+    assert shop.state() == "running"
+
+
+def test_reports_are_numbered_within_their_order(shop: Shop) -> None:
+    other = shop.order("WO2", 10)
+    names = [
+        shop.report(1).name,
+        shop.report(1).name,
+        shop.report(1, operation=other).name,
+    ]
+    assert names == ["WO1/BRACKET/1", "WO1/BRACKET/2", "WO2/BRACKET/1"]
+
+
+def test_an_unknown_report_or_operation_is_named(shop: Shop) -> None:
+    with pytest.raises(UnknownError, match="report WO1/BRACKET/9: there is no such report"):
+        reports.find(shop.connection, "WO1/BRACKET/9")
+    with pytest.raises(UnknownError, match="operation 4711: there is no such operation"):
+        shop.report(1, operation=4711)
+
+
+def test_a_late_report_does_not_reopen_a_closed_order(shop: Shop) -> None:
+    shop.report(40)
+    shop.connection.execute("update erp.work_order set state = 'closed'")
+    shop.report(-2, other=2)
+    assert shop.state() == "closed"
+    assert shop.stock("BRACKET") == {("FG", "WO1-1"): 38}
+
+
+PARTS = st.integers(-20, 40)
+Made = tuple[int, int, int, bool]
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(PARTS, PARTS, PARTS, st.booleans()),
+        st.tuples(st.sampled_from(["accept", "reject", "reverse"]), st.integers(0, 5)),
+    ),
+    max_size=12,
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=STEPS)
+def test_whatever_the_order_of_decisions_stock_is_what_was_accepted(
+    shop: Shop, steps: Sequence[Made | tuple[str, int]]
+) -> None:
+    with shop.connection.transaction(force_rollback=True):
+        shop.coil("C-1", 30)
+        shop.coil("C-2", 30, NOW.replace(day=1))
+        ids: list[int] = []
+        for step in steps:
+            ids += play(shop, ids, step)
+            check_stock(shop)
+
+
+def play(shop: Shop, ids: Sequence[int], step: Made | tuple[str, int]) -> list[int]:
+    if len(step) == 4:
+        good, excess, other, flagged = step
+        flags = ["held"] if flagged else []
+        lots = {"COIL": "C-1"} if excess > 0 else {}
+        return [shop.report(good, excess=excess, other=other, flags=flags, lots=lots).id]
+    act, index = step
+    if index < len(ids):
+        decide(shop.connection, act, ids[index])
+    return []
+
+
+def decide(connection: Connection, act: str, report: int) -> None:
+    before = connection.execute("select count(*) from erp.stock_move").fetchone()
+    try:
+        match act:
+            case "accept":
+                reports.accept(connection, report, "L01", NOW)
+            case "reject":
+                reports.reject(connection, report, "L01", "test", NOW)
+            case _:
+                reports.reverse(connection, report, "L01", "test", NOW)
+    except StateError:
+        assert connection.execute("select count(*) from erp.stock_move").fetchone() == before
+
+
+def check_stock(shop: Shop) -> None:
+    accepted = shop.connection.execute(
+        "select good + excess, other from erp.production_report where state = 'accepted'"
+    ).fetchall()
+    into_stock = sum(made for made, _ in accepted)
+    finished = sum((h.qty for h in stock.on_hand(shop.connection, "BRACKET")), Decimal(0))
+    assert finished == into_stock
+    due = Decimal("0.5") * max(0, sum(made + other for made, other in accepted))
+    (line,) = backflush.materials(shop.connection, "WO1")
+    assert (line.due, line.issued) == (due, due)
+    coils = sum((h.qty for h in stock.on_hand(shop.connection, "COIL")), Decimal(0))
+    assert coils == 60 - due
+    assert all(h.qty >= 0 for h in stock.on_hand(shop.connection, "COIL") if h.lot)
