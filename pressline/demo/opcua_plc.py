@@ -1,0 +1,73 @@
+"""What a simulated press answers over OPC UA, served by asyncua; imported only where needed."""
+
+import time
+from datetime import UTC, datetime
+from typing import cast
+
+from asyncua import ua
+from asyncua.common.callback import CallbackType
+from asyncua.common.node import Node
+from asyncua.server.server import Server
+
+from pressline.demo.twin import Twin
+
+PUBLISHED = 2.0  # seconds after which a subscriber has been sent what changed before
+
+
+class OpcuaMachine:
+    """A press that reports by itself: an OPC UA server with its counter and whether it runs."""
+
+    def __init__(self, port: int, twin: Twin) -> None:
+        self.port = port
+        self._twin = twin
+        self._server: Server | None = None
+        self._nodes: dict[str, Node] = {}
+        self._shown: tuple[int, bool] | None = None
+        self._subscribed = self._changed = 0.0
+
+    async def power_on(self) -> None:
+        """Listen on the port."""
+        server = self._server = Server()
+        await server.init()
+        server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}")
+        server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        space = await server.register_namespace("urn:pressline:demo:press")
+        press = await server.nodes.objects.add_object(f"ns={space};s=Press", "Press")
+        for name, kind in (
+            ("StrokeCounter", ua.VariantType.UInt32),
+            ("Running", ua.VariantType.Boolean),
+        ):
+            value = ua.Variant(0 if kind is ua.VariantType.UInt32 else False, kind)
+            self._nodes[name] = await press.add_variable(f"ns={space};s=Press.{name}", name, value)
+        server.subscribe_server_callback(CallbackType.ItemSubscriptionCreated, self._note)
+        await self.show()
+        await server.start()
+
+    async def power_off(self) -> None:
+        """Close the port and every session."""
+        if self._server is not None:
+            await self._server.stop()
+            self._server = None
+
+    async def show(self) -> None:
+        """Write what changed into the nodes, with the machine's own time."""
+        twin = self._twin
+        shown = twin.counter, twin.moving
+        if shown != self._shown:
+            self._shown, self._changed = shown, time.monotonic()
+            await self._write("StrokeCounter", ua.Variant(shown[0], ua.VariantType.UInt32))
+            await self._write("Running", ua.Variant(shown[1], ua.VariantType.Boolean))
+        since = max(self._changed, self._subscribed)
+        if self._subscribed and time.monotonic() > since + PUBLISHED:
+            twin.answered(twin.strokes)
+
+    async def _write(self, name: str, value: ua.Variant) -> None:
+        now = cast(
+            ua.DateTime, datetime.now(UTC).replace(tzinfo=None)
+        )  # naive UTC, as asyncua wants
+        await self._nodes[name].write_value(
+            ua.DataValue(value, SourceTimestamp=now, ServerTimestamp=now)
+        )
+
+    async def _note(self, event: object, service: object) -> None:
+        self._subscribed = time.monotonic()
