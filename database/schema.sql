@@ -33,6 +33,7 @@ CREATE TABLE mes.counter_event (
     decided_count bigint,
     outbox integer,
     number bigint,
+    unseen boolean DEFAULT false NOT NULL,
     CONSTRAINT event_amount CHECK ((amount >= 0)),
     CONSTRAINT event_kind CHECK ((kind = ANY (ARRAY['wrap'::text, 'reset'::text, 'glitch'::text, 'jump'::text, 'gap'::text, 'swap'::text, 'late'::text])))
 );
@@ -68,12 +69,15 @@ CREATE TABLE mes.count (
     outbox integer,
     number bigint,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    unseen boolean DEFAULT false NOT NULL,
     CONSTRAINT count_amount CHECK ((amount > 0)),
     CONSTRAINT count_kind CHECK ((kind = ANY (ARRAY['step'::text, 'wrap'::text, 'reset'::text, 'gap'::text, 'swap'::text, 'decided'::text]))),
     CONSTRAINT count_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text])))
 );
 
 COMMENT ON TABLE mes.count IS 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
+
+COMMENT ON COLUMN mes.count.unseen IS 'Time passed unseen between the two readings (silence, or a bad reading): when within it the strokes fell is not known.';
 
 CREATE TABLE mes.die_mount (
     id bigint NOT NULL,
@@ -550,6 +554,53 @@ CREATE TABLE mes.meter (
     energy_channel text NOT NULL
 );
 
+CREATE TABLE mes.shift (
+    id bigint NOT NULL,
+    date date NOT NULL,
+    code text NOT NULL,
+    span tstzrange NOT NULL
+);
+
+COMMENT ON COLUMN mes.shift.date IS 'The date the shift began: a night shift belongs to it.';
+
+CREATE VIEW mes.owned_count AS
+ SELECT c.id,
+    c.channel,
+    c.press,
+    c.measure,
+    c.from_at,
+    c.at,
+    c.amount,
+    c.kind,
+    c.event,
+    c.unseen,
+    COALESCE(scanned.segment, assigned.segment) AS segment,
+    COALESCE(scanned.run, assigned.run) AS run,
+    ( SELECT s.id
+           FROM mes.shift s
+          WHERE (s.span @> c.at)) AS shift
+   FROM ((mes.count c
+     LEFT JOIN LATERAL ( SELECT g.id AS segment,
+            r.id AS run
+           FROM (mes.run r
+             JOIN mes.run_segment g ON (((g.run = r.id) AND (g.span @> c.at))))
+          WHERE ((r.press = c.press) AND (r.source = 'scan'::text) AND (r.span @> c.at) AND (((NOT c.unseen) AND (c.kind <> 'gap'::text)) OR ((lower(r.span) <= c.from_at) AND (NOT (EXISTS ( SELECT
+                   FROM mes.shift s
+                  WHERE ((s.span && tstzrange(c.from_at, c.at, '(]'::text)) AND (NOT ((lower(s.span) <= c.from_at) AND (s.span @> c.at))))))))))) scanned ON (true))
+     LEFT JOIN LATERAL ( SELECT g.id AS segment,
+            r.id AS run
+           FROM (mes.run r
+             JOIN mes.run_segment g ON ((g.run = r.id)))
+          WHERE ((scanned.segment IS NULL) AND (r.press = c.press) AND (r.source = 'assigned'::text) AND
+                CASE
+                    WHEN (c.unseen OR (c.kind = 'gap'::text)) THEN ((lower(g.span) <= c.from_at) AND (upper_inf(g.span) OR (c.at <= upper(g.span))))
+                    ELSE (g.span @> c.at)
+                END)
+          ORDER BY r.id, g.id
+         LIMIT 1) assigned ON (true));
+
+COMMENT ON VIEW mes.owned_count IS 'mes.count with the segment and run that own each row (null: unattributed), and the shift of its later reading (null: outside every shift).';
+
 CREATE TABLE mes.plant (
     one boolean DEFAULT true NOT NULL,
     site text NOT NULL,
@@ -604,15 +655,6 @@ ALTER TABLE mes.run_segment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.shift (
-    id bigint NOT NULL,
-    date date NOT NULL,
-    code text NOT NULL,
-    span tstzrange NOT NULL
-);
-
-COMMENT ON COLUMN mes.shift.date IS 'The date the shift began: a night shift belongs to it.';
 
 CREATE TABLE mes.shift_break (
     shift bigint NOT NULL,
@@ -988,7 +1030,11 @@ CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 
 CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (amount);
 
+CREATE INDEX count_unseen ON mes.count USING btree (press) WHERE unseen;
+
 CREATE INDEX fact_minute_segment ON mes.fact_minute USING btree (segment);
+
+CREATE INDEX fact_minute_unattributed ON mes.fact_minute USING btree (press) WHERE ((segment IS NULL) AND (strokes > 0));
 
 CREATE INDEX posting_report ON mes.posting USING btree (report);
 
