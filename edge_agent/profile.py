@@ -1,0 +1,139 @@
+"""Channels, and the profiles that list the channels of a kind of machine."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
+
+from edge_agent.register import Layout, Order, Register, parse_register
+
+SHIPPED = Path(__file__).resolve().parent.parent / "config" / "profiles"
+
+Kind = Literal["counter", "state", "gauge", "text"]
+DataType = Literal[
+    "bool", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "text"
+]
+USUAL_TYPE: dict[Kind, DataType] = {
+    "counter": "int64", "state": "int64", "gauge": "float64", "text": "text",
+}  # fmt: skip
+WHOLE: tuple[DataType, ...] = (
+    "uint16", "int16", "uint32", "int32", "uint64", "int64",
+)  # fmt: skip
+FITTING: dict[Kind, tuple[DataType, ...]] = {
+    "counter": WHOLE,
+    "state": ("bool", *WHOLE),
+    "gauge": (*WHOLE, "float32", "float64"),
+    "text": ("text",),
+}
+NODE_ID = re.compile(r"^(ns=\d+;)?[isgb]=.+$")
+
+
+def check_name(name: str) -> str:
+    """A name that can stand in an MQTT topic and on a label; ValueError with the cure if not."""
+    if not name or len(name) > 64 or re.search(r"[\s+#/\x00-\x1f\x7f\"']", name):
+        raise ValueError(
+            f"{name!r} cannot be a name; use 1 to 64 letters, digits, '-', '_' or '.', "
+            "without spaces, quotes, '+', '#' or '/'"
+        )
+    return name
+
+
+def _check_node_id(text: str) -> str:
+    if not NODE_ID.match(text):
+        raise ValueError(f'{text!r} is not a node id; write it as "ns=2;s=Press.Strokes" or "i=85"')
+    return text
+
+
+Name = Annotated[str, AfterValidator(check_name)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Entry(BaseModel):
+    """A table of a configuration file: frozen, and no key but those it knows."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Channel(Entry):
+    """One signal of one machine.
+
+    Value in `unit` = reading x `scale`; readings are kept unscaled. A counter that starts again
+    from zero at a known number declares that number as `modulus`.
+    """
+
+    name: Name
+    kind: Kind
+    unit: str = ""
+    scale: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    modulus: Annotated[int, Field(gt=1)] | None = None
+    where: Annotated[Register | None, BeforeValidator(parse_register)] = Field(
+        None, alias="register"
+    )
+    node_id: Annotated[str, AfterValidator(_check_node_id)] | None = None
+    type: DataType | None = None
+    word_order: Order | None = None
+    byte_order: Order | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "Channel":
+        if self.where and self.node_id:
+            raise ValueError("has a register and a node_id; keep the one of this machine's address")
+        if self.where and self.type and self.type != self.where.type:
+            raise ValueError(f"type is {self.where.type} by its register; take `type` out")
+        if self.modulus is not None and self.kind != "counter":
+            raise ValueError("only a counter has a modulus; take it out or set kind")
+        if self.scale == 0:
+            raise ValueError("scale is 0, which hides every value; give the unit per count")
+        if self.datatype not in FITTING[self.kind]:
+            fitting = ", ".join(FITTING[self.kind])
+            raise ValueError(
+                f"a {self.kind} cannot be {self.datatype}; use one of {fitting}, or another kind"
+            )
+        return self
+
+    @property
+    def datatype(self) -> DataType:
+        """Type of its readings: the register's, the declared one, or the usual one of its kind."""
+        if self.where is not None:
+            return self.where.type  # pyright: ignore[reportReturnType] -- CODES are DataTypes
+        return self.type or USUAL_TYPE[self.kind]
+
+    @property
+    def source(self) -> str:
+        """Where the machine keeps it: a register, a node id, or nothing."""
+        return str(self.where) if self.where else self.node_id or ""
+
+    @property
+    def layout(self) -> Layout:
+        """How the machine lays the value over bytes and registers."""
+        return Layout(self.word_order or "high-first", self.byte_order or "high-first")
+
+
+class Profile(Entry):
+    """The channels of a kind of machine, how it lays out numbers and what it can take.
+
+    `longest_read` is in registers (the standard allows 125); unread registers up to
+    `widest_hole` between two channels are read along to save a request.
+    """
+
+    source: str
+    word_order: Order = "high-first"
+    byte_order: Order = "high-first"
+    longest_read: Annotated[int, Field(ge=4, le=125)] = 125
+    widest_hole: Annotated[int, Field(ge=0, le=120)] = 8
+
+    def with_order(self, channel: Channel) -> Channel:
+        """The channel with this profile's orders where it has none of its own."""
+        orders = {
+            "word_order": channel.word_order or self.word_order,
+            "byte_order": channel.byte_order or self.byte_order,
+        }
+        return channel.model_copy(update=orders)
