@@ -1,0 +1,1 @@
+"""The reproducible benchmark: each figure beside its limit, measured from outside."""

@@ -1,0 +1,31 @@
+"""One measured figure beside its limit."""
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value and its limit; `sense` is '<' or '>': which side of the limit is good."""
+
+    name: str
+    value: float | None
+    sense: str
+    limit: float
+    unit: str
+    why_null: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """The value as a share of its limit."""
+        return None if self.value is None else self.value / self.limit
+
+    @property
+    def met(self) -> bool:
+        """Whether the value is on the good side; a figure that was not measured is not met."""
+        if self.value is None:
+            return False
+        return self.value < self.limit if self.sense == "<" else self.value > self.limit
+
+    def as_row(self) -> dict[str, object]:
+        """The figure for JSON."""
+        return {**asdict(self), "ratio": self.ratio, "met": self.met}
