@@ -90,6 +90,7 @@ def build(plan: dict[str, Any]) -> Factory:
         twin = factory.twins[name] = Twin(
             name, entry["spm"], truth / f"{name}.csv", entry["counter"], entry["modulus"]
         )
+        twin.die = entry.get("die", "")
         if entry["profile"] in SHEETS:
             sheet = SHEETS[entry["profile"]]
             factory.modbus[name] = press_machine(entry["port"], sheet, twin)

@@ -22,7 +22,7 @@ class OpcuaMachine:
         self._twin = twin
         self._server: Server | None = None
         self._nodes: dict[str, Node] = {}
-        self._shown: tuple[int, bool] | None = None
+        self._shown: dict[str, ua.Variant] = {}
         self._subscribed = self._changed = 0.0
 
     async def power_on(self) -> None:
@@ -33,11 +33,7 @@ class OpcuaMachine:
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         space = await server.register_namespace("urn:pressline:demo:press")
         press = await server.nodes.objects.add_object(f"ns={space};s=Press", "Press")
-        for name, kind in (
-            ("StrokeCounter", ua.VariantType.UInt32),
-            ("Running", ua.VariantType.Boolean),
-        ):
-            value = ua.Variant(0 if kind is ua.VariantType.UInt32 else False, kind)
+        for name, value in self._image().items():
             self._nodes[name] = await press.add_variable(f"ns={space};s=Press.{name}", name, value)
         server.subscribe_server_callback(CallbackType.ItemSubscriptionCreated, self._note)
         await self.show()
@@ -51,23 +47,26 @@ class OpcuaMachine:
 
     async def show(self) -> None:
         """Write what changed into the nodes, with the machine's own time."""
-        twin = self._twin
-        shown = twin.counter, twin.moving
-        if shown != self._shown:
-            self._shown, self._changed = shown, time.monotonic()
-            await self._write("StrokeCounter", ua.Variant(shown[0], ua.VariantType.UInt32))
-            await self._write("Running", ua.Variant(shown[1], ua.VariantType.Boolean))
+        now = datetime.now(UTC).replace(tzinfo=None)  # asyncua wants naive UTC
+        for name, value in self._image().items():
+            if self._shown.get(name) != value:
+                self._shown[name], self._changed = value, time.monotonic()
+                await self._nodes[name].write_value(
+                    ua.DataValue(value, SourceTimestamp=cast(ua.DateTime, now))
+                )
         since = max(self._changed, self._subscribed)
         if self._subscribed and time.monotonic() > since + PUBLISHED:
-            twin.answered(twin.strokes)
+            self._twin.answered(self._twin.strokes)
 
-    async def _write(self, name: str, value: ua.Variant) -> None:
-        now = cast(
-            ua.DateTime, datetime.now(UTC).replace(tzinfo=None)
-        )  # naive UTC, as asyncua wants
-        await self._nodes[name].write_value(
-            ua.DataValue(value, SourceTimestamp=now, ServerTimestamp=now)
-        )
+    def _image(self) -> dict[str, ua.Variant]:
+        twin = self._twin
+        return {
+            "Strokes": ua.Variant(twin.counter, ua.VariantType.UInt32),
+            "Running": ua.Variant(twin.moving, ua.VariantType.Boolean),
+            "Alarm": ua.Variant(twin.alarm, ua.VariantType.UInt16),
+            "Die": ua.Variant(twin.die, ua.VariantType.String),
+            "Speed": ua.Variant(twin.speed, ua.VariantType.Double),
+        }
 
     async def _note(self, event: object, service: object) -> None:
         self._subscribed = time.monotonic()

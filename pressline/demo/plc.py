@@ -22,19 +22,26 @@ Image = Callable[[list[int]], None]  # writes what the machine shows now into it
 
 @dataclass(frozen=True)
 class Sheet:
-    """Where a press PLC keeps its counter (`words` registers, low word first) and its signals."""
+    """Register addresses of a press PLC; `words` registers of counter, low word first."""
 
     counter: int
     words: int
     running: int
+    alarm: int
+    speed: int
+    tonnage: int | None = None
 
 
 SHEETS = {
-    "press-16bit": Sheet(counter=0, words=1, running=1),
-    "press-32bit-low-word-first": Sheet(counter=0, words=2, running=2),
+    "press-16bit": Sheet(counter=16, words=1, running=17, alarm=18, speed=20),
+    "press-32bit-low-word-first": Sheet(
+        counter=100, words=2, running=102, alarm=103, speed=106, tonnage=108
+    ),
 }
-METER_ENERGY = 0x0048  # Eastron SDM630: total import kWh, 32-bit float, big-endian
-METER_POWER = 0x0034  # total system power, W
+# Eastron SDM630, input registers, 32-bit floats, high word first.
+METER_VOLTS, METER_AMPERES, METER_WATTS = (0x00, 0x02, 0x04), (0x06, 0x08, 0x0A), 0x34
+METER_POWER_FACTOR, METER_HERTZ, METER_IMPORT_KWH = 0x3E, 0x46, 0x48
+POWER_FACTOR = 0.86
 
 
 class ModbusMachine:
@@ -93,7 +100,7 @@ class ModbusMachine:
 
 
 def press_machine(port: int, sheet: Sheet, twin: Twin) -> ModbusMachine:
-    """The PLC of a press: its counter and whether it runs."""
+    """The PLC of a press: its counter, whether it runs, its alarm, speed and tonnage."""
     shown = 0
 
     def image(registers: list[int]) -> None:
@@ -102,18 +109,27 @@ def press_machine(port: int, sheet: Sheet, twin: Twin) -> ModbusMachine:
         for word in range(sheet.words):
             registers[sheet.counter + word] = twin.counter >> (16 * word) & 0xFFFF
         registers[sheet.running] = int(twin.moving)
+        registers[sheet.alarm] = twin.alarm
+        registers[sheet.speed] = round(10 * twin.speed)
+        if sheet.tonnage is not None:
+            low_first = _float(twin.tonnage)[::-1]
+            registers[sheet.tonnage : sheet.tonnage + 2] = low_first
 
     return ModbusMachine(port, image, sheet.counter, lambda: twin.answered(shown))
 
 
 def meter_machine(port: int, energy: Energy) -> ModbusMachine:
-    """An energy meter: total import and the power now."""
+    """An energy meter on three phases: total import, the power now, and what goes with it."""
 
     def image(registers: list[int]) -> None:
-        registers[METER_ENERGY : METER_ENERGY + 2] = _float(energy.kwh)
-        registers[METER_POWER : METER_POWER + 2] = _float(energy.watts)
+        amperes = energy.watts / POWER_FACTOR / 3 / 230
+        values = {METER_IMPORT_KWH: energy.kwh, METER_WATTS: energy.watts, METER_HERTZ: 50.0}
+        values |= dict.fromkeys(METER_VOLTS, 230.0) | dict.fromkeys(METER_AMPERES, amperes)
+        values[METER_POWER_FACTOR] = POWER_FACTOR
+        for address, value in values.items():
+            registers[address : address + 2] = _float(value)
 
-    return ModbusMachine(port, image, METER_ENERGY, lambda: None)
+    return ModbusMachine(port, image, METER_IMPORT_KWH, lambda: None)
 
 
 def _float(value: float) -> tuple[int, int]:

@@ -5,6 +5,7 @@ comparison reads it.
 """
 
 import asyncio
+import math
 import random
 import time
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 JITTER = 0.06  # share of the stroke period, either way
+JAM_ALARM = 17
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Twin:
     truth: Path
     counter: int = 0
     modulus: int = 1 << 32
+    die: str = ""
     seed: int = 1
     strokes: int = 0
     started: bool = False
@@ -71,6 +74,21 @@ class Twin:
         """An answer has left that carries the counter as it stood after `strokes`."""
         self._read_strokes = strokes
         self._read.set()
+
+    @property
+    def alarm(self) -> int:
+        """The PLC's alarm number: 17 for a jam, 0 for none."""
+        return JAM_ALARM if time.monotonic() < self._jam_until else 0
+
+    @property
+    def speed(self) -> float:
+        """Strokes per minute as the PLC shows them."""
+        return self.spm if self.moving else 0.0
+
+    @property
+    def tonnage(self) -> float:
+        """Peak force of the last stroke in kN."""
+        return 0.0 if self.strokes == 0 else 620 + 15 * math.sin(self.strokes / 7)
 
     @property
     def has_been_read(self) -> bool:

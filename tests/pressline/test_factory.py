@@ -132,8 +132,8 @@ def test_a_press_stands_until_its_first_poll_was_answered(tmp_path: Path) -> Non
 
 
 def test_the_registers_say_what_the_ground_truth_says(plant: Plant) -> None:
-    assert plant.registers("P01", 0, 1) == [65_530]
-    assert plant.registers("P02", 0, 2) == [65_530, 0]
+    assert plant.registers("P01", 16, 1) == [65_530]
+    assert plant.registers("P02", 100, 2) == [65_530, 0]
     assert plant.strokes("P01") == []
     for press in ("P01", "P02"):
         plant.order("start", press)
@@ -145,35 +145,35 @@ def test_the_registers_say_what_the_ground_truth_says(plant: Plant) -> None:
     assert [number for _, number, _ in strokes] == list(range(1, len(strokes) + 1))
     assert [at for at, _, _ in strokes] == sorted(at for at, _, _ in strokes)
     assert strokes[5][2] == 0  # the sixth stroke after 65,530 wraps a 16-bit counter
-    assert plant.registers("P01", 0, 1) == [strokes[-1][2]]
-    low, high = plant.registers("P02", 0, 2)
+    assert plant.registers("P01", 16, 1) == [strokes[-1][2]]
+    low, high = plant.registers("P02", 100, 2)
     assert (high, low) == divmod(plant.strokes("P02")[-1][2], 65_536)
     assert high == 1  # a counter of 32 bits goes on instead
 
 
 def test_a_press_is_settled_when_its_last_value_was_read_standing(plant: Plant) -> None:
-    plant.registers("P01", 0, 1)
+    plant.registers("P01", 16, 1)
     plant.order("start", "P01")
     until(lambda: len(plant.strokes("P01")) >= 2)
     plant.order("stop", "P01")
     assert not plant.order("look")["P01"]["settled"]
-    plant.registers("P01", 0, 1)
+    plant.registers("P01", 16, 1)
     assert plant.order("look")["P01"]["settled"]
 
 
 def test_power_loss_starts_the_counter_from_zero_on_the_same_port(plant: Plant) -> None:
-    plant.registers("P02", 0, 2)
+    plant.registers("P02", 100, 2)
     plant.order("start", "P02")
     until(lambda: len(plant.strokes("P02")) >= 2)
     plant.order("stop", "P02")
     made = len(plant.strokes("P02"))
     with ModbusTcpClient("127.0.0.1", port=plant.ports["P02"], timeout=LIMIT) as client:
-        assert not client.read_holding_registers(0, count=2, device_id=1).isError()
+        assert not client.read_holding_registers(100, count=2, device_id=1).isError()
         plant.order("power_off", "P02")
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", plant.ports["P02"])) != 0
     plant.order("power_on", "P02")
-    assert plant.registers("P02", 0, 2) == [0, 0]
+    assert plant.registers("P02", 100, 2) == [0, 0]
     plant.order("start", "P02")
     until(lambda: len(plant.strokes("P02")) > made)
     plant.order("stop", "P02")
@@ -182,12 +182,12 @@ def test_power_loss_starts_the_counter_from_zero_on_the_same_port(plant: Plant) 
 
 def test_a_press_without_network_goes_on_making_strokes(plant: Plant) -> None:
     with ModbusTcpClient("127.0.0.1", port=plant.ports["P01"], timeout=LIMIT) as client:
-        assert not client.read_holding_registers(0, count=1, device_id=1).isError()
+        assert not client.read_holding_registers(16, count=1, device_id=1).isError()
         plant.order("start", "P01")
         plant.order("network_off", "P01")
         made = len(plant.strokes("P01"))
         with socket.create_connection(("127.0.0.1", plant.ports["P01"])) as line:
-            line.sendall(bytes.fromhex("000100000006010300000001"))
+            line.sendall(bytes.fromhex("000100000006010300100001"))
             until(lambda: len(plant.strokes("P01")) > made + 2)
             line.setblocking(False)
             with pytest.raises(BlockingIOError):
@@ -196,19 +196,19 @@ def test_a_press_without_network_goes_on_making_strokes(plant: Plant) -> None:
         plant.order("stop", "P01")
         client.close()
         assert client.connect()
-        answer = client.read_holding_registers(0, count=1, device_id=1)
+        answer = client.read_holding_registers(16, count=1, device_id=1)
         assert answer.registers == [plant.strokes("P01")[-1][2]]
 
 
 def test_a_jam_makes_no_strokes_and_ends_by_itself(plant: Plant) -> None:
-    plant.registers("P01", 0, 1)
+    plant.registers("P01", 16, 1)
     plant.order("jam", "P01", seconds=1.0)
     begun = time.time_ns()
     plant.order("start", "P01")
-    assert plant.registers("P01", 1, 1) == [0]
+    assert plant.registers("P01", 17, 1) == [0]
     until(lambda: len(plant.strokes("P01")) >= 1)
     assert plant.strokes("P01")[0][0] - begun > 0.9e9
-    assert plant.registers("P01", 1, 1) == [1]
+    assert plant.registers("P01", 17, 1) == [1]
 
 
 def test_the_meter_grows_with_every_stroke(plant: Plant) -> None:
@@ -217,7 +217,7 @@ def test_the_meter_grows_with_every_stroke(plant: Plant) -> None:
         return struct.unpack(">f", struct.pack(">HH", *words))[0]
 
     assert kwh() == 1000.0
-    plant.registers("P01", 0, 1)
+    plant.registers("P01", 16, 1)
     plant.order("start", "P01")
     until(lambda: len(plant.strokes("P01")) >= 3)
     plant.order("stop", "P01")
@@ -246,7 +246,7 @@ def test_the_opcua_press_stands_until_a_subscriber_has_its_first_value(opcua_pla
         async with Client(f"opc.tcp://127.0.0.1:{opcua_plant.ports['P03']}") as client:
             assert not opcua_plant.order("look")["P03"]["read"]
             subscription = await client.create_subscription(100, cast(Any, notes))
-            await subscription.subscribe_data_change(client.get_node("ns=2;s=Press.StrokeCounter"))
+            await subscription.subscribe_data_change(client.get_node("ns=2;s=Press.Strokes"))
             while len(opcua_plant.strokes("P03")) < 3:
                 await asyncio.sleep(0.02)
             opcua_plant.order("stop", "P03")

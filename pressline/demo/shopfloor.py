@@ -1,0 +1,127 @@
+"""The demo plant: six presses on two lines, what each is making, and the files that say so."""
+
+import json
+import socket
+from contextlib import ExitStack
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+TOP_OF_16_BIT = 65_536
+
+
+@dataclass(frozen=True)
+class Place:
+    """One press of the demo: how it runs, and which orders are on it (all made by one die)."""
+
+    press: str
+    profile: str
+    spm: float
+    counter: int
+    modulus: int
+    orders: tuple[str, ...]
+    badge: str
+
+
+@dataclass(frozen=True)
+class MeterPlace:
+    """One energy meter, fed by some presses."""
+
+    meter: str
+    presses: tuple[str, ...]
+    start_wh: float
+    idle_w: float
+    stroke_wh: float
+
+
+WIDE = 1 << 32
+LOW_FIRST = "press-32bit-low-word-first"
+METERS = (
+    MeterPlace("L1-energy", ("P01", "P02", "P03"), 812_403, 6_500, 9.5),
+    MeterPlace("L2-energy", ("P04", "P05", "P06"), 240_118, 4_200, 6.0),
+)
+WRAPS, LOSES_POWER, LOSES_NETWORK, JAMS, STARTS_EARLY = "P01", "P02", "P03", "P04", "P06"
+
+
+def places(wrap_after_s: float) -> tuple[Place, ...]:
+    """The six presses; the counter of one wraps after about so many seconds of running."""
+    left = max(3, round(60 / 60 * wrap_after_s))
+    return (
+        Place("P01", "press-16bit", 60, TOP_OF_16_BIT - left, TOP_OF_16_BIT, ("WO-2601",), "B-101"),
+        Place("P02", LOW_FIRST, 48, 1_204_991, WIDE, ("WO-2602", "WO-2603"), "B-102"),
+        Place("P03", "press-16bit", 54, 31_007, TOP_OF_16_BIT, ("WO-2604",), "B-103"),
+        Place("P04", LOW_FIRST, 72, 8_388_600, WIDE, ("WO-2605",), "B-104"),
+        Place("P05", LOW_FIRST, 40, 65_530, WIDE, ("WO-2606",), "B-105"),
+        Place("P06", "press-opcua", 66, 402_118, WIDE, ("WO-2607",), "B-106"),
+    )
+
+
+@dataclass(frozen=True)
+class Files:
+    """The files of one demo, all in its folder."""
+
+    plant: Path
+    masters: Path
+    factory: Path
+    truth: Path
+
+
+def write_files(folder: Path, mqtt_port: int, presses: tuple[Place, ...]) -> Files:
+    """Write plant file, masters and factory plan, with free ports for every machine."""
+    names = [p.press for p in presses] + [m.meter for m in METERS]
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
+    made = Files(
+        *(folder / name for name in ("plant.toml", "masters.toml", "factory.json", "truth"))
+    )
+    shown = {name.replace("-", "_"): str(port) for name, port in ports.items()}
+    made.plant.write_text(Template(_shipped("plant.toml")).substitute(shown, mqtt=mqtt_port))
+    made.masters.write_text(_shipped("masters.toml"))
+    made.factory.write_text(json.dumps(_factory(made.truth, presses, ports), indent=1))
+    return made
+
+
+def free_ports(number: int, host: str = "127.0.0.1") -> list[int]:
+    """So many different loopback ports that nobody uses now."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind((host, 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def first_free_port(wanted: int, host: str = "127.0.0.1") -> int:
+    """The wanted port, or the next one above it that nobody uses."""
+    for port in range(wanted, min(wanted + 100, 65_536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if probe.connect_ex((host, port)) == 0:
+                continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            return port
+    return free_ports(1, host)[0]
+
+
+def _shipped(name: str) -> str:
+    return files("pressline.demo").joinpath(name).read_text(encoding="utf-8")
+
+
+def _factory(truth: Path, presses: tuple[Place, ...], ports: dict[str, int]) -> dict[str, object]:
+    return {
+        "truth": str(truth),
+        "presses": [
+            {"name": p.press, "profile": p.profile, "port": ports[p.press], "spm": p.spm}
+            | {"counter": p.counter, "modulus": p.modulus}
+            for p in presses
+        ],
+        "meters": [
+            {"name": m.meter, "port": ports[m.meter], "presses": list(m.presses)}
+            | {"start_wh": m.start_wh, "idle_w": m.idle_w, "stroke_wh": m.stroke_wh}
+            for m in METERS
+        ],
+    }
