@@ -1,0 +1,202 @@
+"""From readings of a cumulative counter to what was added: a pure machine, one reading at a time.
+
+A pair of good readings is a plain step, or the later one waits for one more good reading, which
+confirms it or takes it back. Where both can be meant, the reading that books less is taken:
+nothing is invented. Counts strokes and Wh alike. See docs/counting.md.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+Kind = Literal["step", "wrap", "reset", "gap", "glitch", "jump", "late", "swap"]
+
+HEADROOM = 1.2  # over the declared top speed, before an increase is more than the machine can do
+SLACK = 1  # a stroke that falls just inside the pair
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the machine behind a counter can do: `top_rate` in units per second.
+
+    `modulus`: the counter goes from modulus - 1 to 0; None when it is not declared.
+    `silence`: longer than this between two readings is time unseen.
+    """
+
+    top_rate: float
+    silence: timedelta
+    modulus: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of the counter in counted units; `value` None means not good (bad or stale)."""
+
+    at: datetime
+    value: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A good value and its instant."""
+
+    at: datetime
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where a counter stands: the baseline, and the reading that waits for one more.
+
+    `pend_unseen`: time passed unseen between baseline and the waiting reading; `unseen`: a
+    reading that was not good came after the latest good one.
+    """
+
+    base: Point | None = None
+    pend: Point | None = None
+    pend_unseen: bool = False
+    unseen: bool = False
+
+    @property
+    def latest(self) -> Point | None:
+        """The latest good reading."""
+        return self.pend or self.base
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two good readings and what lies between them, in counted units.
+
+    `held`: the amount (which may be 0) waits for a person's decision and counts nowhere yet.
+    """
+
+    kind: Kind
+    old: Point
+    new: Point
+    amount: int
+    unseen: bool = False
+
+    @property
+    def held(self) -> bool:
+        """More than the machine can do, or a fall that is neither wrap nor restart."""
+        return self.kind == "jump"
+
+    @property
+    def booked(self) -> bool:
+        """Whether the amount counts."""
+        return self.amount > 0 and not self.held
+
+
+def step(state: State, reading: Reading, rules: Rules) -> tuple[State, list[Pair]]:
+    """Take one reading in; returns the new state and the pairs that are settled by it."""
+    latest = state.latest
+    if reading.value is None:
+        older = latest is None or reading.at < latest.at
+        return (state if older else replace(state, unseen=True)), []
+    new = Point(reading.at, reading.value)
+    if latest is None or state.base is None:
+        return State(base=new), []
+    if new.at < latest.at:
+        return state, [Pair("late", latest, new, 0)]
+    blind = state.unseen or new.at - latest.at > rules.silence
+    if state.pend is None:
+        return _advance(state.base, new, blind, rules)
+    return _settle(state, new, blind, rules)
+
+
+def exchange(state: State, old: Point, new: int, rules: Rules) -> tuple[State, list[Pair]] | None:
+    """A person exchanged the counter when it showed `old`; the one in its place showed `new`.
+
+    What was waiting is settled by `old`, as by a reading. None when that cannot be: `old` lies
+    behind the baseline, or the counter was read and counted after the exchange.
+    """
+    later = state.pend if state.pend and state.pend.at > old.at else None
+    base, settled = (state.base, []) if later else _settled_by(state, old, rules)
+    after = State(base=Point(old.at, new), unseen=later is not None and state.pend_unseen)
+    pairs = [*settled]
+    if base is not None:
+        amount = _ahead(base, old, rules)
+        if amount is None or base.at > old.at:
+            return None
+        unseen = state.unseen or state.pend_unseen or old.at - base.at > rules.silence
+        pairs.append(Pair("swap", base, old, amount, unseen))
+    if later is None:
+        return after, pairs
+    after, more = step(after, Reading(later.at, later.value), rules)
+    return after, [*pairs, *more]
+
+
+def classify(old: Point, new: Point, unseen: bool, rules: Rules) -> Pair:
+    """What a pair of good readings is, as far as the two alone can tell."""
+    added, span = new.value - old.value, new.at - old.at
+    if added >= 0:
+        if not plausible(added, span, rules):
+            return Pair("jump", old, new, added, unseen)
+        return Pair("gap" if unseen else "step", old, new, added, unseen)
+    wrapped = _ahead(old, new, rules)
+    if wrapped is not None and plausible(wrapped, span, rules):
+        return Pair("wrap", old, new, wrapped, unseen)
+    if new.value >= 0 and plausible(new.value, span, rules):
+        return Pair("reset", old, new, new.value, unseen)
+    return Pair("jump", old, new, 0, unseen)
+
+
+def plausible(added: int, span: timedelta, rules: Rules) -> bool:
+    """Whether the machine can add this much in that time."""
+    return added <= rules.top_rate * span.total_seconds() * HEADROOM + SLACK
+
+
+def _advance(base: Point, new: Point, unseen: bool, rules: Rules) -> tuple[State, list[Pair]]:
+    """From a settled baseline: a plain step is taken at once, anything else waits."""
+    pair = classify(base, new, unseen, rules)
+    if pair.kind == "step":
+        return State(base=new), [pair]
+    return State(base=base, pend=new, pend_unseen=unseen), []
+
+
+def _settle(state: State, new: Point, blind: bool, rules: Rules) -> tuple[State, list[Pair]]:
+    """The reading after the waiting one says what that was; then it is taken in itself."""
+    base, settled = _settled_by(state, new, rules)
+    assert base is not None
+    back = base is state.base
+    after, more = _advance(base, new, blind or (back and state.pend_unseen), rules)
+    return after, [*settled, *more]
+
+
+def _settled_by(state: State, new: Point, rules: Rules) -> tuple[Point | None, list[Pair]]:
+    """The baseline once `new` has said what the waiting reading was."""
+    if state.pend is None or state.base is None:
+        return state.base, []
+    pair = classify(state.base, state.pend, state.pend_unseen, rules)
+    blind = state.unseen or new.at - state.pend.at > rules.silence
+    if _taken_back(pair, new, blind, rules):
+        return state.base, [replace(pair, kind="glitch", amount=0)]
+    return state.pend, [pair]
+
+
+def _taken_back(pair: Pair, new: Point, blind: bool, rules: Rules) -> bool:
+    """Whether `new` goes on from the old value, or at least not from the waiting one."""
+    if not _continues(pair.new, new, rules):
+        return True
+    if pair.kind in {"gap", "wrap"}:
+        return False
+    back = new.value >= pair.old.value and _continues(pair.old, new, rules)
+    # Two polls that came close together look too fast: the next reading shows it was a step.
+    # After unseen time almost any increase would look like one, so there it proves nothing.
+    rose = pair.new.value >= pair.old.value
+    return back and not (rose and (pair.unseen or blind))
+
+
+def _continues(old: Point, new: Point, rules: Rules) -> bool:
+    ahead = _ahead(old, new, rules)
+    return ahead is not None and plausible(ahead, new.at - old.at, rules)
+
+
+def _ahead(old: Point, new: Point, rules: Rules) -> int | None:
+    """How far `new` is ahead of `old`, over the modulus where one is declared."""
+    added = new.value - old.value
+    if added >= 0:
+        return added
+    if rules.modulus is None or new.value < 0 or old.value >= rules.modulus:
+        return None
+    return added + rules.modulus

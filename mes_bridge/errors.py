@@ -1,0 +1,28 @@
+"""Errors of the bridge: BridgeError > UnknownEvent, DecidedEvent, UnknownCounter, Swap, Plant.
+
+Each message says what happened, where, and the cure.
+"""
+
+
+class BridgeError(Exception):
+    """Nothing was written; the message says why and what to do."""
+
+
+class UnknownEventError(BridgeError):
+    """The press has no counter event with that number."""
+
+
+class DecidedEventError(BridgeError):
+    """The event is not held: it was decided before, or never needed a decision."""
+
+
+class UnknownCounterError(BridgeError):
+    """The press counts nothing on a channel of that name."""
+
+
+class SwapError(BridgeError):
+    """The exchange of a counter does not fit what was read from it."""
+
+
+class PlantNotLoadedError(BridgeError):
+    """The database does not know the plant yet: run `pressline plant load`."""

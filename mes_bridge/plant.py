@@ -1,0 +1,161 @@
+"""The plant as the database knows it: lines, presses, meters and the shift pattern."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time, timedelta
+
+from psycopg.types.json import Jsonb
+
+from database.connection import Connection
+
+Break = tuple[time, time]
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftPattern:
+    """A shift of every day, in plant time; an end not after its start is on the next day."""
+
+    code: str
+    start: time
+    end: time
+    breaks: Sequence[Break] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """`top_spm`: strokes per minute; stopped after `stop_after` without a stroke.
+
+    `stroke_channel` and `run_channel` are channel names of the press; without a run channel the
+    strokes say whether it runs.
+    """
+
+    name: str
+    line: str
+    top_spm: float
+    stop_after: timedelta
+    stroke_channel: str
+    run_channel: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """An energy meter of one press, or of more than one (`press` None); `top_kw` bounds it."""
+
+    name: str
+    press: str | None
+    top_kw: float
+    energy_channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """`silence`: without a reading for this long, a press is unknown (three heartbeats)."""
+
+    site: str
+    time_zone: str
+    silence: timedelta
+    lines: Sequence[str] = ()
+    presses: Sequence[Press] = ()
+    meters: Sequence[Meter] = ()
+    shifts: Sequence[ShiftPattern] = field(default=())
+
+
+def store(connection: Connection, plant: Plant, now: datetime) -> None:
+    """Take the plant over; again with the same plant changes nothing.
+
+    Presses and meters that the plant no longer names stay, with their history. A changed shift
+    pattern holds for shifts that begin after `now`.
+    """
+    _store_plant(connection, plant)
+    _store_lines(connection, plant.lines)
+    _store_presses(connection, plant.presses)
+    _store_meters(connection, plant.meters)
+    if _pattern(connection) != _rows(plant.shifts):
+        _store_pattern(connection, plant.shifts, now)
+
+
+def _store_plant(connection: Connection, plant: Plant) -> None:
+    connection.execute(
+        """
+        insert into mes.plant (site, time_zone, silence) values (%s, %s, %s)
+        on conflict (one) do update
+        set site = excluded.site, time_zone = excluded.time_zone, silence = excluded.silence
+        """,
+        [plant.site, plant.time_zone, plant.silence],
+    )
+
+
+def _store_lines(connection: Connection, lines: Sequence[str]) -> None:
+    connection.cursor().executemany(
+        """
+        insert into mes.line (name, position) values (%s, %s)
+        on conflict (name) do update set position = excluded.position
+        """,
+        [(name, position) for position, name in enumerate(lines)],
+    )
+
+
+def _store_presses(connection: Connection, presses: Sequence[Press]) -> None:
+    connection.cursor().executemany(
+        """
+        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel,
+                               run_channel)
+        values (%s, %s, %s, %s, %s, %s, %s)
+        on conflict (name) do update
+        set line = excluded.line, position = excluded.position, top_spm = excluded.top_spm,
+            stop_after = excluded.stop_after, stroke_channel = excluded.stroke_channel,
+            run_channel = excluded.run_channel
+        """,
+        [
+            (p.name, p.line, position, p.top_spm, p.stop_after, p.stroke_channel, p.run_channel)
+            for position, p in enumerate(presses)
+        ],
+    )
+
+
+def _store_meters(connection: Connection, meters: Sequence[Meter]) -> None:
+    connection.cursor().executemany(
+        """
+        insert into mes.meter (name, press, top_kw, energy_channel) values (%s, %s, %s, %s)
+        on conflict (name) do update
+        set press = excluded.press, top_kw = excluded.top_kw,
+            energy_channel = excluded.energy_channel
+        """,
+        [(m.name, m.press, m.top_kw, m.energy_channel) for m in meters],
+    )
+
+
+PatternRow = tuple[str, time, time, list[list[str]]]
+
+
+def _rows(shifts: Sequence[ShiftPattern]) -> list[PatternRow]:
+    return sorted(
+        (s.code, s.start, s.end, [[a.isoformat("minutes"), b.isoformat("minutes")]
+                                  for a, b in s.breaks])
+        for s in shifts
+    )  # fmt: skip
+
+
+def _pattern(connection: Connection) -> list[PatternRow]:
+    return sorted(
+        connection.execute(
+            "select code, start_time, end_time, breaks from mes.shift_pattern"
+        ).fetchall()
+    )
+
+
+def _store_pattern(connection: Connection, shifts: Sequence[ShiftPattern], now: datetime) -> None:
+    """Replace the pattern; shifts made ahead from the old one go, unless something names them."""
+    connection.execute("delete from mes.shift_pattern")
+    connection.cursor().executemany(
+        "insert into mes.shift_pattern (code, start_time, end_time, breaks) "
+        "values (%s, %s, %s, %s)",
+        [(code, start, end, Jsonb(breaks)) for code, start, end, breaks in _rows(shifts)],
+    )
+    connection.execute(
+        """
+        delete from mes.shift s
+        where lower(s.span) > %s and not exists (select from mes.posting p where p.shift = s.id)
+        """,
+        [now],
+    )

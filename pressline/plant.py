@@ -1,0 +1,51 @@
+"""`pressline plant load`: what the plant file says, taken into the database."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from database.connection import connect
+from edge_agent import entries
+from edge_agent.plant import load_plant
+from mes_bridge import plant as mes
+
+HEARTBEATS_TO_SILENCE = 3
+
+
+def load(database: str, path: Path, *, addresses: bool = True) -> None:
+    """Read a plant file and store lines, presses, meters and shifts; twice changes nothing.
+
+    `addresses=False` takes files that name no machine addresses (scenarios).
+    Raises PlantError (file, line, key, cure) and UnreachableError.
+    """
+    plant = translate(load_plant(path, addresses=addresses))
+    with connect(database) as connection:
+        mes.store(connection, plant, datetime.now(UTC))
+
+
+def translate(plant: entries.Plant) -> mes.Plant:
+    """The plant file's words as the database's: seconds to intervals, three beats to silence."""
+    return mes.Plant(
+        site=plant.site,
+        time_zone=plant.time_zone,
+        silence=timedelta(seconds=HEARTBEATS_TO_SILENCE * plant.heartbeat_s),
+        lines=[line.name for line in plant.lines],
+        presses=[_press(press) for press in plant.presses],
+        meters=[mes.Meter(m.name, m.press, m.top_kw, m.energy) for m in plant.meters],
+        shifts=[_shift(shift) for shift in plant.shifts],
+    )
+
+
+def _press(press: entries.Press) -> mes.Press:
+    return mes.Press(
+        name=press.name,
+        line=press.line,
+        top_spm=press.top_speed,
+        stop_after=timedelta(seconds=press.stop_after_s),
+        stroke_channel=press.stroke_counter,
+        run_channel=press.run_signal,
+    )
+
+
+def _shift(shift: entries.Shift) -> mes.ShiftPattern:
+    breaks = [(pause.start, pause.end) for pause in shift.breaks]
+    return mes.ShiftPattern(shift.code, shift.start, shift.end, breaks)
