@@ -355,11 +355,13 @@ CREATE TABLE erp.login (
     given text NOT NULL,
     method text NOT NULL,
     ok boolean NOT NULL,
+    refusal text,
     address text,
-    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text])))
+    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text]))),
+    CONSTRAINT login_refusal CHECK ((ok = (refusal IS NULL)))
 );
 
-COMMENT ON TABLE erp.login IS 'Every attempt to sign in, also the refused ones.';
+COMMENT ON TABLE erp.login IS 'Every attempt to sign in, also the refused ones; given is the badge or person code, never a PIN.';
 
 ALTER TABLE erp.login ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.login_id_seq
@@ -1019,6 +1021,8 @@ ALTER TABLE ONLY signal.outbox
 
 ALTER TABLE ONLY signal.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
+
+CREATE INDEX login_person ON erp.login USING btree (person, at);
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
 

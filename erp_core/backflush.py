@@ -118,16 +118,16 @@ def _on_hand(connection: Connection, item: str, mounted: str | None) -> list[Pil
         """
         select m.lot, m.location, sum(m.qty)
         from (
-          select to_location as location, lot, qty from erp.stock_move where item = %(item)s
+          select id, to_location as location, lot, qty from erp.stock_move where item = %(item)s
           union all
-          select from_location, lot, -qty from erp.stock_move where item = %(item)s
+          select id, from_location, lot, -qty from erp.stock_move where item = %(item)s
         ) m
         join erp.location l on l.code = m.location and l.kind = 'stock'
         left join erp.lot on lot.item = %(item)s and lot.code = m.lot
         group by m.lot, m.location, lot.created
         having sum(m.qty) > 0
         order by coalesce(m.lot = %(mounted)s::text, false) desc,
-          lot.created nulls last, m.lot, m.location
+          lot.created nulls last, min(m.id)
         """,
         {"item": item, "mounted": mounted},
     )

@@ -1,4 +1,4 @@
-"""Errors of the ERP core: ErpError > Unknown, State, Argument, Conflict, Masters, SignIn.
+"""Errors of the ERP core: ErpError > Unknown, State, Argument, Conflict, Masters.
 
 Every message says where, what happened, and the cure, in one line.
 """
@@ -32,14 +32,6 @@ class ArgumentError(ErpError):
 
 class ConflictError(ErpError):
     """The same key or code was used before for something different."""
-
-
-class SignInError(ErpError):
-    """A person could not be signed in; `code` is stable, for pages that word it themselves."""
-
-    def __init__(self, code: str, where: str, what: str, cure: str) -> None:
-        super().__init__(where, what, cure)
-        self.code = code
 
 
 class MastersError(ErpError):

@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from database.connection import Connection
 from erp_core import items
-from erp_core.errors import ConflictError, StateError, UnknownError
+from erp_core.errors import ArgumentError, ConflictError, StateError, UnknownError
 
 # (state, step) -> state; what is not here is refused.
 STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
@@ -81,8 +81,11 @@ def create(
     """Create a draft; operations come from `routing`, else from the item's routing.
 
     An order whose item has no routing gets one operation 10 that any die of the item may do.
-    Raises ConflictError when the code is taken, UnknownError when the item is not known.
+    Raises ConflictError when the code is taken, UnknownError when the item is not known,
+    ArgumentError for a slash in the code: report names are `<work order>/<item>/<n>`.
     """
+    if "/" in code or not code.strip():
+        raise ArgumentError(f"work order {code}", "such a code cannot be", "give one without a /")
     if not items.known(connection, item):
         raise UnknownError(f"work order {code}", f"no item {item}", "load the item first")
     made = connection.execute(
@@ -125,6 +128,18 @@ def close(connection: Connection, code: str) -> WorkOrder:
 def cancel(connection: Connection, code: str) -> WorkOrder:
     """The order is not wanted any more, and nothing was made for it."""
     return take_step(connection, code, "cancel")
+
+
+def change(connection: Connection, code: str, qty: int, due: date | None) -> None:
+    """Set quantity and due date of an order that is not finished; a finished one stays as it is."""
+    changed = connection.execute(
+        "update erp.work_order set qty = %(qty)s, due = %(due)s "
+        "where code = %(code)s and state not in ('closed', 'cancelled') "
+        "and (qty, due) is distinct from (%(qty)s, %(due)s::date)",
+        {"code": code, "qty": qty, "due": due},
+    )
+    if changed.rowcount:
+        follow_reports(connection, code)
 
 
 def take_step(connection: Connection, code: str, step: str) -> WorkOrder:

@@ -157,7 +157,7 @@ def find(connection: Connection, name: str) -> Report:
         from erp.production_report r
         join erp.work_order_operation o on o.id = r.operation
         join erp.work_order w on w.code = o.work_order
-        where starts_with(%(name)s, w.code || '/')
+        where w.code = split_part(%(name)s, '/', 1)
           and w.code || '/' || w.item || '/' || r.n = %(name)s
         """,
         {"name": name},

@@ -32,9 +32,12 @@ create table erp.login (
   given text not null,
   method text not null constraint login_method check (method in ('badge', 'pin')),
   ok boolean not null,
-  address text
+  refusal text,
+  address text,
+  constraint login_refusal check (ok = (refusal is null))
 );
-comment on table erp.login is 'Every attempt to sign in, also the refused ones.';
+create index login_person on erp.login (person, at);
+comment on table erp.login is 'Every attempt to sign in, also the refused ones; given is the badge or person code, never a PIN.';
 
 -- Items, BOMs, dies, routings -----------------------------------------------------------------------
 

@@ -12,6 +12,11 @@ from erp_core.errors import ArgumentError, StateError, UnknownError
 from erp_core.reports import Report
 
 
+@pytest.fixture
+def shop(connection: Connection) -> Shop:
+    return Shop(connection).furnish()
+
+
 def test_a_report_without_flags_puts_parts_into_stock_and_takes_the_coil(shop: Shop) -> None:
     shop.coil("C-1", 100)
     report = shop.report(40, other=2)

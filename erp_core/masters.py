@@ -1,0 +1,175 @@
+"""Load master data: items, BOMs, dies, routings, people, opening stock, released work orders.
+
+One file is loaded as a whole or not at all. Loading is an upsert: the same file again changes
+nothing, an edited one changes what it names, and nothing is deleted. Opening stock is received
+once per item, location and lot, however often it is loaded.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from database.connection import Connection
+from erp_core import orders, people, stock
+from erp_core.masters_check import check, opening_key, steps
+from erp_core.masters_file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
+from erp_core.stock import Cause
+
+WHO = "pressline"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many of each stand in the file; all of them are in the database now."""
+
+    items: int
+    boms: int
+    dies: int
+    routings: int
+    people: int
+    stock: int
+    work_orders: int
+
+    def __str__(self) -> str:
+        told = (f"{f.name.replace('_', ' ')} {getattr(self, f.name)}" for f in fields(self))
+        return "loaded: " + ", ".join(told)
+
+
+def load(connection: Connection, source: Path | Mapping[str, Any], now: datetime) -> Loaded:
+    """Load a file, or tables of the same form, in the caller's transaction.
+
+    The default locations are made too. Raises MastersError with every fault (file, line, key,
+    cure); then nothing was written.
+    """
+    raw, masters = read(source)
+    raw.refuse(check(connection, masters))
+    stock.make_locations(connection)
+    _write_items(connection, masters)
+    for bom in masters.bom:
+        _write_bom(connection, bom)
+    for die in masters.die:
+        _write_die(connection, die)
+    _write_routings(connection, masters)
+    for person in masters.person:
+        _write_person(connection, person)
+    for row in masters.stock:
+        _receive_once(connection, row, now)
+    for order in masters.work_order:
+        _write_order(connection, order, now)
+    return Loaded(
+        *(len(masters.item), len(masters.bom), len(masters.die), len(masters.routing)),
+        *(len(masters.person), len(masters.stock), len(masters.work_order)),
+    )
+
+
+def _write_items(connection: Connection, masters: Masters) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into erp.item (code, name_zh, name_en, unit, kind, over_tolerance)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (code) do update set name_zh = excluded.name_zh,
+              name_en = excluded.name_en, unit = excluded.unit, kind = excluded.kind,
+              over_tolerance = excluded.over_tolerance
+            """,
+            [
+                (i.code, i.name_zh or i.code, i.name_en or i.code, i.unit, i.kind, i.over_tolerance)
+                for i in masters.item
+            ],
+        )
+
+
+def _write_bom(connection: Connection, bom: BomRow) -> None:
+    """The lines of a version as the file has them; released orders keep theirs."""
+    version = (bom.item, bom.version)
+    connection.execute("insert into erp.bom values (%s, %s) on conflict do nothing", version)
+    connection.execute("delete from erp.bom_line where item = %s and version = %s", version)
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into erp.bom_line (item, version, component, qty) values (%s, %s, %s, %s)",
+            [(*version, line.item, line.qty) for line in bom.lines],
+        )
+
+
+def _write_die(connection: Connection, die: DieRow) -> None:
+    connection.execute(
+        """
+        insert into erp.die (code, name, life_strokes, warn_share, due_share, opening_strokes,
+          ideal_spm)
+        values (%s, %s, %s, %s, %s, %s, %s)
+        on conflict (code) do update set name = excluded.name,
+          life_strokes = excluded.life_strokes, warn_share = excluded.warn_share,
+          due_share = excluded.due_share, opening_strokes = excluded.opening_strokes,
+          ideal_spm = excluded.ideal_spm
+        """,
+        [die.code, die.name, die.life, die.warn, die.due, die.opening_strokes, die.speed],
+    )
+    connection.execute("delete from erp.die_press where die = %s", [die.code])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into erp.die_press (die, press) values (%s, %s) on conflict do nothing",
+            [(die.code, press) for press in die.presses],
+        )
+    _write_outputs(connection, die)
+
+
+def _write_outputs(connection: Connection, die: DieRow) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            insert into erp.die_output (die, item, from_at, parts_num, parts_den)
+            values (%s, %s, coalesce(%s::timestamptz, '-infinity'), %s, %s)
+            on conflict (die, item, from_at) do update
+            set parts_num = excluded.parts_num, parts_den = excluded.parts_den
+            """,
+            [
+                (die.code, o.item, o.since, o.parts.numerator, o.parts.denominator)
+                for o in die.outputs
+            ],
+        )
+
+
+def _write_routings(connection: Connection, masters: Masters) -> None:
+    items = [row.item for row in masters.routing]
+    connection.execute("delete from erp.routing where item = any(%s)", [items])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into erp.routing (item, seq, name, die) values (%s, %s, %s, %s)",
+            [(row.item, *step) for row in masters.routing for step in steps(row.operations)],
+        )
+
+
+def _write_person(connection: Connection, person: PersonRow) -> None:
+    connection.execute(
+        """
+        insert into erp.person (code, name, role, lines, locale, badge)
+        values (%s, %s, %s, %s, %s, %s)
+        on conflict (code) do update set name = excluded.name, role = excluded.role,
+          lines = excluded.lines, locale = excluded.locale, badge = excluded.badge
+        """,
+        [
+            *(person.code, person.name or person.code, person.role),
+            *(list(person.lines), person.locale, person.badge),
+        ],
+    )
+    if person.pin is not None:
+        people.keep_pin(connection, person.code, person.pin)
+
+
+def _receive_once(connection: Connection, row: StockRow, now: datetime) -> None:
+    cause = Cause(WHO, "opening stock", now, opening_key(row))
+    stock.receive(connection, row.item, row.lot, row.qty, cause, location=row.location)
+
+
+def _write_order(connection: Connection, order: OrderRow, now: datetime) -> None:
+    """A new order is released; of one that is there, quantity and due date follow the file."""
+    if orders.find(connection, order.code) is None:
+        orders.create(
+            connection, order.code, order.item, order.qty, who=WHO, now=now, due=order.due,
+            routing=steps(order.routing) or None,
+        )  # fmt: skip
+        orders.release(connection, order.code)
+    else:
+        orders.change(connection, order.code, order.qty, order.due)

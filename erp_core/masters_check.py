@@ -1,0 +1,187 @@
+"""What a well-formed master data file can still get wrong: doubles, loose ends, circles."""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from database.connection import Connection
+from erp_core.masters_fault import Fault, Place
+from erp_core.masters_file import Masters, StepRow, StockRow
+from erp_core.orders import Step
+from erp_core.stock import LOCATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What may be referred to: what the database has and what the file brings."""
+
+    items: frozenset[str]
+    dies: frozenset[str]
+    makes: frozenset[tuple[str, str]]  # (die, item)
+    locations: frozenset[str]
+    badges: Mapping[str, str]  # badge -> person
+    orders: Mapping[str, str]  # work order -> item
+    opening: Mapping[str, object]  # idempotency key -> quantity
+
+
+def check(connection: Connection, masters: Masters) -> list[Fault]:
+    """Every fault of the file, given what the database already has."""
+    known = _known(connection, masters)
+    return [
+        *_doubles(masters),
+        *_loose_ends(masters, known),
+        *_circles(masters),
+        *_contradictions(masters, known),
+    ]
+
+
+def steps(rows: Sequence[StepRow]) -> list[Step]:
+    """Operations with their numbers: given, else ten more than the one before."""
+    made: list[Step] = []
+    for row in rows:
+        seq = row.seq or (made[-1].seq if made else 0) + 10
+        made.append(Step(seq, row.name or row.die or str(seq), row.die))
+    return made
+
+
+def opening_key(row: StockRow) -> str:
+    """What makes opening stock the same: its item, location and lot."""
+    return f"opening/{row.item}/{row.location}/{row.lot or ''}"
+
+
+def _known(connection: Connection, masters: Masters) -> Known:
+    def codes(rows: Iterable[tuple[str, ...]]) -> frozenset[str]:
+        return frozenset(code for (code,) in rows)
+
+    execute = connection.execute
+    makes = {(d, i) for d, i in execute("select distinct die, item from erp.die_output")}
+    badges = execute("select badge, code from erp.person where badge is not null")
+    opening = execute(
+        "select idempotency_key, qty from erp.stock_move where idempotency_key = any(%s)",
+        [[opening_key(row) for row in masters.stock]],
+    )
+    return Known(
+        items=codes(execute("select code from erp.item")) | {row.code for row in masters.item},
+        dies=codes(execute("select code from erp.die")) | {row.code for row in masters.die},
+        makes=frozenset(makes | {(d.code, o.item) for d in masters.die for o in d.outputs}),
+        locations=codes(execute("select code from erp.location")) | {row[0] for row in LOCATIONS},
+        badges=dict(badges.fetchall()),
+        orders=dict(execute("select code, item from erp.work_order").fetchall()),
+        opening=dict(opening.fetchall()),
+    )
+
+
+def _doubles(masters: Masters) -> Iterator[Fault]:
+    """The same code twice."""
+    yield from _repeated("item", "code", [row.code for row in masters.item])
+    yield from _repeated("bom", "version", [(row.item, row.version) for row in masters.bom])
+    yield from _repeated("die", "code", [row.code for row in masters.die])
+    yield from _repeated("routing", "item", [row.item for row in masters.routing])
+    yield from _repeated("work_order", "code", [row.code for row in masters.work_order])
+    yield from _repeated("stock", "lot", [opening_key(row) for row in masters.stock])
+    yield from _repeated("person", "code", [row.code for row in masters.person])
+    yield from _repeated("person", "badge", [row.badge for row in masters.person])
+    for n, bom in enumerate(masters.bom):
+        yield from _repeated_in(("bom", n, "lines"), [line.item for line in bom.lines])
+    for n, die in enumerate(masters.die):
+        yield from _repeated_in(("die", n, "outputs"), [(o.item, o.since) for o in die.outputs])
+    for place, rows in _step_lists(masters):
+        yield from _repeated_in(place, [step.seq for step in steps(rows)])
+
+
+def _repeated(table: str, key: str, values: Sequence[Hashable]) -> Iterator[Fault]:
+    for n, value in enumerate(values):
+        if value is not None and value in values[:n]:
+            yield Fault((table, n, key), "stands here a second time", "keep one of them")
+
+
+def _repeated_in(place: Place, values: Sequence[Hashable]) -> Iterator[Fault]:
+    for n, value in enumerate(values):
+        if value in values[:n]:
+            yield Fault((*place, n), f"{value} stands here a second time", "keep one of them")
+
+
+def _step_lists(masters: Masters) -> Iterator[tuple[Place, Sequence[StepRow]]]:
+    for n, routing in enumerate(masters.routing):
+        yield ("routing", n, "operations"), routing.operations
+    for n, order in enumerate(masters.work_order):
+        yield ("work_order", n, "routing"), order.routing
+
+
+def _loose_ends(masters: Masters, known: Known) -> Iterator[Fault]:
+    """References to what is neither in the file nor in the database."""
+    for place, item in _item_references(masters):
+        if item not in known.items:
+            yield Fault(place, f"there is no item {item}", "add an [[item]] or mend the code")
+    for n, held in enumerate(masters.stock):
+        if held.location not in known.locations:
+            place = ("stock", n, "location")
+            cure = f"write one of {', '.join(sorted(known.locations))}"
+            yield Fault(place, f"there is no location {held.location}", cure)
+    for n, routing in enumerate(masters.routing):
+        yield from _die_faults(
+            ("routing", n, "operations"), routing.operations, routing.item, known
+        )
+    for n, order in enumerate(masters.work_order):
+        yield from _die_faults(("work_order", n, "routing"), order.routing, order.item, known)
+
+
+def _item_references(masters: Masters) -> Iterator[tuple[Place, str]]:
+    for n, bom in enumerate(masters.bom):
+        yield ("bom", n, "item"), bom.item
+        for k, line in enumerate(bom.lines):
+            yield ("bom", n, "lines", k), line.item
+    for n, die in enumerate(masters.die):
+        for k, output in enumerate(die.outputs):
+            yield ("die", n, "outputs", k), output.item
+    yield from ((("routing", n, "item"), row.item) for n, row in enumerate(masters.routing))
+    yield from ((("work_order", n, "item"), row.item) for n, row in enumerate(masters.work_order))
+    yield from ((("stock", n, "item"), row.item) for n, row in enumerate(masters.stock))
+
+
+def _die_faults(place: Place, rows: Sequence[StepRow], item: str, known: Known) -> Iterator[Fault]:
+    for n, die in ((n, row.die) for n, row in enumerate(rows) if row.die is not None):
+        if die not in known.dies:
+            yield Fault((*place, n), f"there is no die {die}", "add a [[die]] or mend the code")
+        elif (die, item) not in known.makes:
+            cure = f"add {item} to the outputs of the die, or name another die"
+            yield Fault((*place, n), f"die {die} does not make {item}", cure)
+
+
+def _circles(masters: Masters) -> Iterator[Fault]:
+    """Items that would be made from themselves."""
+    parts: dict[str, set[str]] = {}
+    for bom in masters.bom:
+        parts.setdefault(bom.item, set()).update(line.item for line in bom.lines)
+    for n, bom in enumerate(masters.bom):
+        if bom.item in _reachable(parts, bom.item):
+            cure = "take out the line that leads back to it"
+            yield Fault(("bom", n, "lines"), f"{bom.item} would be made from itself", cure)
+
+
+def _reachable(parts: Mapping[str, set[str]], start: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [start]
+    while waiting:
+        new = parts.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found
+
+
+def _contradictions(masters: Masters, known: Known) -> Iterator[Fault]:
+    """What the database has already, and differently."""
+    for n, order in enumerate(masters.work_order):
+        item = known.orders.get(order.code, order.item)
+        if item != order.item:
+            what = f"{order.code} is already an order for {item}"
+            yield Fault(("work_order", n, "item"), what, "choose another code")
+    for n, row in enumerate(masters.stock):
+        before = known.opening.get(opening_key(row), row.qty)
+        if before != row.qty:
+            what = f"was loaded before as {before:f}, and stock has moved since"
+            yield Fault(("stock", n, "qty"), what, "receive or count the difference instead")
+    for n, person in enumerate(masters.person):
+        owner = known.badges.get(person.badge or "", person.code)
+        if owner != person.code:
+            what = f"{person.badge} is the badge of {owner}"
+            yield Fault(("person", n, "badge"), what, "give each person a badge of their own")

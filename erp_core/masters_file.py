@@ -1,0 +1,204 @@
+"""The master data format: what may stand in a masters.toml, and where a fault in it stands.
+
+Quantities are read as Decimals and parts per stroke as fractions, so that nothing is rounded.
+"""
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+
+from erp_core.errors import MastersError
+from erp_core.masters_fault import Source, worded
+
+
+def _exact(value: object) -> object:
+    """A quantity as a Decimal: what stands in the file, not its nearest binary fraction."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
+        raise ValueError("is not a number; write one, such as 0.35")  # noqa: TRY004 - pydantic reports ValueErrors
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("is not a number; write one, such as 0.35") from None
+
+
+def _ratio(value: object) -> Fraction:
+    """Parts per stroke: 2, "2" or "1/4"."""
+    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+    match = re.fullmatch(r"\s*(\d+)\s*(?:/\s*(\d+)\s*)?", text)
+    if not match or not int(match[1]) or (match[2] is not None and not int(match[2])):
+        raise ValueError('is not a ratio; write 2 or "1/4" (one part every four strokes)')
+    return Fraction(int(match[1]), int(match[2] or 1))
+
+
+def _text(value: object) -> object:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Code = Annotated[str, BeforeValidator(_text), Field(pattern=r"^\S(.*\S)?$", max_length=100)]
+OrderCode = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[^\s/]([^/]*[^\s/])?$")]
+Whole = Annotated[int, Field(strict=True, gt=0)]
+Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, max_digits=18, decimal_places=6)]
+Share = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
+Positive = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
+Parts = Annotated[Fraction, PlainValidator(_ratio)]
+Names = Annotated[tuple[Code, ...], Field(default=())]
+
+
+class Row(BaseModel):
+    """One table of the file: unknown keys are faults, nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ItemRow(Row):
+    """[[item]]."""
+
+    code: Code
+    unit: Code = "pcs"
+    kind: Literal["part", "coil", "blank", "bought"] = "part"
+    name_zh: str | None = None
+    name_en: str | None = None
+    over_tolerance: Share = Decimal(0)
+
+
+class LineRow(Row):
+    """A component of a BOM and how much of it one piece takes, in the component's unit."""
+
+    item: Code
+    qty: Quantity
+
+
+class BomRow(Row):
+    """[[bom]]."""
+
+    item: Code
+    version: Code = "1"
+    lines: tuple[LineRow, ...] = Field(min_length=1)
+
+
+class OutputRow(Row):
+    """What a die makes per stroke, from an instant on."""
+
+    item: Code
+    parts: Parts = Fraction(1)
+    since: AwareDatetime | None = Field(default=None, alias="from")
+
+
+class DieRow(Row):
+    """[[die]]: life in strokes, speed in strokes per minute."""
+
+    code: Code
+    name: str = ""
+    life: Whole | None = None
+    warn: Positive = Decimal("0.8")
+    due: Positive = Decimal(1)
+    opening_strokes: int = Field(default=0, strict=True, ge=0)
+    speed: Positive | None = None
+    outputs: tuple[OutputRow, ...] = Field(min_length=1)
+    presses: Names
+
+
+class StepRow(Row):
+    """One operation; a plain die code stands for `{die = "…"}`."""
+
+    seq: Whole | None = None
+    name: Code | None = None
+    die: Code | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        return {"die": value} if isinstance(value, str) else value
+
+
+class RoutingRow(Row):
+    """[[routing]]."""
+
+    item: Code
+    operations: tuple[StepRow, ...] = Field(min_length=1)
+
+
+class OrderRow(Row):
+    """[[work_order]]: released when loaded; without `routing` that of its item holds."""
+
+    code: OrderCode
+    item: Code
+    qty: Whole
+    due: dt.date | None = None
+    routing: tuple[StepRow, ...] = ()
+
+
+class StockRow(Row):
+    """[[stock]]: opening stock."""
+
+    item: Code
+    location: Code = "RAW"
+    lot: Code | None = None
+    qty: Quantity
+
+
+class PersonRow(Row):
+    """[[person]]."""
+
+    code: Code
+    name: str | None = None
+    role: Literal["operator", "leader", "planner", "warehouse", "quality", "manager", "it"]
+    lines: Names
+    locale: Literal["zh", "en"] = "zh"
+    badge: Code | None = None
+    pin: Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d{4,12}$")] | None = None
+
+
+class Masters(Row):
+    """A whole file; [[shift]] belongs to the plant and is not read here."""
+
+    item: tuple[ItemRow, ...] = ()
+    bom: tuple[BomRow, ...] = ()
+    die: tuple[DieRow, ...] = ()
+    routing: tuple[RoutingRow, ...] = ()
+    work_order: tuple[OrderRow, ...] = ()
+    stock: tuple[StockRow, ...] = ()
+    person: tuple[PersonRow, ...] = ()
+    shift: object = None
+
+
+def read(source: Path | Mapping[str, Any]) -> tuple[Source, Masters]:
+    """Read and check the form of the tables; Raises MastersError with every fault found."""
+    raw = _from_file(source) if isinstance(source, Path) else Source("masters", source)
+    try:
+        return raw, Masters.model_validate(raw.data)
+    except ValidationError as error:
+        raw.refuse(worded(error))
+        raise
+
+
+def _from_file(path: Path) -> Source:
+    try:
+        text = path.read_text(encoding="utf-8")
+        return Source(path.name, tomllib.loads(text, parse_float=Decimal), text)
+    except OSError as error:
+        raise MastersError(
+            [f"{path}: cannot be read ({error.strerror}); check the path"]
+        ) from error
+    except UnicodeDecodeError as error:
+        raise MastersError([f"{path.name}: is not UTF-8; save it as UTF-8"]) from error
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"line (\d+)", str(error))
+        where = f"{path.name}:{line[1]}" if line else path.name
+        raise MastersError([f"{where}: is not TOML ({error}); mend that line"]) from error
