@@ -1,0 +1,146 @@
+"""The arguments of each act, as docs/scenarios.md lists them: typed, and nothing beside them."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from mes_bridge.refusal import Refused
+
+Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def _no_truth_value(given: object) -> object:
+    if isinstance(given, bool):
+        raise ValueError("true and false are no numbers")  # noqa: TRY004 - pydantic wants ValueError
+    return given
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Counted = Annotated[Whole, Field(ge=0)]
+Reading = Annotated[float, BeforeValidator(_no_truth_value), Field(ge=0, allow_inf_nan=False)]
+
+
+class Arguments(BaseModel):
+    """What an act says beside who, where and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+class Nothing(Arguments):
+    """dismount{}, finish{}."""
+
+
+class Mount(Arguments):
+    """mount{die}."""
+
+    die: Code
+
+
+class Scan(Arguments):
+    """scan{work_order, die?, lot?}."""
+
+    work_order: Code
+    die: Code | None = None
+    lot: Code | None = None
+
+
+class Segment(Arguments):
+    """segment{kind}."""
+
+    kind: Literal["setup", "first_article", "production", "trial", "maintenance"]
+
+
+class FirstArticle(Arguments):
+    """first_article{pass}."""
+
+    passed: bool = Field(alias="pass", strict=True)
+
+
+class Scrap(Arguments):
+    """scrap{item?, qty, reason}: parts; the item may be left out where the die makes one part."""
+
+    item: Code | None = None
+    qty: Whole
+    reason: Reason
+
+
+class Output(Arguments):
+    """output{item, open, reason}: closing needs a reason."""
+
+    item: Code
+    open: bool = Field(strict=True)
+    reason: Reason | None = None
+
+
+class StopReason(Arguments):
+    """stop_reason{from, to?, reason}; without `to`: until that stop ends."""
+
+    since: AwareDatetime = Field(alias="from")
+    to: AwareDatetime | None = None
+    reason: Reason
+
+
+class Assign(Arguments):
+    """assign{from, to, work_order}."""
+
+    since: AwareDatetime = Field(alias="from")
+    to: AwareDatetime
+    work_order: Code
+
+
+class Decide(Arguments):
+    """decide{event, count}: event `<press>/<n>`, count in strokes."""
+
+    event: Code
+    count: Counted
+
+
+class Accept(Arguments):
+    """accept{report}."""
+
+    report: Code
+
+
+class Decline(Arguments):
+    """reject{report, reason}, reverse{report, reason}."""
+
+    report: Code
+    reason: Reason
+
+
+class Swap(Arguments):
+    """swap{channel, old, new}: what the old counter showed last, and the new one first."""
+
+    channel: Code
+    old: Reading
+    new: Reading
+
+
+def read(model: type[A], given: Mapping[str, object]) -> A:
+    """The arguments, checked; raises Refused that names the first wrong one."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        raise _refused(str((first["loc"] or ("args",))[0]), first["msg"], first["input"]) from None
+
+
+def _refused(argument: str, problem: str, given: object) -> Refused:
+    if argument == "reason":
+        return Refused("reason_missing")
+    if argument in {"qty", "count"} and not isinstance(given, dict):
+        return Refused("qty_not_a_number", argument=argument, given=given)
+    return Refused("args_wrong", argument=argument, problem=problem)

@@ -1,0 +1,68 @@
+"""Coils and other lots on a press: what a run takes its material from."""
+
+from datetime import datetime
+
+from database.connection import Connection
+from mes_bridge.moment import Moment
+from mes_bridge.refusal import Refused
+
+
+def mount(moment: Moment, work_order: str, lot: str) -> str:
+    """Put a lot of one of the order's materials on the press; returns the item.
+
+    The lot of the same item that was there ends. Raises Refused lot_unknown.
+    """
+    item = _item_of(moment.connection, work_order, lot)
+    given = {"press": moment.press, "item": item, "lot": lot, "at": moment.at, "act": moment.act}
+    moment.connection.execute(
+        """
+        update mes.material_mount set span = span * tstzrange(null, %(at)s)
+        where press = %(press)s and item = %(item)s and span @> %(at)s::timestamptz
+        """,
+        given,
+    )
+    moment.connection.execute(
+        """
+        insert into mes.material_mount (press, item, lot, span, act)
+        select %(press)s, %(item)s, %(lot)s, tstzrange(%(at)s, min(lower(m.span))), %(act)s
+        from mes.material_mount m
+        where m.press = %(press)s and m.item = %(item)s and lower(m.span) > %(at)s
+        """,
+        given,
+    )
+    return item
+
+
+def _item_of(connection: Connection, work_order: str, lot: str) -> str:
+    row = connection.execute(
+        """
+        select m.component from erp.work_order_material m
+        join erp.lot l on l.item = m.component and l.code = %s
+        where m.work_order = %s order by m.component
+        """,
+        [lot, work_order],
+    ).fetchone()
+    if row is None:
+        raise Refused("lot_unknown", lot=lot, items=_components(connection, work_order))
+    return row[0]
+
+
+def _components(connection: Connection, work_order: str) -> list[str]:
+    rows = connection.execute(
+        "select component from erp.work_order_material where work_order = %s", [work_order]
+    )
+    return [component for (component,) in rows]
+
+
+def on_run(connection: Connection, run: int, before: datetime) -> dict[str, str]:
+    """The lots that were on the press during the run, newest of each item: item -> lot."""
+    rows = connection.execute(
+        """
+        select distinct on (m.item) m.item, m.lot
+        from mes.material_mount m join mes.run r on r.press = m.press and r.span && m.span
+        where r.id = %s and lower(m.span) < %s
+        order by m.item, lower(m.span) desc
+        """,
+        [run, before],
+    )
+    return dict(rows.fetchall())

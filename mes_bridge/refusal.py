@@ -1,0 +1,193 @@
+"""What is refused at a press, and the sentence that says what happened and what to do.
+
+Operators read these with gloves on: one fact, one cure, no jargon. Codes are stable; pages and
+golden stories name them.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Sentence(NamedTuple):
+    """One refusal in both languages; `{…}` are facts of the case."""
+
+    en: str
+    zh: str
+
+
+SENTENCES: Mapping[str, Sentence] = MappingProxyType({
+    # The act itself
+    "act_unknown": Sentence(
+        "{act} is not something this program knows. Reload the page; if it comes again, tell IT.",
+        "系统不认识操作 {act}。请刷新页面；若再次出现，请联系信息部。",
+    ),
+    "act_id_taken": Sentence(
+        "This number was already used for another act ({act}). Reload the page and do it again.",
+        "该编号已用于另一操作（{act}）。请刷新页面后重做。",
+    ),
+    "act_in_future": Sentence(
+        "The clock of this terminal is ahead: {at} is still to come. Set it, then do it again.",
+        "本终端时钟偏快：{at} 尚未到。请校准时钟后重做。",
+    ),
+    "args_wrong": Sentence(
+        "{argument}: {problem}. Correct it and send it again.",
+        "{argument} 填写有误（{problem}）。请改正后重新提交。",
+    ),
+    "qty_not_a_number": Sentence(
+        "{argument} must be a whole number, not {given}. Type digits only (0 or more).",
+        "{argument} 必须是不小于 0 的整数，不能是 {given}。请只输入数字。",
+    ),
+    "reason_missing": Sentence(
+        "A reason is missing. Choose one, then send it again.",
+        "未填写原因。请选择原因后重新提交。",
+    ),
+    # Who and where
+    "person_unknown": Sentence(
+        "Nobody with the code {who} works here now. Sign in with your own badge.",
+        "没有在岗人员 {who}。请用本人工牌登录。",
+    ),
+    "not_allowed": Sentence(
+        "{who} may not do this ({act}). Ask your shift leader.",
+        "{who} 无权执行此操作（{act}）。请找班长处理。",
+    ),
+    "press_unknown": Sentence(
+        "There is no press {press}. Choose the press you stand at.",
+        "没有冲床 {press}。请选择您所在的冲床。",
+    ),
+    "press_wrong_line": Sentence(
+        "Press {press} is on line {line}, and {who} works on {lines}. Ask the leader of {line}.",
+        "冲床 {press} 属于 {line} 线，{who} 负责 {lines} 线。请找 {line} 线班长。",
+    ),
+    # Work orders
+    "work_order_unknown": Sentence(
+        "There is no work order {work_order}. Check the paper and scan again, or ask the planner.",
+        "没有工单 {work_order}。请核对工单纸后重新扫码，或询问计划员。",
+    ),
+    "work_order_not_released": Sentence(
+        "Work order {work_order} is not released yet. Ask the planner to release it.",
+        "工单 {work_order} 尚未下发。请计划员先下发。",
+    ),
+    "work_order_finished": Sentence(
+        "Work order {work_order} is finished ({state}). Scan the next order, or ask the planner.",
+        "工单 {work_order} 已完工（{state}）。请扫下一张工单，或询问计划员。",
+    ),
+    "work_order_wrong_line": Sentence(
+        "Press {press} is on line {line}, and {who} works on {lines}: work order {work_order} was "
+        "not started. Ask the leader of line {line}.",
+        "冲床 {press} 属于 {line} 线，{who} 负责 {lines} 线：工单 {work_order} 未开工。"
+        "请找 {line} 线班长。",
+    ),
+    # Dies and material
+    "die_unknown": Sentence(
+        "There is no die {die}. Read the plate on the die and scan again.",
+        "没有模具 {die}。请核对模具铭牌后重新扫码。",
+    ),
+    "die_does_not_fit": Sentence(
+        "Die {die} does not fit {job}. Dies that do: {dies}. Mount one of them and scan again.",
+        "模具 {die} 不适用于 {job}。可用模具：{dies}。请换模后重新扫码。",
+    ),
+    "die_missing": Sentence(
+        "Which die is on press {press}? Dies for {item}: {dies}. Scan the die, then the order.",
+        "冲床 {press} 上是哪副模具？{item} 可用模具：{dies}。请先扫模具，再扫工单。",
+    ),
+    "die_locked": Sentence(
+        "Die {die} has reached the end of its life. Ask the tool room before you start.",
+        "模具 {die} 寿命已到。开工前请联系模具房。",
+    ),
+    "run_open_elsewhere": Sentence(
+        "Die {die} is running on press {other}. Finish it there first, or read the plate again.",
+        "模具 {die} 正在冲床 {other} 上生产。请先在那里完工，或重新核对铭牌。",
+    ),
+    "no_die_mounted": Sentence(
+        "No die is mounted on press {press}. Nothing was changed.",
+        "冲床 {press} 上没有模具。未作任何更改。",
+    ),
+    "lot_unknown": Sentence(
+        "There is no lot {lot} of {items}. Check the label of the coil and scan again.",
+        "没有 {items} 的批次 {lot}。请核对卷料标签后重新扫码。",
+    ),
+    # Runs
+    "no_open_run": Sentence(
+        "No work order is running on press {press}. Scan the work order first.",
+        "冲床 {press} 上没有正在生产的工单。请先扫工单开工。",
+    ),
+    "run_overlap": Sentence(
+        "At {at} press {press} was already recorded differently. Nothing was changed; "
+        "tell the shift leader, who can assign the strokes.",
+        "冲床 {press} 在 {at} 已有其他记录。未作任何更改；请告知班长补录。",
+    ),
+    "item_unknown": Sentence(
+        "{item} is not made here now. Made on press {press}: {items}.",
+        "此处当前不生产 {item}。冲床 {press} 正在生产：{items}。",
+    ),
+    "item_missing": Sentence(
+        "Which part? The die makes several: {items}. Choose one.",
+        "是哪种零件？该模具有多种产出：{items}。请选择一种。",
+    ),
+    # Quantities
+    "scrap_not_positive": Sentence(
+        "Scrap of {qty} cannot be. Type how many parts are scrap: 1 or more.",
+        "报废数不能是 {qty}。请输入报废件数：1 或以上。",
+    ),
+    "scrap_more_than_made": Sentence(
+        "{qty} scrap of {item}, but only {made} good parts are counted. Count again.",
+        "{item} 报废 {qty} 件，但只计到 {made} 件良品。请重新清点。",
+    ),
+    # Intervals
+    "interval_empty": Sentence(
+        "The time ends ({to}) before it begins ({since}). Correct the times.",
+        "结束时间（{to}）不晚于开始时间（{since}）。请改正时间。",
+    ),
+    "interval_future": Sentence(
+        "{at} is still to come. Give a time that has passed.",
+        "{at} 尚未到。请填写已过去的时间。",
+    ),
+    # Events and reports
+    "event_unknown": Sentence(
+        "There is no counter event {event}. Open the list of events and choose one.",
+        "没有计数事件 {event}。请从事件清单中选择。",
+    ),
+    "event_decided": Sentence(
+        "Counter event {event} needs no decision (any more). Reload the list.",
+        "计数事件 {event} 无需（或已经）判定。请刷新清单。",
+    ),
+    "channel_unknown": Sentence(
+        "{channel} is not a counter of press {press}. Choose one of its counters.",
+        "{channel} 不是冲床 {press} 的计数通道。请选择其计数通道。",
+    ),
+    "swap_wrong": Sentence(
+        "The exchange was not booked: {problem}.",
+        "计数器更换未记录：{problem}。",
+    ),
+    "report_unknown": Sentence(
+        "There is no report {report}. Open the list of reports and choose one.",
+        "没有报工单 {report}。请从报工清单中选择。",
+    ),
+    "report_wrong_state": Sentence(
+        "Report {report} is {state}: this cannot be done with it now. Reload the list.",
+        "报工单 {report} 状态为 {state}，不能执行此操作。请刷新清单。",
+    ),
+})  # fmt: skip
+
+
+class Refused(Exception):  # noqa: N818 - the word the shop floor and the golden stories use
+    """An act that was refused; nothing was written.
+
+    `code` is one of SENTENCES, `facts` fill its sentence.
+    """
+
+    def __init__(self, code: str, **facts: object) -> None:
+        self.code, self.facts = code, {name: _plain(fact) for name, fact in facts.items()}
+        super().__init__(f"{code}: {self.text('en')}")
+
+    def text(self, locale: str) -> str:
+        """The sentence in `en` or `zh` that says what happened and what to do."""
+        sentence = SENTENCES[self.code]
+        return (sentence.en if locale == "en" else sentence.zh).format_map(self.facts)
+
+
+def _plain(fact: object) -> object:
+    if isinstance(fact, list | tuple | set | frozenset):
+        return ", ".join(sorted(str(each) for each in fact)) or "–"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - str() takes anything
+    return fact

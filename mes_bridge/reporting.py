@@ -1,0 +1,275 @@
+"""Reports: post the difference between what was made and what was posted, and decide on it.
+
+Nothing is counted up here: the target is computed anew (mes_bridge/targets.py), and what differs
+from the postings becomes a report. Run it twice: the second time posts nothing. Correct the past:
+the difference is posted. Lock order: presses, work orders, items.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from itertools import groupby
+
+from database.connection import Connection
+from erp_core import reports, stock
+from erp_core.reports import Report
+from mes_bridge import materials, targets, yields
+from mes_bridge.targets import Source
+from mes_bridge.yields import Key, Target
+
+SYSTEM = reports.SYSTEM
+UNREPORTED = frozenset({"unattributed", "adjust"})
+
+
+def propose(
+    connection: Connection, boundary: datetime | None, now: datetime, *,
+    press: str | None = None, run: int | None = None,
+) -> list[Report]:  # fmt: skip
+    """Report what the facts say beyond what was posted, of one run, one press or all of them.
+
+    Strokes before `boundary` count (None: all). One report per run output and shift: accepted at
+    once when nothing is held, unattributed or in excess, else waiting for a shift leader.
+    """
+    _lock_presses(connection, press, run)
+    chosen = _candidates(connection, now, press, run)
+    of = targets.sources(connection, chosen)
+    _lock_orders(connection, of)
+    wanted = targets.wanted(connection, of, boundary)
+    missing = yields.difference(wanted, _posted(connection, [source.id for source in of]))
+    by_id = {source.id: source for source in of if source.id in set(chosen)}
+    own = {key: qty for key, qty in missing.items() if key.run_output in by_id}
+    made: list[Report] = []
+    for (output, _), part in groupby(sorted(own.items(), key=_order), key=_place):
+        report = _post(connection, by_id[output], dict(part), boundary, now)
+        made += [report] if report else []
+    return made
+
+
+def accept(connection: Connection, name: str, who: str, now: datetime) -> Report:
+    """Take a waiting report into stock.
+
+    Raises erp_core's UnknownError, StateError.
+    """
+    report = _locked(connection, name)
+    return reports.accept(connection, report.id, who, now)
+
+
+def reject(connection: Connection, name: str, who: str, reason: str, now: datetime) -> Report:
+    """Refuse a waiting report: its good parts become adjusted, the rest is told again.
+
+    Raises erp_core's UnknownError, StateError, ArgumentError.
+    """
+    report = _locked(connection, name)
+    rejected = reports.reject(connection, report.id, who, reason, now)
+    _take_back(connection, rejected, who, now)
+    return rejected
+
+
+def reverse(connection: Connection, name: str, who: str, reason: str, now: datetime) -> Report:
+    """Take an accepted report back, its stock moves with it; its good parts become adjusted.
+
+    Raises erp_core's UnknownError, StateError, ArgumentError.
+    """
+    report = _locked(connection, name)
+    reversed_ = reports.reverse(connection, report.id, who, reason, now)
+    _take_back(connection, reversed_, who, now)
+    return reversed_
+
+
+def press_of(connection: Connection, name: str) -> str:
+    """The press on which the parts of a report were made; raises erp_core's UnknownError."""
+    report = reports.find(connection, name)
+    row = connection.execute("select press from mes.run where id = %s", [report.run]).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def good_made(connection: Connection, run_output: int) -> int:
+    """Good parts of one output until now, less what was scrapped, rejected or reversed."""
+    return targets.good_made(connection, run_output)
+
+
+def _locked(connection: Connection, name: str) -> Report:
+    report = reports.find(connection, name)
+    _lock_presses(connection, None, report.run)
+    return report
+
+
+def _lock_presses(connection: Connection, press: str | None, run: int | None) -> None:
+    connection.execute(
+        """
+        select 1 from mes.press p
+        where (%(press)s::text is null or p.name = %(press)s)
+          and (%(run)s::bigint is null
+               or p.name = (select r.press from mes.run r where r.id = %(run)s))
+        order by p.name for update
+        """,
+        {"press": press, "run": run},
+    )
+
+
+def _candidates(
+    connection: Connection, now: datetime, press: str | None, run: int | None
+) -> list[int]:
+    """Run outputs that may still change: of the run asked for, else of orders not yet closed."""
+    rows = connection.execute(
+        """
+        select o.id from mes.run_output o
+        join mes.run r on r.id = o.run
+        left join erp.work_order_operation op on op.id = o.operation
+        left join erp.work_order w on w.code = op.work_order
+        where (%(press)s::text is null or r.press = %(press)s)
+          and case when %(run)s::bigint is not null then r.id = %(run)s
+                   when w.code is not null then w.state not in ('closed', 'cancelled')
+                   else r.span && tstzrange(%(now)s - interval '7 days', null) end
+        order by o.id
+        """,
+        {"press": press, "run": run, "now": now},
+    )
+    return [output for (output,) in rows]
+
+
+def _lock_orders(connection: Connection, of: Iterable[Source]) -> None:
+    """Take all orders and their materials at once and in order, so that no two reports cross."""
+    codes = sorted({source.work_order for source in of if source.work_order})
+    connection.execute(
+        "select 1 from erp.work_order where code = any(%s) order by code for no key update",
+        [codes],
+    )
+    rows = connection.execute(
+        "select distinct component from erp.work_order_material where work_order = any(%s)",
+        [codes],
+    )
+    stock.lock_items(connection, [component for (component,) in rows])
+
+
+def _posted(connection: Connection, run_outputs: list[int]) -> Target:
+    rows = connection.execute(
+        "select run_output, shift, kind, reason, sum(qty)::bigint from mes.posting "
+        "where run_output = any(%s) group by run_output, shift, kind, reason",
+        [run_outputs],
+    )
+    return {Key(*key): qty for *key, qty in rows}
+
+
+def _order(entry: tuple[Key, int]) -> tuple[int, int, str, str]:
+    key = entry[0]
+    return key.run_output, key.shift or 0, key.kind, key.reason or ""
+
+
+def _place(entry: tuple[Key, int]) -> tuple[int, int | None]:
+    return entry[0].run_output, entry[0].shift
+
+
+def _post(
+    connection: Connection, source: Source, missing: Target, boundary: datetime | None,
+    now: datetime,
+) -> Report | None:  # fmt: skip
+    told = {key: qty for key, qty in missing.items() if key.kind not in UNREPORTED}
+    report = None
+    if told and source.operation is not None:
+        report = _report(connection, source, told, boundary, now)
+    for key, qty in missing.items():
+        named = report.id if report and key in told else None
+        _write(connection, key, qty, report=named, who=SYSTEM, now=now)
+    return report
+
+
+def _report(
+    connection: Connection, source: Source, told: Target, boundary: datetime | None, now: datetime
+) -> Report:
+    assert source.operation is not None
+    sums = {"good": 0, "excess": 0, "other": 0}
+    for key, qty in told.items():
+        sums[key.kind if key.kind in sums else "other"] += qty
+    shift = next(iter(told)).shift
+    return reports.propose(
+        connection,
+        operation=source.operation,
+        run=source.run,
+        shift=shift,
+        **sums,
+        flags=_flags(connection, source.press, shift, boundary, sums),
+        lot=f"{source.work_order}-{source.run}",
+        material_lots=materials.on_run(connection, source.run, now),
+        now=now,
+        press=source.press,
+    )
+
+
+def _flags(
+    connection: Connection, press: str, shift: int | None, boundary: datetime | None,
+    sums: Mapping[str, int],
+) -> list[str]:  # fmt: skip
+    """Why a person has to look at the report."""
+    row = connection.execute(
+        """
+        select exists (
+            select 1 from mes.counter_event e
+            where e.press = %(press)s and e.held and e.decided_act is null),
+          exists (
+            select 1 from mes.owned_count c
+            where c.press = %(press)s and c.measure = 'stroke' and c.segment is null
+              and c.at >= coalesce(
+                (select lower(s.span) from mes.shift s where s.id = %(shift)s), '-infinity')
+              and c.shift is not distinct from %(shift)s
+              and (%(boundary)s::timestamptz is null or c.at < %(boundary)s))
+        """,
+        {"press": press, "shift": shift, "boundary": boundary},
+    ).fetchone()
+    assert row is not None
+    held, unattributed = row
+    raised = {"held": held, "unattributed": unattributed, "excess": sums["excess"] > 0}
+    return [flag for flag, is_raised in raised.items() if is_raised]
+
+
+def _write(
+    connection: Connection, key: Key, qty: int, *, report: int | None, who: str, now: datetime
+) -> None:
+    """Write a posting; its idempotency key counts the revisions of what it is posted under."""
+    connection.execute(
+        """
+        insert into mes.posting
+          (run_output, shift, kind, reason, qty, report, idempotency_key, at, who)
+        select %(output)s, %(shift)s, %(kind)s, %(reason)s, %(qty)s, %(report)s,
+          concat_ws('/', %(output)s::text, coalesce(%(shift)s::text, '-'), %(kind)s::text,
+            coalesce(%(reason)s::text, '-'), count(*) + 1),
+          %(now)s, %(who)s
+        from mes.posting p
+        where p.run_output = %(output)s and p.shift is not distinct from %(shift)s::bigint
+          and p.kind = %(kind)s and p.reason is not distinct from %(reason)s::text
+          and p.reverses is null
+        """,
+        {
+            "output": key.run_output,
+            "shift": key.shift,
+            "kind": key.kind,
+            "reason": key.reason,
+            "qty": qty,
+            "report": report,
+            "now": now,
+            "who": who,
+        },
+    )
+
+
+def _take_back(connection: Connection, report: Report, who: str, now: datetime) -> None:
+    """Counter every posting of the report; its good and excess become adjusted."""
+    adjusted = connection.execute(
+        """
+        select run_output, shift, sum(qty)::bigint from mes.posting
+        where report = %s and kind in ('good', 'excess') and reverses is null
+        group by run_output, shift having sum(qty) <> 0
+        """,
+        [report.id],
+    ).fetchall()
+    connection.execute(
+        """
+        insert into mes.posting
+          (run_output, shift, kind, reason, qty, report, reverses, idempotency_key, at, who)
+        select run_output, shift, kind, reason, -qty, report, id, 'reverse/' || id, %(now)s, %(who)s
+        from mes.posting where report = %(report)s and reverses is null
+        """,
+        {"report": report.id, "now": now, "who": who},
+    )
+    for output, shift, qty in adjusted:
+        _write(connection, Key(output, shift, "adjust"), qty, report=None, who=who, now=now)

@@ -1,0 +1,72 @@
+"""Stop reasons: what a person says about time in which a press did not run."""
+
+from datetime import datetime
+
+from database.connection import Connection
+from mes_bridge.moment import Moment
+from mes_bridge.refusal import Refused
+
+
+def label(moment: Moment, since: datetime, until: datetime | None, reason: str) -> datetime | None:
+    """Say why the press stood; returns where the label ends (None: the stop goes on).
+
+    Without `until` it holds as long as the stop that `since` lies in. What was said before about
+    the same time is replaced. Raises Refused interval_empty, interval_future.
+    """
+    if since > moment.now or (until is not None and until > moment.now):
+        raise Refused("interval_future", at=until or since)
+    if until is not None and until <= since:
+        raise Refused("interval_empty", since=since, to=until)
+    end = until or _stop_ends(moment.connection, moment.press, since)
+    _clear(moment, since, end)
+    moment.connection.execute(
+        "insert into mes.stop_reason (press, span, reason, act) "
+        "values (%s, tstzrange(%s, %s), %s, %s)",
+        [moment.press, since, end, reason, moment.act],
+    )
+    return end
+
+
+def settle(connection: Connection, press: str) -> None:
+    """End the open label of a press where its stop has ended."""
+    connection.execute(
+        """
+        update mes.stop_reason r set span = tstzrange(lower(r.span), ran.since)
+        from (
+          select o.id, min(greatest(lower(s.span), lower(o.span))) as since
+          from mes.stop_reason o
+          join mes.press_state s on s.press = o.press and s.state = 'running' and s.span && o.span
+          where o.press = %s and upper_inf(o.span)
+          group by o.id
+        ) ran
+        where r.id = ran.id
+        """,
+        [press],
+    )
+
+
+def _stop_ends(connection: Connection, press: str, since: datetime) -> datetime | None:
+    row = connection.execute(
+        "select min(lower(span)) from mes.press_state "
+        "where press = %s and state = 'running' and lower(span) > %s",
+        [press, since],
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _clear(moment: Moment, since: datetime, until: datetime | None) -> None:
+    moment.connection.execute(
+        """
+        with old as (
+          delete from mes.stop_reason
+          where press = %(press)s and span && tstzrange(%(since)s, %(until)s)
+          returning press, span, reason, act
+        )
+        insert into mes.stop_reason (press, span, reason, act)
+        select press, rest, reason, act
+        from old, unnest(
+          tstzmultirange(span) - tstzmultirange(tstzrange(%(since)s, %(until)s))) rest
+        """,
+        {"press": moment.press, "since": since, "until": until},
+    )
