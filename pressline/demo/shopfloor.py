@@ -2,8 +2,10 @@
 
 import json
 import socket
+import tomllib
 from contextlib import ExitStack
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -38,8 +40,10 @@ class MeterPlace:
 WIDE = 1 << 32
 LOW_FIRST = "press-32bit-low-word-first"
 METERS = (
-    MeterPlace("L1-energy", ("P01", "P02", "P03"), 812_403, 6_500, 9.5),
-    MeterPlace("L2-energy", ("P04", "P05", "P06"), 240_118, 4_200, 6.0),
+    MeterPlace("P01-energy", ("P01",), 812_403, 2_600, 9.5),
+    MeterPlace("P02-energy", ("P02",), 405_118, 3_100, 14.0),
+    MeterPlace("P05-energy", ("P05",), 77_204, 5_400, 31.0),
+    MeterPlace("L2-energy", ("P04", "P05", "P06"), 1_240_118, 14_200, 16.0),
 )
 WRAPS, LOSES_POWER, LOSES_NETWORK, JAMS, STARTS_EARLY = "P01", "P02", "P03", "P04", "P06"
 
@@ -55,6 +59,37 @@ def places(wrap_after_s: float) -> tuple[Place, ...]:
         Place("P05", LOW_FIRST, 40, 65_530, WIDE, ("WO-2606",), "B-105"),
         Place("P06", "press-opcua", 66, 402_118, WIDE, ("WO-2607",), "B-106"),
     )
+
+
+@dataclass(frozen=True)
+class Making:
+    """What one press makes: the die, the order of each of its parts, parts of each per stroke."""
+
+    die: str
+    items: dict[str, str]
+    parts: dict[str, Fraction]
+
+
+def making(presses: tuple[Place, ...]) -> dict[str, Making]:
+    """What each press makes, as the demo's master data say."""
+    masters = tomllib.loads(_shipped("masters.toml"))
+    item_of = {order["code"]: order["item"] for order in masters["work_order"]}
+    die_of = {step["item"]: step["operations"][0] for step in masters["routing"]}
+    outputs = {
+        die["code"]: {o["item"]: Fraction(o.get("parts", 1)) for o in die["outputs"]}
+        for die in masters["die"]
+    }
+    made: dict[str, Making] = {}
+    for place in presses:
+        items = {order: item_of[order] for order in place.orders}
+        die = die_of[items[place.orders[0]]]
+        made[place.press] = Making(die, items, outputs[die])
+    return made
+
+
+def people() -> list[dict[str, str]]:
+    """The demo's people with badge and PIN."""
+    return tomllib.loads(_shipped("masters.toml"))["person"]
 
 
 @dataclass(frozen=True)
@@ -112,11 +147,12 @@ def _shipped(name: str) -> str:
 
 
 def _factory(truth: Path, presses: tuple[Place, ...], ports: dict[str, int]) -> dict[str, object]:
+    dies = making(presses)
     return {
         "truth": str(truth),
         "presses": [
             {"name": p.press, "profile": p.profile, "port": ports[p.press], "spm": p.spm}
-            | {"counter": p.counter, "modulus": p.modulus}
+            | {"counter": p.counter, "modulus": p.modulus, "die": dies[p.press].die}
             for p in presses
         ],
         "meters": [

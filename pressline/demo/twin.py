@@ -37,7 +37,7 @@ class Twin:
     _jam_until: float = 0.0
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _read: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    _read_strokes: int = -1
+    _last_values_read: int = 0
     _file: IO[str] | None = field(default=None, repr=False)
 
     async def work(self) -> None:
@@ -59,7 +59,7 @@ class Twin:
     def stop(self) -> None:
         """The stop button: no further stroke; whatever was read before says nothing any more."""
         self.started = self.moving = False
-        self._read.clear()
+        self._last_values_read = 0
 
     def jam(self, seconds: float) -> None:
         """A jam: no stroke for so many seconds, though the start button is on."""
@@ -72,8 +72,9 @@ class Twin:
 
     def answered(self, strokes: int) -> None:
         """An answer has left that carries the counter as it stood after `strokes`."""
-        self._read_strokes = strokes
         self._read.set()
+        if strokes == self.strokes and not self.started:
+            self._last_values_read += 1
 
     @property
     def alarm(self) -> int:
@@ -93,12 +94,15 @@ class Twin:
     @property
     def has_been_read(self) -> bool:
         """Whether any answer with the counter has left."""
-        return self._read_strokes >= 0
+        return self._read.is_set()
 
     @property
     def settled(self) -> bool:
-        """Whether the press stands and its last value has been read since it stands."""
-        return not self.started and self._read.is_set() and self._read_strokes == self.strokes
+        """Whether the press stands and its last value has been read since it stands.
+
+        Twice: who asks again has received the answer before.
+        """
+        return not self.started and self._last_values_read >= 2
 
     def _allowed(self) -> bool:
         return self.started and time.monotonic() >= self._jam_until

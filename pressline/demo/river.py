@@ -1,0 +1,226 @@
+"""Every process of the demo plant, started in the order that makes it ready soonest."""
+
+import json
+import select
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from database.connection import Connection, connect
+from database.migrate import migrate
+from database.server import Server, embedded_binaries
+from erp_core.masters import load as load_masters
+from pressline.demo import shopfloor
+from pressline.demo.broker import answers, broker_command, find_mosquitto
+from pressline.demo.crew import get_status
+from pressline.demo.processes import Child, Children, DemoError
+from pressline.plant import load as load_plant
+
+START_LIMIT = 60.0  # seconds; a loaded machine is slow, a broken one is slower
+SETTLE_LIMIT = 60.0  # seconds for the last reading to arrive and be counted
+AT_REST = 2.5  # seconds without a new posting
+
+
+@dataclass
+class FactoryControl:
+    """The demo's hand on the simulated machines; it never hears how many strokes were made."""
+
+    child: Child
+
+    def wait_ready(self) -> None:
+        """Wait until every machine is switched on."""
+        self._answer(START_LIMIT)
+
+    def order(self, do: str, press: str | None = None, **more: float) -> dict[str, Any]:
+        """Give one order and return its answer; raises DemoError when the factory is gone."""
+        process = self.child.process
+        assert process is not None
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps({"do": do, "press": press, **more}) + "\n")
+            process.stdin.flush()
+        except OSError as error:
+            self.child.check()
+            raise DemoError(
+                f"The factory takes no orders ({error}); see {self.child.log}"
+            ) from error
+        return self._answer(START_LIMIT)
+
+    def is_read(self) -> bool:
+        """Whether every press has been read at least once."""
+        return all(each["read"] for each in self.order("look").values())
+
+    def is_settled(self, *presses: str) -> bool:
+        """Whether these presses (default: all) stand, and were read since they stand."""
+        seen = self.order("look")
+        return all(seen[press]["settled"] for press in presses or seen)
+
+    def _answer(self, limit: float) -> dict[str, Any]:
+        process = self.child.process
+        assert process is not None
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], limit)
+        line = process.stdout.readline() if ready else ""
+        if not line:
+            self.child.check()
+            raise DemoError(f"The factory does not answer; see {self.child.log}")
+        return json.loads(line)
+
+
+@dataclass
+class River:
+    """One demo plant in one folder. `tell` prints a line of progress."""
+
+    port: int
+    wrap_after_s: float
+    tell: Callable[[str], None]
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="pressline-demo-")))
+
+    def __post_init__(self) -> None:
+        self.folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        self.children = Children(logs)
+        self.server = Server(
+            embedded_binaries(), self.folder / "data", settings=("track_commit_timestamp=on",)
+        )
+        self.places = shopfloor.places(self.wrap_after_s)
+        self.mqtt_port = shopfloor.free_ports(1)[0]
+        self.files = shopfloor.write_files(self.folder, self.mqtt_port, self.places)
+        self.web_port = shopfloor.first_free_port(self.port)
+        self.url = f"http://127.0.0.1:{self.web_port}"
+
+    def start(self) -> None:
+        """Start everything; returns when every press is read and the pages answer."""
+        broker = broker_command(self.folder, self.mqtt_port, find_mosquitto())
+        self.children.start_program("broker", broker)
+        module = ["-m", "pressline.demo.factory", str(self.files.factory)]
+        factory = self.children.start_program("factory", [sys.executable, *module], piped=True)
+        self.factory = FactoryControl(factory)
+        self.server.start()
+        self.tell("PostgreSQL is up")
+        self._load()
+        self._wait("the broker", lambda: answers(self.mqtt_port))
+        self.tell(f"broker ({Path(broker[0]).name if 'mosquitto' in broker[0] else 'amqtt'}) is up")
+        self._start_rooms()
+        self.factory.wait_ready()
+        meters = len(shopfloor.METERS)
+        self.tell(f"factory: {len(self.places)} presses on two lines, {meters} energy meters")
+        self._start_edge()
+        self._wait("the pages", lambda: get_status(f"{self.url}/healthz") == 200)
+        self.tell("pages answer")
+        self._wait("the first poll of every press", self.factory.is_read)
+        self._wait("the first reading of every press", self._every_press_is_known)
+        self.tell("every press has been read, the readings are in the database")
+
+    def connection(self) -> Connection:
+        """A connection to the demo's database, outside any transaction."""
+        return connect(self.server.url, autocommit=True, application="demo")
+
+    def restart_killed(self, name: str) -> tuple[int, int]:
+        """SIGKILL a process and start it again a second later; its pids before and after."""
+        return self.children.restart_killed(name, 1.0)
+
+    def wait_delivered(self, since: datetime) -> bool:
+        """Wait until a reading of every press, taken after `since`, has been counted.
+
+        Records arrive in order, so everything before it has been, too. False when time is up.
+        """
+        with self.connection() as connection:
+            return self._until(lambda: _all_counted(connection, since), SETTLE_LIMIT)
+
+    def wait_at_rest(self) -> None:
+        """Wait until the bridge has posted what there was to post."""
+        with self.connection() as connection:
+            seen, since = _posted(connection), time.monotonic()
+            end = since + SETTLE_LIMIT
+            while time.monotonic() < min(since + AT_REST, end):
+                time.sleep(0.2)
+                self.children.check()
+                now = _posted(connection)
+                if now != seen:
+                    seen, since = now, time.monotonic()
+
+    def stop_rooms(self) -> None:
+        """Stop everything but the database, in the order of the river, from its end."""
+        self.children.stop("broker", "factory", "edge", "ingest", "bridge", "web")
+
+    def stop(self, keep: bool) -> None:
+        """Stop everything and remove the folder unless it is to be kept."""
+        self.children.stop()
+        self.server.stop()
+        if keep:
+            self.tell(f"kept: {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _load(self) -> None:
+        migrate(self.server.url)
+        load_plant(self.server.url, self.files.plant)
+        with connect(self.server.url) as connection:
+            load_masters(connection, self.files.masters, datetime.now(UTC))
+        self.tell("schema, plant and master data are loaded")
+
+    def _start_rooms(self) -> None:
+        database = {"DATABASE_URL": self.server.url}
+        mqtt = {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(self.mqtt_port)}
+        self.children.start("ingest", "ingest", "run", environment=database | mqtt)
+        self.children.start("bridge", "bridge", "run", environment=database)
+        self.children.start("web", "web", "run", "--port", str(self.web_port), environment=database)
+
+    def _start_edge(self) -> None:
+        self.children.start("edge", "edge", "run", str(self.files.plant))
+
+    def _wait(self, what: str, met: Callable[[], bool]) -> None:
+        if not self._until(met, START_LIMIT):
+            raise DemoError(
+                f"Waited {START_LIMIT:.0f} s for {what}. The logs in {self.children.logs} say why; "
+                "run again with --keep to keep them."
+            )
+
+    def _until(self, met: Callable[[], bool], limit: float) -> bool:
+        end = time.monotonic() + limit
+        while not met():
+            self.children.check()
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
+
+    def _every_press_is_known(self) -> bool:
+        with self.connection() as connection:
+            row = connection.execute(KNOWN).fetchone()
+        return row is not None and row[0] == len(self.places)
+
+
+def _all_counted(connection: Connection, since: datetime) -> bool:
+    row = connection.execute(COUNTED, [since]).fetchone()
+    return row is not None and row[0]
+
+
+def _posted(connection: Connection) -> object:
+    return connection.execute("select count(*), max(id) from mes.posting").fetchone()
+
+
+KNOWN = """
+select count(distinct p.name) from mes.press p
+join signal.channel c on c.device = p.name and c.name = p.stroke_channel
+where exists (select from signal.reading r where r.channel = c.id and r.quality = 192)
+"""
+COUNTED = """
+select bool_and(coalesce(last.number <= m.number, false) and k.pend_value is null)
+from mes.press p
+join signal.channel c on c.device = p.name and c.name = p.stroke_channel
+left join mes.counter k on k.channel = c.id
+left join lateral (
+  select r.outbox, r.number from signal.reading r
+  where r.channel = c.id and r.quality = 192 and r.at > %s order by r.at limit 1
+) last on true
+left join mes.mark m on m.outbox = last.outbox
+"""
