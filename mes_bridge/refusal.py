@@ -118,8 +118,8 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "冲床 {press} 在 {at} 已有其他记录。未作任何更改；请告知班长补录。",
     ),
     "item_unknown": Sentence(
-        "{item} is not made here now. Made on press {press}: {items}.",
-        "此处当前不生产 {item}。冲床 {press} 正在生产：{items}。",
+        "{item} is not made here now. Choose what press {press} makes: {items}.",
+        "此处当前不生产 {item}。请选择冲床 {press} 的产出：{items}。",
     ),
     "item_missing": Sentence(
         "Which part? The die makes several: {items}. Choose one.",

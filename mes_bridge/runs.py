@@ -67,13 +67,11 @@ def at_instant(
         ).fetchone()
 
 
-def open_at(moment: Moment) -> Run:
-    """The open run of the press; raises Refused no_open_run, run_overlap (it ended later)."""
+def running(moment: Moment) -> Run:
+    """The run of the moment, also one that ended later; raises Refused no_open_run."""
     run = at_instant(moment.connection, moment.press, moment.at)
     if run is None:
         raise Refused("no_open_run", press=moment.press)
-    if run.until is not None:
-        raise Refused("run_overlap", press=moment.press, at=moment.at)
     return run
 
 
@@ -198,15 +196,35 @@ def assign(moment: Moment, work_order: str, since: datetime, until: datetime) ->
 
 
 def close(moment: Moment) -> int:
-    """End the open run of the press; returns it. Raises Refused no_open_run, run_overlap."""
-    run = open_at(moment)
-    if segments.acted_after(moment.connection, run.id, moment.at):
+    """End the run of the moment; returns it.
+
+    Raises Refused no_open_run, and run_overlap when somebody already ended it later.
+    """
+    run = running(moment)
+    ended = run.until is not None and not _end_is_implied(moment.connection, run)
+    if ended or segments.acted_after(moment.connection, run.id, moment.at):
         raise Refused("run_overlap", press=moment.press, at=moment.at)
     segments.end(moment.connection, run.id, moment.at)
     moment.connection.execute(
         "update mes.run set span = span * tstzrange(null, %s) where id = %s", [moment.at, run.id]
     )
     return run.id
+
+
+def _end_is_implied(connection: Connection, run: Run) -> bool:
+    """Whether the run ended only because the next run or mounting began; it may end earlier."""
+    row = connection.execute(
+        """
+        select exists (
+            select 1 from mes.run
+            where press = %(press)s and source = 'scan' and lower(span) = %(until)s)
+          or exists (
+            select 1 from mes.die_mount where press = %(press)s and lower(span) = %(until)s)
+        """,
+        {"press": run.press, "until": run.until},
+    ).fetchone()
+    assert row is not None
+    return row[0]
 
 
 def close_if_open(moment: Moment) -> int | None:

@@ -1,0 +1,378 @@
+"""What people do at a press: recorded once, refused with a sentence, effective at once.
+
+An act carries a UUID made by the client. The same UUID again returns the first outcome and does
+nothing. An act that is refused writes nothing. Runs, segments, mounts and reasons are derived from
+acts here, and the press's facts are refreshed from the earliest instant that was touched.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Generic
+from uuid import UUID
+
+from psycopg.errors import ExclusionViolation
+from psycopg.types.json import Jsonb
+
+from database.connection import Connection
+from erp_core import people
+from erp_core.errors import StateError, UnknownError
+from erp_core.people import Person
+from erp_core.reports import Report
+from mes_bridge import (
+    arguments,
+    counters,
+    facts,
+    materials,
+    mounts,
+    reporting,
+    runs,
+    segments,
+    stops,
+)
+from mes_bridge.arguments import A
+from mes_bridge.errors import (
+    DecidedEventError,
+    SwapError,
+    UnknownCounterError,
+    UnknownEventError,
+)
+from mes_bridge.moment import Moment
+from mes_bridge.refusal import Refused
+
+Outcome = dict[str, Any]
+
+CLOCK_AHEAD = timedelta(minutes=1)  # so far a terminal's clock may run ahead; it then means "now"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a person did: `id` made by the client, `at` the device's time, `args` by its kind."""
+
+    id: UUID
+    who: str
+    press: str | None
+    at: datetime
+    act: str
+    args: Mapping[str, Any]
+
+
+def record(connection: Connection, act: Act, now: datetime) -> Outcome:
+    """Apply an act in the caller's transaction; returns what the terminal shows next.
+
+    The same id again returns the first outcome. Raises Refused, with nothing written.
+    """
+    connection.execute("select 1")  # opens the caller's transaction: the next block is a savepoint
+    with connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(act.id)])
+        before = _recorded(connection, act)
+        return _apply(connection, act, now) if before is None else before
+
+
+def _recorded(connection: Connection, act: Act) -> Outcome | None:
+    row = connection.execute(
+        "select who, act, args, outcome from mes.act where id = %s", [act.id]
+    ).fetchone()
+    if row is None:
+        return None
+    if (row[0], row[1], row[2]) != (act.who, act.act, dict(act.args)):
+        raise Refused("act_id_taken", act=row[1])
+    return row[3]
+
+
+def _apply(connection: Connection, act: Act, now: datetime) -> Outcome:
+    entry = ACTS.get(act.act)
+    if entry is None:
+        raise Refused("act_unknown", act=act.act)
+    args = arguments.read(entry.arguments, act.args)
+    act = _on_time(act, now)
+    press, line = _press(connection, entry.press(connection, act, args))
+    _check_person(connection, act, press, line)
+    moment = Moment(connection, act.id, act.who, press, act.at, now)
+    stops.settle(connection, press)
+    try:
+        outcome = entry.apply(moment, args)
+    except ExclusionViolation as error:
+        raise Refused("run_overlap", press=press, at=act.at) from error
+    outcome = {"act": str(act.id), **outcome, "shown": shown(connection, press, act.at)}
+    _write(connection, act, outcome)
+    connection.execute("select pg_notify('act', %s)", [press])
+    return outcome
+
+
+def _on_time(act: Act, now: datetime) -> Act:
+    if act.at > now + CLOCK_AHEAD:
+        raise Refused("act_in_future", at=act.at)
+    return replace(act, at=min(act.at, now))
+
+
+def _press(connection: Connection, name: str | None) -> tuple[str, str]:
+    """Name and line of the press, held against everyone else who derives for it."""
+    row = connection.execute(
+        "select name, line from mes.press where name = %s for update", [name]
+    ).fetchone()
+    if row is None:
+        raise Refused("press_unknown", press=name or "–")
+    return row[0], row[1]
+
+
+def _check_person(connection: Connection, act: Act, press: str, line: str) -> None:
+    person = people.find(connection, act.who)
+    if person is None or not person.active:
+        raise Refused("person_unknown", who=act.who)
+    if not people.may(person.role, act.act):
+        raise Refused("not_allowed", who=act.who, act=act.act)
+    if not person.works_on(line):
+        raise _wrong_line(act, person, press, line)
+
+
+def _wrong_line(act: Act, person: Person, press: str, line: str) -> Refused:
+    here = {"press": press, "line": line, "who": person.code, "lines": person.lines}
+    if act.act == "scan":
+        return Refused("work_order_wrong_line", work_order=act.args.get("work_order"), **here)
+    return Refused("press_wrong_line", **here)
+
+
+def _write(connection: Connection, act: Act, outcome: Outcome) -> None:
+    connection.execute(
+        "insert into mes.act (id, who, press, at, act, args, outcome) "
+        "values (%s, %s, %s, %s, %s, %s, %s)",
+        [act.id, act.who, act.press, act.at, act.act, Jsonb(dict(act.args)), Jsonb(outcome)],
+    )
+
+
+def shown(connection: Connection, press: str, at: datetime) -> Outcome:
+    """What a terminal shows of a press: die, run, segment, and per output its order and ratio."""
+    there = mounts.mounted(connection, press, at)
+    state: Outcome = {"press": press, "die": there.die if there else None, "run": None}
+    run = runs.at_instant(connection, press, at)
+    if run is None:
+        return state
+    segment = next(s for s in reversed(segments.of(connection, run.id)) if s.since <= at)
+    state |= {"run": run.id, "since": run.since.isoformat(), "segment": segment.kind}
+    state["outputs"] = _shown_outputs(connection, segment.id)
+    state["work_orders"] = [o["work_order"] for o in state["outputs"] if o["work_order"]]
+    return state
+
+
+def _shown_outputs(connection: Connection, segment: int) -> list[Outcome]:
+    rows = connection.execute(
+        """
+        select o.item, op.work_order, so.parts_num || '/' || so.parts_den as parts, so.closed_reason
+        from mes.segment_output so
+        join mes.run_output o on o.id = so.run_output
+        left join erp.work_order_operation op on op.id = o.operation
+        where so.segment = %s order by o.id
+        """,
+        [segment],
+    )
+    names = ("item", "work_order", "parts", "closed_reason")
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+# One function per act. Each returns its own part of the outcome; `message` is the key of the
+# sentence that the terminal shows.
+
+
+def _mount(moment: Moment, args: arguments.Mount) -> Outcome:
+    closed = runs.close_if_open(moment)
+    mounts.mount(moment, args.die)
+    return {"message": "mounted", "die": args.die, **_after(moment, closed)}
+
+
+def _dismount(moment: Moment, _args: arguments.Nothing) -> Outcome:
+    closed = runs.close_if_open(moment)
+    ended = mounts.end(moment)
+    if ended is None:
+        raise Refused("no_die_mounted", press=moment.press)
+    return {"message": "dismounted", "die": ended.die, **_after(moment, closed)}
+
+
+def _scan(moment: Moment, args: arguments.Scan) -> Outcome:
+    scanned = runs.scan(moment, args.work_order, args.die)
+    lot = {"material": materials.mount(moment, args.work_order, args.lot)} if args.lot else {}
+    return {"message": _SCANNED[scanned.result], "run": scanned.run, "work_order": args.work_order,
+            **lot, **_after(moment, scanned.closed)}  # fmt: skip
+
+
+_SCANNED: Mapping[str, str] = {
+    "opened": "run_opened",
+    "joined": "run_joined",
+    "running": "run_running",
+}
+
+
+def _segment(moment: Moment, args: arguments.Segment) -> Outcome:
+    run = runs.running(moment)
+    changed = segments.change_kind(moment, run.id, args.kind)
+    return {"message": "segment", "run": run.id, "kind": args.kind, "changed": changed,
+            **_after(moment, None)}  # fmt: skip
+
+
+def _first_article(moment: Moment, args: arguments.FirstArticle) -> Outcome:
+    run = runs.running(moment)
+    if args.passed:
+        segments.change_kind(moment, run.id, "production")
+    message = "first_article_passed" if args.passed else "first_article_failed"
+    return {"message": message, "run": run.id, **_after(moment, None)}
+
+
+def _scrap(moment: Moment, args: arguments.Scrap) -> Outcome:
+    if args.qty <= 0:
+        raise Refused("scrap_not_positive", qty=args.qty)
+    made_by = runs.producing(moment, args.item)
+    good = reporting.good_made(moment.connection, made_by.id)
+    if args.qty > good:
+        raise Refused("scrap_more_than_made", qty=args.qty, item=made_by.item, made=good)
+    return {"message": "scrap", "run": made_by.run, "run_output": made_by.id, "qty": args.qty,
+            "item": made_by.item, "work_order": made_by.work_order,
+            "good": good - args.qty}  # fmt: skip
+
+
+def _output(moment: Moment, args: arguments.Output) -> Outcome:
+    if not args.open and args.reason is None:
+        raise Refused("reason_missing")
+    run = runs.running(moment)
+    output = runs.output(moment.connection, run, args.item)
+    segments.change_output(moment, run.id, output.id, None if args.open else args.reason)
+    message = "output_opened" if args.open else "output_closed"
+    return {"message": message, "run": run.id, "item": output.item, **_after(moment, None)}
+
+
+def _stop_reason(moment: Moment, args: arguments.StopReason) -> Outcome:
+    end = stops.label(moment, args.since, args.to, args.reason)
+    facts.refresh(moment.connection, moment.press, args.since, moment.now)
+    return {"message": "stop_reason", "reason": args.reason, "from": args.since.isoformat(),
+            "to": end.isoformat() if end else None}  # fmt: skip
+
+
+def _finish(moment: Moment, _args: arguments.Nothing) -> Outcome:
+    closed = runs.close(moment)
+    return {"message": "finished", "run": closed, **_after(moment, closed)}
+
+
+def _assign(moment: Moment, args: arguments.Assign) -> Outcome:
+    run = runs.assign(moment, args.work_order, args.since, args.to)
+    facts.refresh(moment.connection, moment.press, args.since, moment.now)
+    return {"message": "assigned", "run": run, "work_order": args.work_order,
+            **_reported(moment, run)}  # fmt: skip
+
+
+def _decide(moment: Moment, args: arguments.Decide) -> Outcome:
+    number = _event_number(args.event)
+    try:
+        counters.decide(moment.connection, moment.press, number, args.count, moment.act, moment.now)
+    except UnknownEventError:
+        raise Refused("event_unknown", event=args.event) from None
+    except DecidedEventError:
+        raise Refused("event_decided", event=args.event) from None
+    return {"message": "decided", "event": args.event, "count": args.count}
+
+
+def _swap(moment: Moment, args: arguments.Swap) -> Outcome:
+    try:
+        counters.swap(
+            moment.connection, moment.press, args.channel, args.old, args.new,
+            moment.at, moment.act, moment.now,
+        )  # fmt: skip
+    except UnknownCounterError:
+        raise Refused("channel_unknown", channel=args.channel, press=moment.press) from None
+    except SwapError as error:
+        raise Refused("swap_wrong", problem=str(error)) from None
+    return {"message": "swapped", "channel": args.channel}
+
+
+def _accept(moment: Moment, args: arguments.Accept) -> Outcome:
+    return _decided(args.report, lambda: reporting.accept(
+        moment.connection, args.report, moment.who, moment.now))  # fmt: skip
+
+
+def _reject(moment: Moment, args: arguments.Decline) -> Outcome:
+    return _decided(args.report, lambda: reporting.reject(
+        moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
+
+
+def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
+    return _decided(args.report, lambda: reporting.reverse(
+        moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
+
+
+def _decided(name: str, decide: Callable[[], Report]) -> Outcome:
+    try:
+        report = decide()
+    except UnknownError:
+        raise Refused("report_unknown", report=name) from None
+    except StateError as error:
+        raise Refused("report_wrong_state", report=name, state=error.what) from None
+    return {"message": f"report_{report.state}", **_shown_report(report)}
+
+
+def _after(moment: Moment, closed: int | None) -> Outcome:
+    """Runs or segments changed from the moment on: facts anew, and the ended run is reported."""
+    facts.refresh(moment.connection, moment.press, moment.at, moment.now)
+    return _reported(moment, closed) if closed else {}
+
+
+def _reported(moment: Moment, run: int) -> Outcome:
+    made = reporting.propose(moment.connection, None, moment.now, run=run)
+    waits = any(report.state == "waiting" for report in made)
+    message = {"message": "reported_waiting"} if waits else {}
+    return {"reports": [_shown_report(report) for report in made], **message}
+
+
+def _shown_report(report: Report) -> Outcome:
+    return {"report": report.name, "state": report.state, "good": report.good,
+            "excess": report.excess, "other": report.other, "flags": report.flags}  # fmt: skip
+
+
+def _event_number(event: str) -> int:
+    number = event.rpartition("/")[2]
+    if not number.isdecimal():
+        raise Refused("event_unknown", event=event)
+    return int(number)
+
+
+def _given_press(_connection: Connection, act: Act, _args: object) -> str | None:
+    return act.press
+
+
+def _press_of_event(_connection: Connection, _act: Act, args: arguments.Decide) -> str | None:
+    return args.event.rpartition("/")[0]
+
+
+def _press_of_report(
+    connection: Connection, _act: Act, args: arguments.Accept | arguments.Decline
+) -> str | None:
+    try:
+        return reporting.press_of(connection, args.report)
+    except UnknownError:
+        raise Refused("report_unknown", report=args.report) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[A]):
+    """How one kind of act is read, at which press, and what it does."""
+
+    arguments: type[A]
+    apply: Callable[[Moment, A], Outcome]
+    press: Callable[[Connection, Act, A], str | None] = _given_press
+
+
+ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
+    "mount": Entry(arguments.Mount, _mount),
+    "dismount": Entry(arguments.Nothing, _dismount),
+    "scan": Entry(arguments.Scan, _scan),
+    "segment": Entry(arguments.Segment, _segment),
+    "first_article": Entry(arguments.FirstArticle, _first_article),
+    "scrap": Entry(arguments.Scrap, _scrap),
+    "output": Entry(arguments.Output, _output),
+    "stop_reason": Entry(arguments.StopReason, _stop_reason),
+    "finish": Entry(arguments.Nothing, _finish),
+    "assign": Entry(arguments.Assign, _assign),
+    "decide": Entry(arguments.Decide, _decide, _press_of_event),
+    "accept": Entry(arguments.Accept, _accept, _press_of_report),
+    "reject": Entry(arguments.Decline, _reject, _press_of_report),
+    "reverse": Entry(arguments.Decline, _reverse, _press_of_report),
+    "swap": Entry(arguments.Swap, _swap),
+})  # fmt: skip
