@@ -157,7 +157,7 @@ class Crew:
             duty.terminal.act(press, "scan", {"work_order": order})
         duty.opened = True
         duty.first_article_at = time.monotonic() + min(4.0, self.pace / 3)
-        duty.scrap_at = time.monotonic() + self.pace * self._chance.uniform(0.6, 1.2)
+        duty.scrap_at = time.monotonic() + self.pace * self._chance.uniform(1.2, 2.0)
         self.tell(f"{press}: {' + '.join(duty.place.orders)} scanned, run open")
 
     def tick(self) -> None:

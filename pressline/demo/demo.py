@@ -1,8 +1,10 @@
 """`pressline demo`: a whole plant on this machine, for a person to look at or to prove itself."""
 
 import json
+import shutil
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -35,9 +37,10 @@ def run(seconds: float | None, report: Path | None, keep: bool, port: int) -> in
     130 when a run with `seconds` was interrupted.
     """
     progress = Progress()
-    with told_by_signal():
+    with told_by_signal(), folder_of_our_own(keep, progress) as folder:
         progress("starting; Ctrl-C stops everything")
-        river = River(port, seconds * 0.2 if seconds else LOOKING_WRAP_S, progress)
+        wrap_after_s = min(LOOKING_WRAP_S, 0.2 * seconds if seconds else LOOKING_WRAP_S)
+        river = River(folder, port, wrap_after_s, progress)
         try:
             return _work(river, progress, seconds, report)
         except KeyboardInterrupt:
@@ -48,7 +51,8 @@ def run(seconds: float | None, report: Path | None, keep: bool, port: int) -> in
         finally:
             ignore_signals()
             progress("stopping")
-            river.stop(keep)
+            river.stop()
+            progress("every process has ended")
 
 
 @dataclass
@@ -206,6 +210,20 @@ select press, min(from_at), max(at) + interval '1 millisecond' from mes.owned_co
 where measure = 'stroke' and segment is null and press is not null
 group by press order by press
 """
+
+
+@contextmanager
+def folder_of_our_own(keep: bool, progress: Progress) -> Generator[Path]:
+    """A temporary folder for everything; removed at the end unless it is to be kept."""
+    folder = Path(tempfile.mkdtemp(prefix="pressline-demo-"))
+    folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+    try:
+        yield folder
+    finally:
+        if keep:
+            progress(f"kept: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -2,12 +2,10 @@
 
 import json
 import select
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -77,15 +75,14 @@ class FactoryControl:
 class River:
     """One demo plant in one folder. `tell` prints a line of progress."""
 
+    folder: Path
     port: int
     wrap_after_s: float
     tell: Callable[[str], None]
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="pressline-demo-")))
 
     def __post_init__(self) -> None:
-        self.folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
         logs = self.folder / "logs"
-        logs.mkdir(exist_ok=True)
+        logs.mkdir()
         self.children = Children(logs)
         self.server = Server(
             embedded_binaries(), self.folder / "data", settings=("track_commit_timestamp=on",)
@@ -151,14 +148,10 @@ class River:
         """Stop everything but the database, in the order of the river, from its end."""
         self.children.stop("broker", "factory", "edge", "ingest", "bridge", "web")
 
-    def stop(self, keep: bool) -> None:
-        """Stop everything and remove the folder unless it is to be kept."""
+    def stop(self) -> None:
+        """Stop everything, the database last."""
         self.children.stop()
         self.server.stop()
-        if keep:
-            self.tell(f"kept: {self.folder}")
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _load(self) -> None:
         migrate(self.server.url)

@@ -31,7 +31,7 @@ class Story:
         self._jam_since = datetime.now(UTC)
         steps: list[tuple[float, Callable[[], None]]] = [
             (0.12 * n, self._power_off),
-            (0.12 * n + max(1.5, n / 20), self._power_on),
+            (0.12 * n + min(6.0, max(1.5, n / 20)), self._power_on),
             (0.27 * n, self._network_off),
             (0.27 * n + min(10.0, n / 5), self._network_on),
             (0.30 * n, self._jam),
