@@ -9,10 +9,13 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from edge_agent.sample import GOOD, Sample, Value
-from edge_agent.sparkplug_pb2 import Metric, Payload, ValueField
+from edge_agent.sparkplug_pb2 import Metric, Payload
+
+if TYPE_CHECKING:
+    from edge_agent.sparkplug_pb2 import ValueField  # a type of the stub, no name at run time
 
 NAMESPACE = "spBv1.0"
 DATA_TYPES = ("NBIRTH", "NDEATH", "DBIRTH", "DDEATH", "NDATA", "DDATA")
@@ -175,12 +178,12 @@ def write_value(metric: Metric, datatype: DataType, value: Value) -> None:
         raise WrongTypeError(f"{value!r} is no {datatype.name}")
 
 
-def _reader(datatype: DataType) -> Callable[[Metric, ValueField], Value]:
+def _reader(datatype: DataType) -> Callable[[Metric, "ValueField"], Value]:
     bits = BITS[datatype]
     half, full = 1 << bits - 1, 1 << bits
     signed, wide = datatype in SIGNED, bits == 64
 
-    def read(metric: Metric, field: ValueField) -> Value:
+    def read(metric: Metric, field: "ValueField") -> Value:
         if field == "long_value":
             value = metric.long_value
         elif field == "int_value" and not wide:
@@ -198,8 +201,10 @@ def _reader(datatype: DataType) -> Callable[[Metric, ValueField], Value]:
     return read
 
 
-def _read_plain(wanted: ValueField, datatype: DataType) -> Callable[[Metric, ValueField], Value]:
-    def read(metric: Metric, field: ValueField) -> Value:
+def _read_plain(
+    wanted: "ValueField", datatype: DataType
+) -> Callable[[Metric, "ValueField"], Value]:
+    def read(metric: Metric, field: "ValueField") -> Value:
         if field != wanted:
             raise WrongTypeError(f"{field} where {datatype.name} was declared")
         return getattr(metric, wanted)
@@ -207,7 +212,7 @@ def _read_plain(wanted: ValueField, datatype: DataType) -> Callable[[Metric, Val
     return read
 
 
-READERS: dict[int, Callable[[Metric, ValueField], Value]] = {
+READERS: dict[int, Callable[[Metric, "ValueField"], Value]] = {
     **{datatype: _reader(datatype) for datatype in BITS},
     **{datatype: _read_plain("string_value", datatype) for datatype in WORDS},
     DataType.FLOAT: _read_plain("float_value", DataType.FLOAT),
