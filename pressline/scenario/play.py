@@ -1,0 +1,136 @@
+"""Plays a story through the real code on the scenario's clock.
+
+Rows come in order of arrival, readings before acts at a tie; then the timers of that instant. The
+bridge takes in readings in batches, and no batch crosses an act or a timer.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from zoneinfo import ZoneInfo
+
+from database.connection import Connection, connect
+from edge_agent.entries import Plant
+from erp_core import masters
+from erp_core.errors import MastersError
+from mes_bridge import acts, shifts
+from mes_bridge import plant as mes_plant
+from mes_bridge.audit import audit
+from mes_bridge.bridge import Bridge
+from mes_bridge.refusal import Refused
+from pressline.plant import translate
+from pressline.scenario.errors import RefusedFolderError
+from pressline.scenario.folder import Reading, Sent, Story
+from pressline.scenario.intake import Intake
+
+Batch = int | None  # readings at once; None: all that come before the next act or timer
+
+READING, ACT, TIMER = range(3)  # order at a tie
+QUARTER = timedelta(minutes=15)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What playing a story showed beside the figures in the database."""
+
+    refused: Sequence[tuple[str, str]]  # id of the act, code
+    residual: int
+    audit: str
+
+
+def read_batch(text: str) -> Batch:
+    """`1`, `N` or `all`; raises RefusedFolderError for anything else."""
+    if text == "all":
+        return None
+    if not text.isdecimal() or not int(text):
+        raise RefusedFolderError([f"--batch {text}: is no batch; write 1, a larger number, or all"])
+    return int(text)
+
+
+def play(story: Story, database: str, batch: Batch) -> Played:
+    """Play the whole story on a migrated database, then recount.
+
+    Raises RefusedFolderError when orders.toml names what is not there.
+    """
+    with connect(database) as connection:
+        _prepare(connection, story)
+        refused = _play(connection, story, batch)
+        result = audit(connection)
+        return Played(refused, int(result.residual), str(result))
+
+
+def _prepare(connection: Connection, story: Story) -> None:
+    with connection.transaction():
+        mes_plant.store(connection, translate(story.plant), story.start)
+        try:
+            masters.load(connection, story.orders, story.start)
+        except MastersError as error:
+            raise RefusedFolderError(error.problems) from error
+
+
+def _play(connection: Connection, story: Story, batch: Batch) -> list[tuple[str, str]]:
+    bridge, intake = Bridge(connection), Intake(connection, story)
+    refused: list[tuple[str, str]] = []
+    for clock, readings, sent in _steps(story):
+        for some in _batches(readings, batch):
+            intake.take(some)
+            bridge.advance(some[-1].arrived)
+        refused += _record(connection, sent) if sent else []
+        if sent is None:
+            bridge.run_timers(clock)
+    return list(dict.fromkeys(refused))
+
+
+def _record(connection: Connection, sent: Sent) -> list[tuple[str, str]]:
+    """Apply an act; what a person would be told instead, by its code."""
+    try:
+        with connection.transaction():
+            acts.record(connection, sent.act, sent.arrived)
+    except Refused as refused:
+        return [(str(sent.act.id), refused.code)]
+    return []
+
+
+def _steps(story: Story) -> Iterator[tuple[datetime, Sequence[Reading], Sent | None]]:
+    """An act (or None: the timers) and its instant, with the readings that come before it."""
+    waiting: list[Reading] = []
+    for clock, kind, row in sorted(_events(story), key=lambda event: event[:2]):
+        if isinstance(row, Reading):
+            waiting.append(row)
+            continue
+        yield clock, waiting, row if kind == ACT else None
+        waiting = []
+
+
+def _events(story: Story) -> Iterable[tuple[datetime, int, Reading | Sent | None]]:
+    return chain(
+        ((row.arrived, READING, row) for row in story.readings),
+        ((row.arrived, ACT, row) for row in story.acts),
+        ((instant, TIMER, None) for instant in _timers(story)),
+    )
+
+
+def _timers(story: Story) -> list[datetime]:
+    """Quarter hours, shift ends, and as_of itself."""
+    ends = _shift_ends(story.plant, story.start, story.as_of)
+    quarters: set[datetime] = set()
+    clock = datetime.fromtimestamp(story.start.timestamp() // 900 * 900, UTC)
+    while (clock := clock + QUARTER) <= story.as_of:
+        quarters.add(clock)
+    return sorted({*quarters, *ends, story.as_of})
+
+
+def _shift_ends(plant: Plant, start: datetime, end: datetime) -> set[datetime]:
+    zone, patterns = ZoneInfo(plant.time_zone), translate(plant).shifts
+    first = start.astimezone(zone).date() - DAY
+    days = [first + n * DAY for n in range((end - start).days + 4)]
+    ends = {shifts.on(pattern, day, zone).span.end for pattern in patterns for day in days}
+    return {instant for instant in ends if start < instant <= end}
+
+
+def _batches(readings: Sequence[Reading], batch: Batch) -> Iterator[Sequence[Reading]]:
+    size = batch or len(readings) or 1
+    for first in range(0, len(readings), size):
+        yield readings[first : first + size]
