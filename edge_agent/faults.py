@@ -33,6 +33,15 @@ class Faults:
         if problem not in self.found:
             self.found.append(problem)
 
+    def in_order(self) -> list[Problem]:
+        """The faults file by file, from the first line to the last."""
+
+        def order(problem: Problem) -> tuple[str, int]:
+            name, _, line = problem.place.rpartition(":")
+            return name, int(line) if line.isdecimal() else 0
+
+        return sorted(self.found, key=order)
+
     def add_all(
         self, file: TomlFile, keys: Keys, error: ValidationError, model: type[BaseModel]
     ) -> None:

@@ -25,6 +25,9 @@ EntryT = TypeVar("EntryT", bound=Entry)
 DeviceT = TypeVar("DeviceT", Press, Meter)
 LISTS = ("shift", "line", "press", "meter")
 LIMITS = ("longest_read", "widest_hole")
+UNREADABLE = Plant.model_validate(  # stands in for wrong keys of the plant, so that checks go on
+    {"site": "unreadable", "node": "unreadable", "time_zone": "UTC"}
+)
 
 
 def load_plant(path: Path, *, addresses: bool = True) -> Plant:
@@ -37,10 +40,9 @@ def load_plant(path: Path, *, addresses: bool = True) -> Plant:
     file = read_toml(path)
     faults = Faults()
     plant = PlantReading(file, faults).plant()
-    if plant is not None:
-        check_plant(plant, file, faults, addresses=addresses)
-    if plant is None or faults.found:
-        raise PlantError(faults.found)
+    check_plant(plant, file, faults, addresses=addresses)
+    if faults.found:
+        raise PlantError(faults.in_order())
     return plant
 
 
@@ -53,17 +55,17 @@ class PlantReading:
         self.folders = (file.path.parent / "profiles", SHIPPED)
         self.profiles: dict[str, tuple[TomlFile, Profile | None] | None] = {}
 
-    def plant(self) -> Plant | None:
-        """The plant with every entry that could be read; None when its own keys are wrong."""
+    def plant(self) -> Plant:
+        """The plant with every entry that could be read."""
         own = {key: value for key, value in self.file.data.items() if key not in LISTS}
-        head = self._entry(self.file, (), own, Plant)
+        head = self._entry(self.file, (), own, Plant) or UNREADABLE
         found = {
             "shifts": self._entries("shift", Shift),
             "lines": self._entries("line", Line),
             "presses": self._devices("press", Press),
             "meters": self._devices("meter", Meter),
         }
-        return head and _filled(head.model_copy(update=found), self.file.path.parent)
+        return _filled(head.model_copy(update=found), self.file.path.parent)
 
     def _entry(
         self, file: TomlFile, keys: Keys, table: object, model: type[EntryT]

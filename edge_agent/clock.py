@@ -1,0 +1,31 @@
+"""The edge's clock: wall time carried by the monotonic clock between steps of the wall clock."""
+
+import time
+
+import structlog
+
+STEP_MS = 200  # what NTP slews away stays below this between two calls; more is a step
+
+log = structlog.get_logger()
+
+
+class Clock:
+    """Milliseconds since 1970 UTC that only jump when the wall clock was set."""
+
+    def __init__(self) -> None:
+        self.offset = self._wall() - self._steady()
+
+    def now(self) -> int:
+        """The time in ms; a step of the wall clock is followed and told."""
+        steady, wall = self._steady(), self._wall()
+        step = wall - steady - self.offset
+        if abs(step) > STEP_MS:
+            self.offset += step
+            log.warning("clock_stepped", by_ms=step)
+        return steady + self.offset
+
+    def _wall(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def _steady(self) -> int:
+        return time.monotonic_ns() // 1_000_000

@@ -1,0 +1,77 @@
+"""Everything one edge node reads: a source per Modbus connection and per OPC UA server."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from edge_agent.address import ModbusAddress
+from edge_agent.entries import Plant
+from edge_agent.errors import EdgeError
+from edge_agent.modbus import modbus_sources
+from edge_agent.sample import Sink
+
+PUNCTUALITY_S = 60
+
+log = structlog.get_logger()
+
+
+class Source(Protocol):
+    """Machines that are read together."""
+
+    @property
+    def devices(self) -> list[str]:
+        """Their names."""
+        ...
+
+    async def run(self) -> None:
+        """Read until cancelled; no fault of a machine ends it."""
+        ...
+
+
+class Punctuality:
+    """Tells each minute how late polls began: the figure that shows an overloaded edge box."""
+
+    devices: list[str] = []  # noqa: RUF012 -- it reads none, and nobody adds any
+
+    def __init__(self, lateness: Sequence[deque[float]]) -> None:
+        self.lateness = lateness
+
+    async def run(self) -> None:
+        """Log once a minute until cancelled."""
+        while True:
+            await asyncio.sleep(PUNCTUALITY_S)
+            self.tell()
+
+    def tell(self) -> None:
+        """One line: polls since the last line, and their lateness in ms."""
+        polls = sorted(late for source in self.lateness for late in source)
+        for source in self.lateness:
+            source.clear()
+        if polls:
+            p50, p99 = (round(1000 * polls[len(polls) * n // 100], 1) for n in (50, 99))
+            log.info("punctuality", polls=len(polls), late_ms_p50=p50, late_ms_p99=p99)
+
+
+def sources(plant: Plant, node: str, sink: Sink) -> list[Source]:
+    """The sources of one node's machines, not yet running.
+
+    Raises EdgeError when the plant needs OPC UA and asyncua is not installed.
+    """
+    mine = [device for device in plant.devices if device.node == node]
+    modbus = [device for device in mine if isinstance(device.where, ModbusAddress)]
+    opcua = [device for device in mine if device not in modbus]
+    found: list[Source] = []
+    if modbus:
+        connections = modbus_sources(modbus, plant.heartbeat_s, sink)
+        found += [*connections, Punctuality([source.lateness for source in connections])]
+    if opcua:
+        try:
+            from edge_agent.opcua import opcua_sources  # noqa: PLC0415 -- 40 MB most boxes spare
+        except ImportError as error:
+            cure = "install it with: pip install 'pressline[opcua]'"
+            raise EdgeError(f"{opcua[0].name} needs OPC UA, which is missing; {cure}") from error
+        found += opcua_sources(opcua, plant.heartbeat_s, sink)
+    return found
