@@ -1,8 +1,7 @@
 """From readings of a cumulative counter to what was added: a pure machine, one reading at a time.
 
 A pair of good readings is a plain step, or the later one waits for one more good reading, which
-confirms it or takes it back. Where both can be meant, the reading that books less is taken:
-nothing is invented. Counts strokes and Wh alike. See docs/counting.md.
+confirms it or takes it back. Counts strokes and Wh alike. See docs/counting.md.
 """
 
 from dataclasses import dataclass, replace
@@ -118,7 +117,8 @@ def exchange(state: State, old: Point, new: int, rules: Rules) -> tuple[State, l
         amount = _ahead(base, old, rules)
         if amount is None or base.at > old.at:
             return None
-        unseen = state.unseen or state.pend_unseen or old.at - base.at > rules.silence
+        waited = base is state.base and state.pend_unseen
+        unseen = state.unseen or waited or old.at - base.at > rules.silence
         pairs.append(Pair("swap", base, old, amount, unseen))
     if later is None:
         return after, pairs
@@ -180,11 +180,10 @@ def _taken_back(pair: Pair, new: Point, blind: bool, rules: Rules) -> bool:
         return True
     if pair.kind in {"gap", "wrap"}:
         return False
+    # It goes on from both, where the old value is small or two polls came close together. In time
+    # that was seen, the old value wins; after a silence or a bad reading, a restart is believed.
     back = new.value >= pair.old.value and _continues(pair.old, new, rules)
-    # Two polls that came close together look too fast: the next reading shows it was a step.
-    # After unseen time almost any increase would look like one, so there it proves nothing.
-    rose = pair.new.value >= pair.old.value
-    return back and not (rose and (pair.unseen or blind))
+    return back and not (pair.unseen or blind)
 
 
 def _continues(old: Point, new: Point, rules: Rules) -> bool:

@@ -1,0 +1,54 @@
+"""What the bridge calls people for: strokes that belong to no run."""
+
+from datetime import datetime, timedelta
+
+from database.connection import Connection
+from erp_core import notifications
+
+STROKES = 20
+AGE = timedelta(minutes=2)
+
+
+def raise_due(connection: Connection, now: datetime) -> int:
+    """Call a leader where more than 20 strokes have no run, or any for more than two minutes.
+
+    One call per press; it is closed when every stroke has found its run.
+    Returns how many calls are new.
+    """
+    found = _unattributed(connection)
+    _close_settled(connection, found, now)
+    return sum(
+        notifications.raise_once(connection, "unattributed", press, press, "leader", now)
+        for press, (strokes, first) in found.items()
+        if strokes > STROKES or now - first > AGE
+    )
+
+
+def _unattributed(connection: Connection) -> dict[str, tuple[int, datetime]]:
+    """Press -> strokes without a run, and the instant of the first of them."""
+    rows = connection.execute(
+        """
+        with open as (
+          select press, coalesce(min(minute), 'infinity') as first, bool_or(minute is null) as gap
+          from mes.fact_minute where segment is null and strokes > 0 group by press
+        )
+        select o.press, sum(o.amount)::bigint, min(o.at)
+        from open join mes.owned_count o on o.press = open.press
+          and (o.at >= open.first or open.gap and o.unseen)
+        where o.measure = 'stroke' and o.segment is null
+        group by o.press
+        """
+    )
+    return {press: (strokes, first) for press, strokes, first in rows}
+
+
+def _close_settled(
+    connection: Connection, found: dict[str, tuple[int, datetime]], now: datetime
+) -> None:
+    rows = connection.execute(
+        "select subject from erp.notification where kind = 'unattributed' and done_at is null "
+        "and press <> all(%s)",
+        [list(found)],
+    ).fetchall()
+    for (subject,) in rows:
+        notifications.close(connection, "unattributed", subject, now)

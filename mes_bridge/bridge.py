@@ -1,0 +1,322 @@
+"""The bridge: takes readings in behind its mark, counts, derives states and facts, and reports.
+
+Each step commits its result and its own mark in one transaction, so that a bridge that is killed
+goes on exactly where it stood. Live and replayed time run the same code: `now` is an argument.
+"""
+
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import FrameType
+
+import psycopg
+import structlog
+
+from database.connection import Connection, wait_connect
+from mes_bridge import attention, counters, facts, reporting, shifts, watch
+from mes_bridge.counters import Booking, TailReading
+from mes_bridge.errors import PlantNotLoadedError
+from mes_bridge.states import Seen, Sign, Stroke
+
+GOOD = 192
+DAY = timedelta(days=1)
+AHEAD = timedelta(days=2)  # shifts are made this far ahead
+BOUNDARY = "boundary"  # the timer of quarter hours and shift ends
+
+LATE = timedelta(seconds=5)  # live: polls of a quarter hour may come this much after it
+LONGEST_WAIT = 1.0  # seconds without a notice, after which the live bridge looks by itself
+TIMERS_EVERY = timedelta(seconds=5)
+AT_ONCE = 5000  # readings in one transaction, when there is a backlog
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """A reading behind the mark, with the press it tells about (None: of no press's states)."""
+
+    reading: TailReading
+    good: bool
+    press: str | None
+    decides: bool
+    running: bool | None
+
+
+class Bridge:
+    """Derives everything from the readings of one database.
+
+    `late`: a boundary's reports are made this long after it, so that late polls still come in.
+    """
+
+    def __init__(self, connection: Connection, *, late: timedelta = timedelta()) -> None:
+        self.connection = connection
+        self.late = late
+
+    def advance(self, now: datetime, limit: int | None = None) -> int:
+        """Take in what came behind the mark, as of `now`; returns how many readings that were.
+
+        At most `limit` readings, rounded up to a whole record. One transaction. Also moves on the
+        states that the clock alone changes. Raises PlantNotLoadedError.
+        """
+        with self.connection.transaction():
+            self._make_timer(now)
+            tail = _read_tail(self.connection, limit)
+            if tail:
+                start = min(one.reading.at for one in tail)
+                shifts.ensure(self.connection, start - DAY, now + AHEAD)
+            self._take_in(tail, watch.overdue(self.connection, now), now)
+            _move_marks(self.connection, tail)
+        return len(tail)
+
+    def settle(self, now: datetime) -> None:
+        """Bring every press's states and facts up to `now`."""
+        with self.connection.transaction():
+            shifts.ensure(self.connection, now, now + AHEAD)
+            self._take_in([], watch.watched(self.connection), now)
+
+    def run_timers(self, now: datetime) -> int:
+        """Everything due by the clock until `now`; returns how many boundaries were reported.
+
+        Whatever arrived before must have been taken in.
+        """
+        self.settle(now)
+        fired = 0
+        while (due := self._due(now)) is not None:
+            self._fire(*due, now)
+            fired += 1
+        with self.connection.transaction():
+            attention.raise_due(self.connection, now)
+        return fired
+
+    def next_due(self) -> datetime | None:
+        """When the next timer goes off."""
+        with self.connection.transaction():
+            row = self.connection.execute("select min(due) from mes.timer").fetchone()
+        return row[0] + self.late if row and row[0] else None
+
+    def _take_in(self, tail: Sequence[_Tail], idle: Sequence[str], now: datetime) -> None:
+        """Count, derive states, refresh facts, tell who listens."""
+        told = {one.press for one in tail if one.press}
+        _lock(self.connection, {*told, *idle, *self._metered(tail)})
+        booked = counters.count(self.connection, [one.reading for one in tail])
+        changed = self._follow(tail, booked, {*told, *idle}, now)
+        for one in booked:
+            if one.counter.press and one.pair.booked:
+                _earliest(changed, one.counter.press, one.pair.new.at)
+        if not changed:
+            return
+        facts.refresh_all(self.connection, changed, now)
+        if self.late:
+            self._report_late(booked, now)
+        for press in sorted(changed):
+            self.connection.execute("select pg_notify('press', %s)", [press])
+
+    def _metered(self, tail: Sequence[_Tail]) -> set[str]:
+        channels = {one.reading.channel for one in tail if one.press is None}
+        rows = self.connection.execute(
+            """
+            select m.press from signal.channel c
+            join mes.meter m on m.name = c.device and m.energy_channel = c.name
+            where c.id = any(%s) and m.press is not null
+            """,
+            [list(channels)],
+        )
+        return {press for (press,) in rows}
+
+    def _follow(
+        self, tail: Sequence[_Tail], booked: Sequence[Booking], presses: set[str], now: datetime
+    ) -> dict[str, datetime]:
+        """Derive states; presses whose figures changed, each with the instant from which."""
+        signs: dict[str, list[Sign]] = {press: [] for press in presses}
+        for one in tail:
+            if one.press:
+                seen = Seen(one.reading.at, one.good, one.decides, one.running)
+                signs[one.press].append(seen)
+        for one in booked:
+            if one.counter.measure == "stroke" and one.pair.booked:
+                signs[one.counter.owner].append(Stroke(one.pair.new.at, one.pair.unseen))
+        changed: dict[str, datetime] = {}
+        for press in sorted(presses):
+            since = watch.advance(self.connection, press, signs[press], now)
+            _earliest(changed, press, since or now)
+        return changed
+
+    def _report_late(self, booked: Sequence[Booking], now: datetime) -> None:
+        """Strokes of runs that have ended are reported soon, not at the next quarter hour."""
+        presses = {b.counter.owner for b in booked if b.counter.measure == "stroke"}
+        starts = [b.pair.new.at for b in booked if b.pair.booked]
+        if not starts:
+            return
+        self.connection.execute(
+            """
+            insert into mes.timer (name, due)
+            select distinct 'run:' || o.run, %(now)s::timestamptz
+            from mes.owned_count o join mes.run r on r.id = o.run
+            where o.press = any(%(presses)s) and o.at >= %(start)s and o.measure = 'stroke'
+              and upper(r.span) <= %(now)s
+            on conflict do nothing
+            """,
+            {"presses": sorted(presses), "start": min(starts), "now": now},
+        )
+
+    def _make_timer(self, now: datetime) -> None:
+        there = self.connection.execute("select from mes.timer where name = %s", [BOUNDARY])
+        if there.fetchone() is None:
+            self.connection.execute(
+                "insert into mes.timer (name, due) values (%s, %s)",
+                [BOUNDARY, shifts.boundary_after(self.connection, now)],
+            )
+
+    def _due(self, now: datetime) -> tuple[str, datetime] | None:
+        return self.connection.execute(
+            "select name, due from mes.timer where due <= %s order by due, name limit 1",
+            [now - self.late],
+        ).fetchone()
+
+    def _fire(self, name: str, due: datetime, now: datetime) -> None:
+        """Make the reports of one timer and set it anew, in one transaction."""
+        with self.connection.transaction():
+            if name == BOUNDARY:
+                reporting.propose(self.connection, due, now)
+                following = shifts.boundary_after(self.connection, due)
+                self.connection.execute(
+                    "update mes.timer set due = %s where name = %s", [following, name]
+                )
+            else:
+                run = int(name.removeprefix("run:"))
+                reporting.propose(self.connection, None, now, run=run)
+                self.connection.execute("delete from mes.timer where name = %s", [name])
+
+
+def run(database: str) -> None:
+    """The service: takes readings in as they come, until SIGTERM or SIGINT.
+
+    While the database is away it waits, and says so once.
+    """
+    stop = threading.Event()
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    while not stop.is_set():
+        connection = wait_connect(database, stop=stop.is_set, application="pressline bridge")
+        if connection is None:
+            break
+        try:
+            with connection:
+                _serve(connection, stop)
+        except psycopg.OperationalError as error:
+            log.warning("the database went away", reason=str(error).strip())
+
+
+def _serve(connection: Connection, stop: threading.Event) -> None:
+    connection.autocommit = True
+    connection.execute("listen reading")
+    connection.execute("listen act")
+    bridge, timers = Bridge(connection, late=LATE), datetime.min.replace(tzinfo=UTC)
+    told = False
+    log.info("the bridge runs")
+    while not stop.is_set():
+        try:
+            timers = _turn(bridge, stop, timers)
+            told = False
+        except PlantNotLoadedError as error:
+            if not told:
+                log.warning("waiting for the plant", reason=str(error))
+            told = True
+        _wait(connection)
+
+
+def _turn(bridge: Bridge, stop: threading.Event, timers: datetime) -> datetime:
+    """Take in everything there is, then what is due; returns when the timers last ran."""
+    while bridge.advance(datetime.now(UTC), AT_ONCE) >= AT_ONCE and not stop.is_set():
+        pass
+    now, due = datetime.now(UTC), bridge.next_due()
+    if now - timers < TIMERS_EVERY and (due is None or due > now):
+        return timers
+    bridge.run_timers(now)
+    return now
+
+
+def _wait(connection: Connection) -> None:
+    """Until something was told, or a second has passed."""
+    for _ in connection.notifies(timeout=LONGEST_WAIT, stop_after=1):
+        pass
+
+
+def _read_tail(connection: Connection, limit: int | None) -> list[_Tail]:
+    """Readings behind the marks, in order of arrival and, per outbox, of number; whole records."""
+    _make_marks(connection)
+    rows = connection.execute(
+        """
+        with tail as (
+          select r.*, max(r.arrived) over (partition by r.outbox order by r.number) as came
+          from mes.mark m
+          cross join lateral (
+            select * from signal.reading r
+            where r.outbox = m.outbox and r.number > m.number and r.arrived >= m.arrived
+            order by r.number
+            limit %(limit)s::bigint + 1000
+          ) r
+        ), placed as (
+          select *, row_number() over (order by came, outbox, number, at) as place from tail
+        ), last as (
+          select came, outbox, number from placed
+          where place = least(%(limit)s::bigint, (select count(*) from tail))
+        )
+        select t.channel, t.at, coalesce(t.count, t.wide, t.gauge::float8), t.outbox, t.number,
+               t.arrived, t.quality = 192, p.name,
+               c.name = coalesce(p.run_channel, p.stroke_channel),
+               case when c.name = p.run_channel then t.count <> 0 end, t.count
+        from placed t
+        cross join last
+        join signal.channel c on c.id = t.channel
+        left join (mes.press p join mes.plant on true)
+          on p.name = c.device and plant.site = c.site
+          and c.name in (p.stroke_channel, p.run_channel)
+        where (t.came, t.outbox, t.number) <= (last.came, last.outbox, last.number)
+        order by t.place
+        """,
+        {"limit": limit},
+    )
+    return [
+        _Tail(
+            TailReading(channel, at, (value if whole is None else whole) if good else None,
+                        outbox, number, arrived),
+            good, press, bool(decides), running,
+        )
+        for channel, at, value, outbox, number, arrived, good, press, decides, running, whole
+        in rows
+    ]  # fmt: skip
+
+
+def _make_marks(connection: Connection) -> None:
+    """A mark for each outbox; locked, so that two bridges never take the same reading in."""
+    connection.execute(
+        "insert into mes.mark (outbox, number, arrived) "
+        "select id, 0, '-infinity' from signal.outbox on conflict do nothing"
+    )
+    connection.execute("select 1 from mes.mark order by outbox for update")
+
+
+def _move_marks(connection: Connection, tail: Sequence[_Tail]) -> None:
+    last: dict[int, TailReading] = {one.reading.outbox: one.reading for one in tail}
+    for one in last.values():
+        connection.execute(
+            "update mes.mark set number = %s, arrived = %s where outbox = %s",
+            [one.number, one.arrived, one.outbox],
+        )
+
+
+def _lock(connection: Connection, presses: set[str]) -> None:
+    connection.execute(
+        "select 1 from mes.press where name = any(%s) order by name for update", [sorted(presses)]
+    )
+
+
+def _earliest(since: dict[str, datetime], press: str, at: datetime) -> None:
+    since[press] = min(at, since.get(press, at))

@@ -1,0 +1,134 @@
+"""Facts per press, minute and run segment, always recomputed from counts, segments and states.
+
+Additive: strokes, seconds per state, Wh. A null minute holds what was counted over unseen time, a
+null segment what no run owns.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from database.connection import Connection
+
+
+def refresh(connection: Connection, press: str, from_at: datetime, now: datetime) -> None:
+    """Compute the facts of one press anew, from the minute of `from_at` on, as of `now`."""
+    refresh_all(connection, {press: from_at}, now)
+
+
+def refresh_all(connection: Connection, since: Mapping[str, datetime], now: datetime) -> None:
+    """Compute facts anew, from the minute of each press's instant on, as of `now`.
+
+    Earlier, where they were not complete up to that instant.
+    """
+    asked = {"presses": list(since), "since": list(since.values()), "now": now}
+    asked["since"] = _incomplete_from(connection, asked)
+    _delete(connection, asked)
+    _insert(connection, asked)
+    connection.execute(
+        """
+        insert into mes.press_watch (press, dirty_from)
+        select press, %(now)s from unnest(%(presses)s::text[]) as press
+        on conflict (press) do update set dirty_from = excluded.dirty_from
+        """,
+        asked,
+    )
+
+
+def _incomplete_from(connection: Connection, asked: Mapping[str, object]) -> list[datetime]:
+    rows = connection.execute(
+        """
+        select least(a.since, w.dirty_from)
+        from unnest(%(presses)s::text[], %(since)s::timestamptz[]) with ordinality
+          as a(press, since, place)
+        left join mes.press_watch w on w.press = a.press
+        order by a.place
+        """,
+        asked,
+    )
+    return [since for (since,) in rows]
+
+
+def _delete(connection: Connection, asked: Mapping[str, object]) -> None:
+    connection.execute(
+        """
+        delete from mes.fact_minute f
+        using unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
+        where f.press = a.press and (f.minute is null or f.minute >= date_trunc('minute', a.since))
+        """,
+        asked,
+    )
+
+
+def _insert(connection: Connection, asked: Mapping[str, object]) -> None:
+    connection.execute(
+        """
+        with asked as (
+          select press, date_trunc('minute', since) as start,
+                 tstzrange(date_trunc('minute', since),
+                           greatest(date_trunc('minute', since), %(now)s)) as span
+          from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
+        ), counted as (
+          select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at
+          from asked a join mes.owned_count o on o.press = a.press and o.at >= a.start
+          where not o.unseen
+          union all
+          select o.press, null, o.segment, o.measure, o.amount, o.at
+          from asked a join mes.owned_count o on o.press = a.press and o.unseen
+        ), scanned as (
+          select a.press, g.id as segment, tstzmultirange(g.span * a.span) as spans
+          from asked a
+          join mes.run r on r.press = a.press and r.source = 'scan' and r.span && a.span
+          join mes.run_segment g on g.run = r.id and g.span && a.span
+        ), taken as (
+          select press, range_agg(spans) as spans from scanned group by press
+        ), assigned as (
+          select a.press, g.id as segment,
+                 tstzmultirange(g.span * a.span) - coalesce(t.spans, '{}') as spans
+          from asked a
+          join mes.run r on r.press = a.press and r.source = 'assigned' and r.span && a.span
+          join mes.run_segment g on g.run = r.id and g.span && a.span
+          left join taken t on t.press = a.press
+        ), owned as (
+          select * from scanned union all select * from assigned
+        ), piece as (
+          select press, segment, unnest(spans) as span from owned
+          union all
+          select a.press, null, unnest(tstzmultirange(a.span) - coalesce(
+                   (select range_agg(o.spans) from owned o where o.press = a.press), '{}'))
+          from asked a
+        ), known as (
+          select p.press, p.segment, s.state, p.span * s.span as span
+          from piece p join mes.press_state s on s.press = p.press and s.span && p.span
+        ), timed as (
+          select k.press, m as minute, k.segment, k.state,
+                 extract(epoch from least(upper(k.span), m + interval '1 minute')
+                                    - greatest(lower(k.span), m)) as seconds
+          from known k
+          cross join lateral generate_series(
+            date_trunc('minute', lower(k.span)), upper(k.span) - interval '1 microsecond',
+            interval '1 minute') as m
+        ), fact as (
+          select press, minute, segment,
+                 case when measure = 'stroke' then amount else 0 end as strokes,
+                 0 as running_s, 0 as stopped_s, 0 as unknown_s,
+                 case when measure = 'wh' and runs then amount else 0 end as run_wh,
+                 case when measure = 'wh' and not runs then amount else 0 end as idle_wh
+          from counted c
+          cross join lateral (
+            select exists (select from mes.press_state s where s.press = c.press
+                           and s.span @> c.at and s.state = 'running') as runs) as during
+          union all
+          select press, minute, segment, 0,
+                 case state when 'running' then seconds else 0 end,
+                 case state when 'stopped' then seconds else 0 end,
+                 case state when 'unknown' then seconds else 0 end, 0, 0
+          from timed
+        )
+        insert into mes.fact_minute (press, minute, segment, strokes, running_s, stopped_s,
+                                     unknown_s, run_wh, idle_wh)
+        select press, minute, segment, sum(strokes), sum(running_s), sum(stopped_s),
+               sum(unknown_s), sum(run_wh), sum(idle_wh)
+        from fact group by press, minute, segment
+        """,
+        asked,
+    )
