@@ -1,0 +1,168 @@
+"""The MQTT session of an edge node: paho's network thread on one side, our event loop on the other.
+
+The will is renewed with a new bdSeq before every CONNECT, paho's own reconnects included.
+"""
+
+import asyncio
+import ssl
+import time
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.entries import Mqtt
+from edge_agent.errors import EdgeError
+from edge_agent.outbox import Outbox
+from edge_agent.wire import Topic, death, state_topic
+
+log = structlog.get_logger()
+
+KEEPALIVE = 15  # seconds
+RECONNECT_LONGEST = 5  # seconds
+
+
+class Listener(Protocol):
+    """What a session tells; always called from the event loop."""
+
+    def connected(self, bdseq: int) -> None:
+        """The broker accepted the session whose will carries this bdSeq."""
+        ...
+
+    def disconnected(self) -> None:
+        """The session ended."""
+        ...
+
+    def received(self, topic: str, payload: bytes) -> None:
+        """A message came."""
+        ...
+
+
+class Broker:
+    """One MQTT client from open to close; reconnects by itself in between."""
+
+    def __init__(
+        self, settings: Mqtt, site: str, node: str, outbox: Outbox, listener: Listener
+    ) -> None:
+        self._settings = settings
+        self._death_topic = str(Topic("NDEATH", site, node))
+        self._topics = [str(Topic("NCMD", site, node)), state_topic(settings.host_id)]
+        self._outbox = outbox
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        self._bdseq = 0
+        self._told = ""
+        self._client = self._make_client(f"pressline-{site}-{node}")
+
+    def open(self) -> None:
+        """Begin connecting; goes on trying until closed."""
+        self._client.connect_async(self._settings.host, self._settings.port, KEEPALIVE)
+        self._client.loop_start()
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Hand a message over, QoS 0; lost when the session is."""
+        self._client.publish(topic, payload)
+
+    async def close(self) -> None:
+        """Disconnect after what was published has left, and end the network thread."""
+        self._client.disconnect()
+        await asyncio.to_thread(self._client.loop_stop)
+
+    def _make_client(self, client_id: str) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
+        settings = self._settings
+        if settings.user:
+            client.username_pw_set(settings.user, _password(settings.password_file))
+        if settings.ca_file:
+            client.tls_set_context(_tls(settings))  # pyright: ignore[reportUnknownMemberType] -- paho leaves its type open
+        client.reconnect_delay_set(1, RECONNECT_LONGEST)
+        client.on_pre_connect = self._before_connect
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        return client
+
+    # The network thread calls these.
+
+    def _before_connect(self, client: Client, _userdata: Any) -> None:
+        self._bdseq = self._outbox.next_bdseq()
+        client.will_set(self._death_topic, death(self._bdseq, wall_ms()), qos=1)
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: Any,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._say_once(f"refused the connection: {reason}")
+            return
+        self._told = ""
+        log.info("connected to the broker", host=self._settings.host, port=self._settings.port)
+        client.subscribe([(topic, 1) for topic in self._topics])
+        self._call(self._listener.connected, self._bdseq)
+
+    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
+        self._say_once("does not answer")
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._say_once(f"ended the connection: {reason}")
+        self._call(self._listener.disconnected)
+
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        self._call(self._listener.received, message.topic, message.payload)
+
+    def _say_once(self, what: str) -> None:
+        if what != self._told:
+            host, port = self._settings.host, self._settings.port
+            log.warning(f"the broker {what}; records are kept, trying on", host=host, port=port)
+            self._told = what
+
+    def _call(self, event: Any, *args: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(event, *args)
+
+
+def wall_ms() -> int:
+    """Milliseconds since 1970 UTC by the machine's clock: the publishing time of a message."""
+    return time.time_ns() // 1_000_000
+
+
+def _tls(settings: Mqtt) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise EdgeError(
+            f"Cannot use the certificates of [mqtt] in plant.toml: {error}. ca_file, cert_file and "
+            "key_file must be readable PEM files that belong together."
+        ) from error
+    return context
+
+
+def _password(file: Path | None) -> str | None:
+    if file is None:
+        return None
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise EdgeError(
+            f"Cannot read the broker's password from {file}: {error.strerror}. "
+            "Put the password alone in that file ([mqtt] password_file in plant.toml)."
+        ) from error

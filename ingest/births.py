@@ -1,0 +1,151 @@
+"""Nodes and devices as their births declared them: aliases, channels, what was asked for."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from edge_agent.sparkplug_pb2 import Metric, Payload
+from edge_agent.wire import (
+    BDSEQ,
+    NODE_ALIASES,
+    OUTBOX_ACK,
+    OUTBOX_FIRST,
+    OUTBOX_ID,
+    OUTBOX_RECORD,
+    REBIRTH,
+    Channel,
+    read_channel,
+)
+from ingest.readings import Signal
+from ingest.stream import Stream
+
+OWN_NAMES = frozenset({BDSEQ, REBIRTH, OUTBOX_ID, OUTBOX_FIRST, OUTBOX_ACK, OUTBOX_RECORD})
+REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
+ASKS_BEFORE_QUARANTINE = 3
+
+
+@dataclass
+class Device:
+    """What is known of a device since its last birth; the node itself is device ''."""
+
+    aliases: dict[int, Signal] = field(default_factory=dict[int, Signal])
+    names: dict[str, Signal] = field(default_factory=dict[str, Signal])
+    asked: int = 0  # rebirths asked for because of it, without a birth of its own since
+    confirmed: bool = False  # its birth came after it was asked for: what it lacks is unknown
+
+    def signal(self, metric: Metric) -> Signal | None:
+        """The channel a metric means: by alias, or by name where it has none."""
+        if metric.HasField("alias"):
+            return self.aliases.get(metric.alias)
+        return self.names.get(metric.name)
+
+    @property
+    def settled(self) -> bool:
+        """Whether asking for another birth would not help."""
+        return self.confirmed or self.asked >= ASKS_BEFORE_QUARANTINE
+
+
+@dataclass
+class Node:
+    """One edge node: its stream, its devices, the sequence of a foreign one."""
+
+    site: str
+    node: str
+    stream: Stream | None = None
+    foreign: bool = False
+    ack_alias: int = NODE_ALIASES[OUTBOX_ACK]
+    bdseq: int | None = None
+    seq: int | None = None  # of the last message; None: any may follow
+    online: bool = False
+    records: set[int] = field(default_factory=set[int])  # aliases of outbox/record
+    devices: dict[str, Device] = field(default_factory=dict[str, Device])
+    asked_at: float = float("-inf")
+
+    def device(self, name: str) -> Device:
+        """The device of that name, empty until its birth."""
+        return self.devices.setdefault(name, Device())
+
+    def number(self, metrics: Iterable[Metric]) -> int | None:
+        """The record number a message carries."""
+        for metric in metrics:
+            if metric.alias in self.records or metric.name == OUTBOX_RECORD:
+                return metric.long_value or metric.int_value
+        return None
+
+    def follows(self, seq: int) -> bool:
+        """Whether a message of a foreign node comes right after the last one."""
+        right = self.seq is None or seq == (self.seq + 1) % 256
+        self.seq = seq
+        return right
+
+    def may_ask(self, now: float) -> bool:
+        """Whether a rebirth may be asked for now; counted when it may."""
+        if now - self.asked_at < REBIRTH_EVERY_S:
+            return False
+        self.asked_at = now
+        return True
+
+    def born(self, birth: "NodeBirth") -> None:
+        """A new NBIRTH: every alias of before is void."""
+        self.foreign = birth.outbox is None
+        self.ack_alias, self.bdseq, self.online = birth.ack_alias, birth.bdseq, True
+        self.records = {birth.record_alias} if birth.record_alias is not None else set()
+        asked = {name: device.asked for name, device in self.devices.items()}
+        self.devices = {name: Device(asked=count) for name, count in asked.items()}
+
+    def device_born(self, name: str, payload: Payload, signals: dict[str, Signal]) -> None:
+        """A birth declared the channels of a device (or of the node itself)."""
+        before = self.device(name)
+        device = Device(names=signals, confirmed=before.asked > 0)
+        for metric in payload.metrics:
+            if metric.name == OUTBOX_RECORD:
+                self.records.add(metric.alias)
+            elif metric.name in signals and metric.HasField("alias"):
+                device.aliases[metric.alias] = signals[metric.name]
+        self.devices[name] = device
+
+
+@dataclass(frozen=True, slots=True)
+class NodeBirth:
+    """What an NBIRTH says of the node; `outbox` is None for a foreign one."""
+
+    outbox: str | None
+    first: int
+    ack_alias: int
+    record_alias: int | None
+    bdseq: int | None
+
+
+def read_node_birth(payload: Payload) -> NodeBirth:
+    """The node's own metrics of an NBIRTH."""
+    own = {metric.name: metric for metric in payload.metrics if metric.name in OWN_NAMES}
+    outbox, first = own.get(OUTBOX_ID), own.get(OUTBOX_FIRST)
+    ack, record = own.get(OUTBOX_ACK), own.get(OUTBOX_RECORD)
+    numbered = outbox is not None and bool(outbox.string_value) and record is not None
+    return NodeBirth(
+        outbox=outbox.string_value if outbox is not None and numbered else None,
+        first=first.long_value if first is not None else 1,
+        ack_alias=ack.alias if ack is not None else NODE_ALIASES[OUTBOX_ACK],
+        record_alias=record.alias if record is not None else None,
+        bdseq=_bdseq(own.get(BDSEQ)),
+    )
+
+
+def read_death(payload: Payload) -> int | None:
+    """The bdSeq of an NDEATH."""
+    return _bdseq(next((m for m in payload.metrics if m.name == BDSEQ), None))
+
+
+def declared(payload: Payload) -> list[Channel]:
+    """The channels a birth declares, each name once; data sets, templates and files are none."""
+    found = {
+        metric.name: channel
+        for metric in payload.metrics
+        if metric.name not in OWN_NAMES and (channel := read_channel(metric)) is not None
+    }
+    return list(found.values())
+
+
+def _bdseq(metric: Metric | None) -> int | None:
+    if metric is None:
+        return None
+    return metric.long_value if metric.WhichOneof("value") == "long_value" else metric.int_value

@@ -1,0 +1,11 @@
+"""What can stop the Sparkplug host, told with the cure."""
+
+from database.errors import DatabaseError
+
+
+class LockLostError(DatabaseError):
+    """Another host of the same host id took over while this one had lost the database."""
+
+
+class StoppedError(DatabaseError):
+    """The host was asked to stop while it waited for the database."""

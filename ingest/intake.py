@@ -1,0 +1,316 @@
+"""What a message means: births, deaths and data of every node, in order of arrival."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import psycopg
+import structlog
+from google.protobuf.message import DecodeError
+
+from database.connection import Connection
+from edge_agent.sparkplug_pb2 import Metric, Payload
+from edge_agent.wire import Ack, Topic, parse_topic
+from ingest import store
+from ingest.births import Device, Node, declared, read_death, read_node_birth
+from ingest.quarantine import Quarantine
+from ingest.readings import DAY, LAST_TIME, Batch, ImpossibleError, Latest, Signal, sample_of
+from ingest.stream import Verdict
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Writer(Protocol):
+    """Runs work on the database until it succeeded; ingest.session has the real one."""
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`, which may be called again after an outage."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that could be decoded, with the bytes it came in."""
+
+    topic: Topic
+    payload: Payload
+    raw: bytes
+
+
+@dataclass
+class Answers:
+    """What goes back to the nodes after a commit."""
+
+    acks: list[tuple[Node, Ack]] = field(default_factory=list[tuple[Node, Ack]])
+    rebirths: list[Node] = field(default_factory=list[Node])
+
+
+class Intake:
+    """Takes messages into batches and commits them.
+
+    `wall_ms` is the time of day (ms since 1970), `steady` a clock that never goes back (seconds).
+    """
+
+    def __init__(
+        self, writer: Writer, wall_ms: Callable[[], int], steady: Callable[[], float]
+    ) -> None:
+        self._writer, self._wall_ms, self._steady = writer, wall_ms, steady
+        self._nodes: dict[tuple[str, str], Node] = {}
+        self._topics: dict[str, Topic | None] = {}
+        self._batch = Batch()
+        self._quarantine = Quarantine()
+        self._ask: list[Node] = []
+        self._latest_at = 0
+        self._recall()
+
+    def take(self, topic: str, payload: bytes) -> None:
+        """Take one message in; what it carries is written by the next `commit`."""
+        self._latest_at = min(self._wall_ms() + DAY, LAST_TIME)
+        if topic not in self._topics:
+            self._topics[topic] = parse_topic(topic)
+        parsed = self._topics[topic]
+        if parsed is None:
+            return
+        try:
+            self._dispatch(parsed, payload)
+        except (DecodeError, UnicodeDecodeError) as error:
+            self._quarantine.take(self._batch, topic, payload, f"no Sparkplug payload: {error}")
+        except psycopg.DataError as error:
+            self._quarantine.take(self._batch, topic, payload, f"not storable: {error}")
+
+    def commit(self) -> Answers:
+        """Write what was taken, and say what to answer."""
+        if self._batch:
+            batch = self._batch
+            self._writer.run(lambda connection: store.commit(connection, batch))
+            self._batch = Batch()
+        answers = Answers(rebirths=self._ask)
+        self._ask = []
+        now = self._steady()
+        for node in self._nodes.values():
+            if node.stream is not None:
+                node.stream.commit()
+                if not node.foreign and node.stream.answer(now):
+                    stream = node.stream
+                    ack = Ack(stream.uuid, stream.committed, stream.hole)
+                    answers.acks.append((node, ack))
+        return answers
+
+    # -- by type ----------------------------------------------------------------------------------
+
+    def _dispatch(self, topic: Topic, raw: bytes) -> None:
+        message = Message(topic, Payload.FromString(raw), raw)
+        if topic.type in ("NDATA", "DDATA"):
+            self._data(message)
+        elif topic.type == "NBIRTH":
+            self._node_birth(message)
+        elif topic.type == "DBIRTH":
+            self._device_birth(message)
+        elif topic.type == "NDEATH":
+            self._node_death(topic, message.payload)
+        elif topic.type == "DDEATH":
+            self._device_death(topic, message.payload)
+
+    def _node_birth(self, message: Message) -> None:
+        topic, payload, raw = message.topic, message.payload, message.raw
+        birth = read_node_birth(payload)
+        node = self._node(topic)
+        self._flush()
+        node.born(birth)
+        node.seq = payload.seq
+        uuid = birth.outbox or f"{topic.site}/{topic.node}"
+        if node.stream is None or node.stream.uuid != uuid:
+            node.stream = self._writer.run(
+                lambda connection: store.open_outbox(connection, uuid, topic.site, topic.node)
+            )
+        stream = node.stream
+        stream.due = True
+        if birth.outbox is not None and birth.first > stream.committed + 1:
+            first, last = stream.committed + 1, birth.first - 1
+            log.warning("records can never come", node=topic.node, first=first, last=last)
+            self._writer.run(lambda c: store.skip_to(c, stream, birth.first))
+        self._writer.run(lambda c: store.node_born(c, topic.site, topic.node, birth.bdseq, raw))
+        self._declare(node, message)
+
+    def _device_birth(self, message: Message) -> None:
+        topic, payload, raw = message.topic, message.payload, message.raw
+        node = self._node(topic)
+        if not node.online:
+            self._want_birth(node, node.device(topic.device))
+            return
+        self._check_seq(node, payload)
+        self._writer.run(
+            lambda c: store.device_born(c, topic.site, topic.node, topic.device, raw)
+        )  # fmt: skip
+        self._declare(node, message)
+
+    def _declare(self, node: Node, message: Message) -> None:
+        topic, payload = message.topic, message.payload
+        channels = declared(payload)
+        signals = self._writer.run(
+            lambda c: store.register(c, topic.site, topic.node, topic.device, channels)
+        ) if channels else dict[str, Signal]()  # fmt: skip
+        node.device_born(topic.device, payload, signals)
+        if node.foreign:
+            self._foreign_birth(node, message)
+        else:
+            self._note_current(node.device(topic.device), payload)
+
+    def _note_current(self, device: Device, payload: Payload) -> None:
+        for metric in payload.metrics:
+            signal = device.signal(metric)
+            if signal is not None:
+                try:
+                    sample = sample_of(metric, signal, payload.timestamp, self._latest_at)
+                except ImpossibleError:
+                    continue  # its reading, if there is one, will tell
+                self._batch.note(signal, Latest(sample.at, sample.value, sample.quality))
+
+    def _node_death(self, topic: Topic, payload: Payload) -> None:
+        node = self._node(topic)
+        bdseq = read_death(payload)
+        if bdseq != node.bdseq:
+            log.info("a late death is ignored", node=topic.node, bdseq=bdseq, current=node.bdseq)
+            return
+        node.online, node.seq = False, None
+        self._writer.run(lambda c: store.node_died(c, topic.site, topic.node))
+
+    def _device_death(self, topic: Topic, payload: Payload) -> None:
+        self._check_seq(self._node(topic), payload)
+        self._writer.run(lambda c: store.device_died(c, topic.site, topic.node, topic.device))
+
+    # -- data -------------------------------------------------------------------------------------
+
+    def _data(self, message: Message) -> None:
+        node = self._node(message.topic)
+        device = node.device(message.topic.device)
+        if node.stream is None:
+            self._want_birth(node, device)
+        elif node.foreign:
+            self._check_seq(node, message.payload)
+            self._foreign_record(node, message)
+        else:
+            self._numbered_record(node, message)
+
+    def _numbered_record(self, node: Node, message: Message) -> None:
+        metrics = message.payload.metrics
+        device, stream = node.device(message.topic.device), node.stream
+        assert stream is not None
+        number = node.number(metrics)
+        found = [(m, device.signal(m)) for m in metrics if m.alias not in node.records]
+        if number is None or any(signal is None for _, signal in found):
+            if not device.settled:
+                self._want_birth(node, device)
+                return
+            if number is None:
+                self._refuse(message, "no outbox/record, although its NBIRTH declares an outbox")
+                return
+        if stream.judge(number) is Verdict.TAKE:
+            self._batch.extend_run(stream.outbox, number)
+            self._add(message, found, stream.outbox, number)
+
+    def _foreign_record(self, node: Node, message: Message) -> None:
+        device = node.device(message.topic.device)
+        found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
+        if any(signal is None for _, signal in found) and not device.settled:
+            self._want_birth(node, device)
+        self._add(message, found, *self._next_number(node))
+
+    def _foreign_birth(self, node: Node, message: Message) -> None:
+        """The values of a foreign birth are readings: it has no other way to catch up."""
+        device = node.device(message.topic.device)
+        found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
+        told = [(metric, signal) for metric, signal in found if signal is not None]
+        if told:
+            self._add(message, told, *self._next_number(node))
+
+    def _next_number(self, node: Node) -> tuple[int, int]:
+        """A foreign node's messages are numbered here."""
+        stream = node.stream
+        assert stream is not None
+        stream.taken += 1
+        self._batch.extend_run(stream.outbox, stream.taken)
+        return stream.outbox, stream.taken
+
+    def _add(
+        self,
+        message: Message,
+        found: Sequence[tuple[Metric, Signal | None]],
+        outbox: int,
+        number: int,
+    ) -> None:
+        sent_at = message.payload.timestamp
+        faults: list[str] = []
+        for metric, signal in found:
+            if signal is None:
+                name = metric.name if metric.HasField("name") else f"alias {metric.alias}"
+                faults.append(f"{name} is in no birth")
+                continue
+            try:
+                sample = sample_of(metric, signal, sent_at, self._latest_at)
+            except ImpossibleError as error:
+                faults.append(str(error))
+            else:
+                self._batch.add(signal, sample, outbox, number)
+        if faults:
+            self._refuse(message, "; ".join(faults))
+
+    def _check_seq(self, node: Node, payload: Payload) -> None:
+        """A foreign node's messages carry a sequence; what it skips is noted as a gap."""
+        before = node.seq
+        if not node.foreign or node.stream is None or node.follows(payload.seq):
+            return
+        outbox, number = self._next_number(node)
+        reason = f"seq {before} was followed by {payload.seq}: what lay between is lost"
+        self._batch.gaps.append((outbox, number, number, reason))
+        if node.may_ask(self._steady()):
+            self._ask.append(node)
+
+    # -- the rest ---------------------------------------------------------------------------------
+
+    def _node(self, topic: Topic) -> Node:
+        key = (topic.site, topic.node)
+        if key not in self._nodes:
+            self._nodes[key] = Node(*key)
+        return self._nodes[key]
+
+    def _want_birth(self, node: Node, device: Device) -> None:
+        if node.may_ask(self._steady()):
+            device.asked += 1
+            self._ask.append(node)
+
+    def _refuse(self, message: Message, reason: str) -> None:
+        self._quarantine.take(self._batch, str(message.topic), message.raw, reason)
+
+    def _flush(self) -> None:
+        """Write what waits, so that a birth finds the watermark where the stream has it."""
+        if self._batch:
+            batch = self._batch
+            self._writer.run(lambda connection: store.commit(connection, batch))
+            self._batch = Batch()
+        for node in self._nodes.values():
+            if node.stream is not None:
+                node.stream.commit()
+
+    def _recall(self) -> None:
+        """Know again what the database knows, so that a restart needs no rebirths."""
+        for known in self._writer.run(store.known_nodes):
+            topic = Topic("NBIRTH", known.site, known.node)
+            payload = Payload.FromString(known.birth)
+            birth = read_node_birth(payload)
+            node = self._node(topic)
+            node.born(birth)
+            uuid = birth.outbox or f"{known.site}/{known.node}"
+            node.stream = self._writer.run(
+                lambda c, uuid=uuid, topic=topic: store.open_outbox(c, uuid, topic.site, topic.node)
+            )
+            for device, raw in {"": known.birth, **known.devices}.items():
+                born = Payload.FromString(raw)
+                signals = self._writer.run(
+                    lambda c, topic=topic, device=device, born=born: store.register(
+                        c, topic.site, topic.node, device, declared(born)
+                    )
+                )
+                node.device_born(device, born, signals)

@@ -1,0 +1,148 @@
+"""The MQTT session of the host: paho's thread fills a queue.
+
+STATE tells the nodes whether to send.
+"""
+
+import queue
+import time
+from typing import Any
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from edge_agent.wire import DATA_TYPES, NAMESPACE, State, state_topic
+
+log = structlog.get_logger()
+
+KEEPALIVE = 15  # seconds
+RECONNECT_LONGEST = 5  # seconds
+MOST_WAITING = 50_000  # messages; more are dropped: numbered ones come again
+TOPICS = [f"{NAMESPACE}/+/{kind}/#" for kind in DATA_TYPES]
+
+
+class HostClient:
+    """The host at the broker. STATE's timestamp is that of the CONNECT, in will and birth."""
+
+    def __init__(self, host: str, port: int, host_id: str) -> None:
+        self._host, self._port, self._topic = host, port, state_topic(host_id)
+        self._queue: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self._online = True
+        self._since = 0  # timestamp of the CONNECT, ms
+        self._told = ""
+        self._dropped = 0
+        self._client = self._make_client(f"pressline-host-{host_id}")
+
+    def open(self) -> None:
+        """Begin connecting; goes on trying until closed."""
+        self._client.connect_async(self._host, self._port, KEEPALIVE)
+        self._client.loop_start()
+
+    def close(self) -> None:
+        """Tell the nodes that the host is offline, disconnect."""
+        self.set_online(online=False)
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def take(
+        self, most: int, most_bytes: int, linger: float, wait: float
+    ) -> list[tuple[str, bytes]]:
+        """Messages that came: waits for the first, lingers for company, takes up to the limits."""
+        try:
+            taken = [self._queue.get(timeout=wait)]
+        except queue.Empty:
+            return []
+        if self._queue.qsize() < most // 4:
+            time.sleep(linger)
+        weight = len(taken[0][1])
+        while len(taken) < most and weight < most_bytes:
+            try:
+                message = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            weight += len(message[1])
+            taken.append(message)
+        return taken
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """A command to a node: QoS 0, not retained, as the standard demands."""
+        self._client.publish(topic, payload)
+
+    def set_online(self, *, online: bool) -> None:
+        """Tell the nodes whether this host can take data."""
+        if online != self._online:
+            self._online = online
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        state = State(self._online, self._since)
+        self._client.publish(self._topic, state.encode(), qos=1, retain=True)
+
+    def _make_client(self, client_id: str) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
+        client.reconnect_delay_set(1, RECONNECT_LONGEST)
+        client.on_pre_connect = self._before_connect
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_message = self._on_message
+        client.message_callback_add(self._topic, self._on_state)
+        return client
+
+    # The network thread calls these.
+
+    def _before_connect(self, client: Client, _userdata: Any) -> None:
+        self._since = max(self._since + 1, time.time_ns() // 1_000_000)
+        client.will_set(self._topic, State(False, self._since).encode(), qos=1, retain=True)
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: Any,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._say_once(f"refused the connection: {reason}")
+            return
+        self._told = ""
+        log.info("connected to the broker", host=self._host, port=self._port)
+        client.subscribe([*((topic, 0) for topic in TOPICS), (self._topic, 1)])
+        self._tell_state()
+
+    def _on_state(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        """A late will of an earlier session says offline: repeat what is true."""
+        state = State.decode(bytes(message.payload))
+        if state is not None and state.online != self._online:
+            self._since = max(self._since, state.timestamp)
+            self._tell_state()
+
+    def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        if self._queue.qsize() < MOST_WAITING:
+            self._queue.put((message.topic, bytes(message.payload)))
+            return
+        if self._dropped == 0:
+            log.warning("more messages come than the database takes; nodes will send them again")
+        self._dropped += 1
+
+    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
+        self._say_once("does not answer")
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: Any,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._say_once(f"ended the connection: {reason}")
+
+    def _say_once(self, what: str) -> None:
+        if what != self._told:
+            log.warning(f"the broker {what}; trying on", host=self._host, port=self._port)
+            self._told = what

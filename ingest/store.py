@@ -1,0 +1,292 @@
+"""What ingest writes: readings and watermark in one transaction, births, lives, gaps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from database.connection import Connection
+from edge_agent.wire import WORDS, Channel, DataType
+from ingest.readings import ARRIVED, HEADER, TRAILER, Batch, Latest, Signal
+from ingest.stream import Stream
+
+COLUMNS = 12
+EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+GONE = "the edge no longer keeps these records: given up there, or this database was restored"
+
+
+class OvertakenError(Exception):
+    """The watermark is not where this writer left it: another writer was here. Nothing written."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownNode:
+    """A node as the database remembers it."""
+
+    site: str
+    node: str
+    birth: bytes
+    devices: dict[str, bytes]
+
+
+# -- readings -------------------------------------------------------------------------------------
+
+
+def commit(connection: Connection, batch: Batch, arrived: datetime | None = None) -> None:
+    """Write a batch: all of it, or nothing.
+
+    `arrived` is the database clock unless given (scenarios). Raises OvertakenError when an outbox
+    is not where the batch expects it. A batch that is there already (its commit had succeeded, the
+    answer was lost) is left alone.
+    """
+    with connection.transaction():
+        instant = _advance(connection, batch, arrived)
+        if instant is None:
+            return
+        if batch.rows:
+            _copy(connection, batch.rows, instant)
+            connection.execute("notify reading")
+        _write_latest(connection, batch.latest, instant)
+        _write_gaps(connection, batch, instant)
+        _write_quarantine(connection, batch, instant)
+
+
+def _advance(connection: Connection, batch: Batch, arrived: datetime | None) -> datetime | None:
+    """Lock the outboxes, move their watermarks; the commit's instant, None when all was done."""
+    outboxes = sorted(batch.runs)
+    rows = connection.execute(
+        "select id, number, arrived from signal.outbox where id = any(%s) order by id for update",
+        [outboxes],
+    ).fetchall()
+    marks = {outbox: number for outbox, number, _ in rows}
+    if outboxes and all(marks.get(outbox) == batch.runs[outbox][1] for outbox in outboxes):
+        return None
+    if any(marks.get(outbox) != batch.runs[outbox][0] - 1 for outbox in outboxes):
+        raise OvertakenError(f"watermarks {marks}, batch {batch.runs}")
+    instant = max([arrived or _clock(connection), *(at for _, _, at in rows if at is not None)])
+    firsts = [batch.runs[outbox][0] for outbox in outboxes]
+    lasts = [batch.runs[outbox][1] for outbox in outboxes]
+    moved = connection.execute(
+        "update signal.outbox o set number = run.last, arrived = %s "
+        "from unnest(%s::int[], %s::bigint[], %s::bigint[]) run (id, first, last) "
+        "where o.id = run.id and o.number = run.first - 1",
+        [instant, outboxes, firsts, lasts],
+    )
+    assert moved.rowcount == len(outboxes)
+    return instant
+
+
+def _clock(connection: Connection) -> datetime:
+    row = connection.execute("select clock_timestamp()").fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _copy(connection: Connection, rows: Sequence[bytes], instant: datetime) -> None:
+    start = ARRIVED.pack(COLUMNS, 8, (instant - EPOCH_2000) // timedelta(microseconds=1))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "copy signal.reading (arrived, at, source_at, channel, count, gauge, wide, word, "
+            "quality, status, outbox, number) from stdin (format binary)"
+        ) as copy,
+    ):
+        copy.write(b"".join((HEADER, start, start.join(rows), TRAILER)))
+
+
+def _write_latest(
+    connection: Connection, latest: dict[int, tuple[int, Latest]], instant: datetime
+) -> None:
+    if not latest:
+        return
+    channels = sorted(latest)
+    told = [latest[channel] for channel in channels]
+    connection.execute(
+        "insert into signal.latest (channel, arrived, at, count, gauge, wide, word, quality) "
+        "select channel, %s, to_timestamp(at / 1000.0), count, gauge, wide, word, quality "
+        "from unnest(%s::int[], %s::bigint[], %s::bigint[], %s::real[], %s::float8[], "
+        "%s::text[], %s::smallint[]) t (channel, at, count, gauge, wide, word, quality) "
+        "on conflict (channel) do update set arrived = excluded.arrived, at = excluded.at, "
+        "count = excluded.count, gauge = excluded.gauge, wide = excluded.wide, "
+        "word = excluded.word, quality = excluded.quality "
+        "where latest.at <= excluded.at",
+        [
+            instant,
+            channels,
+            [value.at for _, value in told],
+            [value.value if _column(datatype) == "count" else None for datatype, value in told],
+            [value.value if _column(datatype) == "gauge" else None for datatype, value in told],
+            [value.value if _column(datatype) == "wide" else None for datatype, value in told],
+            [value.value if _column(datatype) == "word" else None for datatype, value in told],
+            [value.quality for _, value in told],
+        ],
+    )
+
+
+def _column(datatype: int) -> str:
+    if datatype in WORDS:
+        return "word"
+    return {DataType.FLOAT: "gauge", DataType.DOUBLE: "wide"}.get(DataType(datatype), "count")
+
+
+def _write_gaps(connection: Connection, batch: Batch, instant: datetime) -> None:
+    if batch.gaps:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into signal.gap (outbox, first, last, reason, noted) "
+                "values (%s, %s, %s, %s, %s)",
+                [(*gap, instant) for gap in batch.gaps],
+            )
+
+
+def _write_quarantine(connection: Connection, batch: Batch, instant: datetime) -> None:
+    if batch.quarantine:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into signal.quarantine (topic, payload, reason, arrived) "
+                "values (%s, %s, %s, %s)",
+                [(*fault, instant) for fault in batch.quarantine],
+            )
+
+
+# -- outboxes, channels, lives --------------------------------------------------------------------
+
+
+def open_outbox(connection: Connection, uuid: str, site: str, node: str) -> Stream:
+    """The stream of an outbox, from its watermark on; a new outbox begins at 0."""
+    with connection.transaction():
+        connection.execute(
+            "insert into signal.outbox (uuid, site, node) values (%s, %s, %s) "
+            "on conflict (uuid) do update set site = excluded.site, node = excluded.node "
+            "where (outbox.site, outbox.node) is distinct from (excluded.site, excluded.node)",
+            [uuid, site, node],
+        )
+        row = connection.execute(
+            "select id, number from signal.outbox where uuid = %s", [uuid]
+        ).fetchone()
+    assert row is not None
+    return Stream(row[0], uuid, committed=row[1], taken=row[1])
+
+
+def skip_to(connection: Connection, stream: Stream, first: int) -> None:
+    """Records before `first` can never come: note the gap and go on from there."""
+    with connection.transaction():
+        connection.execute(
+            "update signal.outbox set number = %s where id = %s and number < %s",
+            [first - 1, stream.outbox, first - 1],
+        )
+        connection.execute(
+            "insert into signal.gap (outbox, first, last, noted, reason) "
+            "values (%s, %s, %s, clock_timestamp(), %s)",
+            [stream.outbox, stream.committed + 1, first - 1, GONE],
+        )
+    stream.committed = stream.taken = first - 1
+
+
+def register(
+    connection: Connection, site: str, node: str, device: str, channels: Sequence[Channel]
+) -> dict[str, Signal]:
+    """Make or refresh the channels of a device (empty: of the node itself); by name."""
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(
+            "merge into signal.channel c using (values (%s::text, %s::text, %s::text, %s::text, "
+            "%s::text, %s::int, %s::text, %s::float8, %s::bigint, %s::text)) "
+            "t (site, node, device, name, kind, datatype, unit, scale, modulus, source) "
+            "on (c.site, c.node, c.device, c.name) = (t.site, t.node, t.device, t.name) "
+            "when matched and (c.kind, c.datatype, c.unit, c.scale, c.modulus, c.source) "
+            "is distinct from (t.kind, t.datatype, t.unit, t.scale, t.modulus, t.source) then "
+            "update set kind = t.kind, datatype = t.datatype, unit = t.unit, scale = t.scale, "
+            "modulus = t.modulus, source = t.source "
+            "when not matched then insert "
+            "(site, node, device, name, kind, datatype, unit, scale, modulus, source) values "
+            "(t.site, t.node, t.device, t.name, t.kind, t.datatype, t.unit, t.scale, t.modulus, "
+            "t.source)",
+            [
+                (site, node, device, known.name, known.kind, int(known.datatype),
+                 known.unit or None, known.scale, known.modulus, known.source or None)
+                for known in channels
+            ],
+        )  # fmt: skip
+        rows = cursor.execute(
+            "select id, name, datatype from signal.channel "
+            "where (site, node, device) = (%s, %s, %s)",
+            [site, node, device],
+        )
+        return {name: Signal(channel, name, datatype) for channel, name, datatype in rows}
+
+
+def node_born(
+    connection: Connection, site: str, node: str, bdseq: int | None, birth: bytes
+) -> None:
+    """The node is alive; its devices are not before their own births."""
+    with connection.transaction():
+        connection.execute(
+            "insert into signal.node (site, node, online, bdseq, since, birth, birth_at) "
+            "values (%s, %s, true, %s, clock_timestamp(), %s, clock_timestamp()) "
+            "on conflict (site, node) do update set online = true, bdseq = excluded.bdseq, "
+            "since = case when node.online then node.since else excluded.since end, "
+            "birth = excluded.birth, birth_at = excluded.birth_at",
+            [site, node, bdseq, birth],
+        )
+        _devices_offline(connection, site, node)
+
+
+def node_died(connection: Connection, site: str, node: str) -> None:
+    """The node is gone, and its devices with it."""
+    with connection.transaction():
+        connection.execute(
+            "update signal.node set online = false, since = clock_timestamp() "
+            "where (site, node) = (%s, %s) and online",
+            [site, node],
+        )
+        _devices_offline(connection, site, node)
+
+
+def _devices_offline(connection: Connection, site: str, node: str) -> None:
+    connection.execute(
+        "update signal.device set online = false, since = clock_timestamp() "
+        "where (site, node) = (%s, %s) and online",
+        [site, node],
+    )
+
+
+def device_born(connection: Connection, site: str, node: str, device: str, birth: bytes) -> None:
+    """The device is alive; its birth is kept to decode aliases after a restart."""
+    connection.execute(
+        "insert into signal.device (site, node, device, online, since, birth) "
+        "values (%s, %s, %s, true, clock_timestamp(), %s) "
+        "on conflict (site, node, device) do update set online = true, birth = excluded.birth, "
+        "since = case when device.online then device.since else excluded.since end",
+        [site, node, device, birth],
+    )
+
+
+def device_died(connection: Connection, site: str, node: str, device: str) -> None:
+    """The device is gone."""
+    connection.execute(
+        "update signal.device set online = false, since = clock_timestamp() "
+        "where (site, node, device) = (%s, %s, %s) and online",
+        [site, node, device],
+    )
+
+
+def known_nodes(connection: Connection) -> list[KnownNode]:
+    """Every node that was online, with the births of its live devices."""
+    nodes = connection.execute(
+        "select site, node, birth from signal.node where online and birth is not null"
+    ).fetchall()
+    devices = connection.execute(
+        "select site, node, device, birth from signal.device where online and birth is not null"
+    ).fetchall()
+    return [
+        KnownNode(
+            site, node, birth, {d: b for s, n, d, b in devices if (s, n) == (site, node)}
+        )
+        for site, node, birth in nodes
+    ]  # fmt: skip
+
+
+def is_passing(error: psycopg.Error) -> bool:
+    """Whether the database may take the same statement later: it is away, full, or was busy."""
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

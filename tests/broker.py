@@ -1,0 +1,81 @@
+"""A real mosquitto for tests: a port that is free, a process of our own, nothing left behind."""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+START_LIMIT_S = 10.0
+
+
+def program() -> str | None:
+    """Path of mosquitto, or None when this machine has none."""
+    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+
+def free_port() -> int:
+    """A TCP port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Mosquitto:
+    """A broker on loopback that can be stopped and started again on the same port."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def start(self) -> None:
+        """Start, and return once it takes connections."""
+        found = program()
+        assert found, "these tests need mosquitto: apt-get install mosquitto"
+        settings = self.folder / "mosquitto.conf"
+        settings.write_text(
+            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nlog_dest none\n"
+            "persistence false\n"
+        )
+        self.process = subprocess.Popen([found, "-c", str(settings)])
+        end = time.monotonic() + START_LIMIT_S
+        while time.monotonic() < end:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            assert self.process.poll() is None, "mosquitto did not start"
+            time.sleep(0.01)
+        raise AssertionError("mosquitto does not listen")
+
+    def stop(self) -> None:
+        """Stop at once, as a power cut would; retained messages are gone with it."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+@contextmanager
+def mosquitto_server() -> Generator[Mosquitto]:
+    """A running broker that the test may stop and start."""
+    folder = Path(tempfile.mkdtemp(prefix="pressline-mqtt-"))
+    folder.chmod(0o755)
+    server = Mosquitto(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def mosquitto() -> Generator[int]:
+    """A running broker; its port on 127.0.0.1."""
+    with mosquitto_server() as server:
+        yield server.port
