@@ -1,0 +1,159 @@
+// Sheets: one decision each, at most two taps for what is done every day.
+import { since } from "../follow.js";
+import { html } from "../html.js";
+import { clock, count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
+import { keypad } from "./sign_on.js";
+
+function sheet(name, title, deeds, body, close = deeds.close) {
+  return html`<section class=${`sheet ${name}`} role="dialog" aria-label=${title}>
+    <header><h2>${title}</h2><button class="key" data-act="close" onClick=${() => close()}>${t("terminal.close")}</button></header>
+    <div class="body">${body}</div></section>`;
+}
+
+const reasonGrid = (codes, give, disabled = false) => html`<div class="reasons">${codes.map((code) => html`<button
+  class="key" data-act="reason" data-reason=${code} disabled=${disabled} onClick=${() => give(code)}>${reasonWord(code)}</button>`)}</div>`;
+
+function order(work, deeds, lot) {
+  const args = { work_order: work.code, ...(lot ? { lot } : {}) };
+  return html`<button class="key order" data-act="order" data-order=${work.code} onClick=${() => deeds.act("scan", args)}>
+    <b>${work.code}</b><span>${work.item} ${nameOf(work)}</span>
+    <span class="sub">${t("terminal.order_left", { good: count(work.good), qty: count(work.qty) })} · ${work.die ?? "–"}</span></button>`;
+}
+
+function start(state, deeds) {
+  const typed = state.draft.typed ?? "";
+  const found = (state.details?.work_orders ?? []).filter((work) => work.code.includes(typed));
+  const type = (k) => {
+    if (k === "back") return deeds.draft({ typed: typed.slice(0, -1) });
+    if (k !== "ok") return deeds.draft({ typed: typed + k });
+    if (found.length === 1) deeds.act("scan", { work_order: found[0].code });
+  };
+  const pad = state.draft.pad
+    ? html`<div class="side"><output class="typed">${typed || "–"}</output>${keypad(t("terminal.type_order"), type, "✓")}</div>`
+    : html`<div class="side"><p class="hint">${t("terminal.scan_order")}</p>
+        ${state.draft.lot ? html`<p class="lot">${t("terminal.lot", { lot: state.draft.lot })}</p>` : ""}
+        <button class="key" data-act="type" onClick=${() => deeds.draft({ pad: true })}>${t("terminal.type_order")}</button></div>`;
+  return sheet("start", t("act.start"), deeds, html`<div class="orders">
+    ${found.length ? found.map((work) => order(work, deeds, state.draft.lot)) : html`<p class="hint">${t("terminal.no_orders")}</p>`}</div>${pad}`);
+}
+
+function scrapQty(state, deeds) {
+  const { qty = 1, touched = false, pad = false } = state.draft;
+  const add = (n) => deeds.draft({ qty: (touched ? qty : 0) + n, touched: true });
+  return html`<div class="qty"><output data-figure="scrap">${count(qty)}</output>
+    ${[1, 5, 10].map((n) => html`<button class="key" data-act=${`add-${n}`} onClick=${() => add(n)}>+${n}</button>`)}
+    <button class="key" data-act="pad" onClick=${() => deeds.draft({ pad: !pad })}>${t("terminal.keypad")}</button></div>`;
+}
+
+function scrap(state, deeds) {
+  const outputs = state.details?.outputs ?? [];
+  const only = outputs.length === 1 ? outputs[0].item : null;
+  const { qty = 1, touched = false, item = only, pad = false } = state.draft;
+  const type = (k) => {
+    if (k === "ok") return deeds.draft({ pad: false });
+    const digits = touched ? String(qty) : "";
+    const next = k === "back" ? digits.slice(0, -1) : (digits + k).slice(0, 6);
+    deeds.draft({ qty: Number(next || 0), touched: true });
+  };
+  const give = (reason) => deeds.act("scrap", { ...(item ? { item } : {}), qty, reason });
+  const tabs = outputs.length > 1
+    ? html`<div class="items"><span class="hint">${t("terminal.which_item")}</span>${outputs.map((output) => html`<button
+        class=${`key ${output.item === item ? "chosen" : ""}`} data-act="item" data-item=${output.item}
+        onClick=${() => deeds.draft({ item: output.item })}><b>${output.item}</b> ${nameOf(output)}</button>`)}</div>` : "";
+  if (state.draft.reason) return scrapConfirm(state, deeds, () => give(state.draft.reason));
+  const blocked = qty < 1 || (outputs.length > 1 && !item);
+  return sheet("scrap", t("act.scrap"), deeds, html`${tabs}${scrapQty(state, deeds)}
+    ${pad ? keypad(t("terminal.keypad"), type, "✓") : html`<p class="hint">${t("terminal.tap_reason")}</p>
+      ${reasonGrid(state.details?.reasons?.scrap ?? [], give, blocked)}`}`);
+}
+
+// A scanned reason card is not a tap: it asks once.
+function scrapConfirm(state, deeds, send) {
+  const { qty = 1, reason } = state.draft;
+  return sheet("scrap", t("act.scrap"), deeds, html`<p class="big">${count(qty)} × ${reasonWord(reason)}</p>
+    <button class="key primary" data-act="send" onClick=${send}>${t("terminal.declare")}</button>`);
+}
+
+function openStop(state) {
+  const { row } = state;
+  return row.state === "stopped" && !row.reason
+    ? { since: row.since, until: null, seconds: row.state_s + since(row) } : null;
+}
+
+function stop(state, deeds) {
+  const past = (state.details?.stops ?? []).filter((one) => !one.reason && one.until !== null);
+  const now = openStop(state);
+  const all = now ? [now, ...past] : past;
+  const chosen = all.find((one) => one.since === state.draft.from) ?? all[0];
+  const reasons = state.details?.reasons?.stop ?? [];
+  const shown = state.draft.more ? reasons : reasons.slice(0, 6);
+  const give = (reason) => deeds.act("stop_reason", {
+    from: chosen.since, ...(chosen.until ? { to: chosen.until } : {}), reason,
+  });
+  if (!chosen) return sheet("stop", t("act.stop"), deeds, html`<p class="big">${t("terminal.all_explained")}</p>`);
+  const label = (one) => html`${clock(Date.parse(one.since), state.zone)} · ${duration(one.seconds)}`;
+  const chips = all.length > 1 ? html`<div class="stops">${all.slice(0, 5).map((one) => html`<button
+    class=${`key ${one === chosen ? "chosen" : ""}`} data-act="past" onClick=${() => deeds.draft({ from: one.since })}>${label(one)}</button>`)}</div>` : "";
+  return sheet("stop", t("terminal.why_stopped", { time: duration(chosen.seconds) }), deeds, html`${chips}
+    ${reasonGrid(shown, give)}
+    <div class="row">${shown.length < reasons.length ? html`<button class="key" data-act="more" onClick=${() => deeds.draft({ more: true })}>${t("terminal.more")}</button>` : ""}
+      ${now ? html`<button class="key" data-act="later" onClick=${deeds.putOff}>${t("terminal.later")}</button>` : ""}</div>`,
+    now ? deeds.putOff : deeds.close);
+}
+
+function first(state, deeds) {
+  return sheet("first", t("act.first"), deeds, html`<p class="big">${t("terminal.first_question")}</p>
+    <div class="two"><button class="key good" data-act="pass" onClick=${() => deeds.act("first_article", { pass: true })}>✓ ${t("terminal.pass")}</button>
+      <button class="key" data-act="fail" onClick=${() => deeds.act("first_article", { pass: false })}>✕ ${t("terminal.fail")}</button></div>
+    <p class="hint">${t("terminal.first_hint")}</p>`);
+}
+
+function die(state, deeds) {
+  const dies = (state.details?.dies ?? []).filter((one) => one.die !== state.row.die);
+  return sheet("die", t("act.die"), deeds, html`<p class="hint">${t("terminal.scan_die")}</p>
+    <div class="orders">${dies.map((one) => html`<button class="key order" data-act="mount" data-die=${one.die}
+      onClick=${() => deeds.act("mount", { die: one.die })}><b>${one.die}</b><span>${one.name}</span>
+      <span class=${`sub ${one.state}`}>${one.share === null ? "" : percent(Number(one.share))} ${one.state === "ok" ? "" : t(`die.${one.state}`)}</span></button>`)}</div>
+    ${state.row.die === null ? "" : html`<div class="row"><button class="key" data-act="dismount" onClick=${() => deeds.act("dismount", {})}>${t("terminal.dismount", { die: state.row.die })}</button></div>`}`);
+}
+
+function finish(state, deeds) {
+  const outputs = state.details?.outputs ?? [];
+  return sheet("finish", t("act.finish"), deeds, html`
+    ${outputs.map((output) => html`<p class="big">${output.work_order ?? t("terminal.no_order")} · ${output.item}
+      <span class="sub">${t("terminal.output", { good: count(output.good), scrap: count(output.scrap) })}</span></p>`)}
+    <p class="hint">${t("terminal.finish_hint")}</p>
+    <div class="two"><button class="key primary" data-act="confirm" onClick=${() => deeds.act("finish", {})}>${t("terminal.finish_now")}</button>
+      <button class="key" data-act="cancel" onClick=${deeds.close}>${t("terminal.not_yet")}</button></div>`);
+}
+
+function report(one, state, deeds) {
+  const why = one.flags.map((flag) => t(`flag.${flag}`)).join(" · ");
+  const rejecting = state.draft.reject === one.report;
+  return html`<div class="report" key=${one.report} data-report=${one.report}><div><b>${one.report}</b> <span class="sub">${one.press}</span>
+      <p>${t("terminal.report_line", { good: count(one.good), excess: count(one.excess), other: count(one.other) })}</p><p class="sub">${why}</p></div>
+    ${rejecting ? reasonGrid(state.details?.reasons?.reject ?? [], (reason) => deeds.act("reject", { report: one.report, reason }))
+      : html`<button class="key good" data-act="accept" onClick=${() => deeds.act("accept", { report: one.report })}>${t("terminal.accept")}</button>
+        <button class="key" data-act="reject" onClick=${() => deeds.draft({ reject: one.report })}>${t("terminal.reject")}</button>`}</div>`;
+}
+
+const reports = (state, deeds) => sheet("reports", t("terminal.reports", { n: state.reports.length }), deeds,
+  state.reports.length ? state.reports.map((one) => report(one, state, deeds)) : html`<p class="big">${t("terminal.no_reports")}</p>`);
+
+function person(state, deeds) {
+  const other = language() === "zh" ? "en" : "zh";
+  return sheet("person", state.person.name, deeds, html`<p class="hint">${t("terminal.signed_on", { role: t(`role.${state.person.role}`) })}</p>
+    <div class="two"><button class="key primary" data-act="sign-off" onClick=${deeds.signOut}>${t("terminal.sign_off")}</button>
+      <button class="key" data-act="language" onClick=${() => deeds.speak(other)}>${t("terminal.other_language")}</button>
+      <button class="key" data-act="calibrate" onClick=${() => deeds.open("calibrate")}>${t("terminal.calibrate")}</button></div>`);
+}
+
+const CARD = 85.6; // millimetres, the long side of a bank card (ISO/IEC 7810 ID-1)
+function calibrate(state, deeds) {
+  const change = (step) => deeds.calibrate(Math.min(Math.max(state.mm + step, 2), 12));
+  return sheet("calibrate", t("terminal.calibrate"), deeds, html`<p class="hint">${t("terminal.calibrate_hint")}</p>
+    <div class="card" style=${{ width: `${CARD * state.mm}px`, height: `${53.98 * state.mm}px` }}></div>
+    <div class="row fixed">${[-0.2, -0.02, 0.02, 0.2].map((step) => html`<button class="key" data-act="size" onClick=${() => change(step)}>${step < 0 ? "−" : "+"}${Math.abs(step) > 0.1 ? "10" : "1"}</button>`)}</div>`);
+}
+
+export const sheets = { start, scrap, stop, first, die, finish, reports, person, calibrate };

@@ -1,0 +1,33 @@
+// Who is here: a badge, or a name and its PIN. It names the person; it is no lock.
+import { html } from "../html.js";
+import { t } from "../words.js";
+
+const PIN_LENGTH = 4;
+const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "back", "0", "ok"];
+
+export function keypad(label, press, ok) {
+  const shown = { back: "⌫", ok };
+  return html`<div class="keypad" aria-label=${label}>${KEYS.map((k) => html`<button class="key" data-act=${`key-${k}`}
+    onClick=${() => press(k)}>${shown[k] ?? k}</button>`)}</div>`;
+}
+
+function pinPad(state, deeds) {
+  const { who, pin = "" } = state.draft;
+  const press = (k) => {
+    if (k === "back") return deeds.draft({ pin: pin.slice(0, -1) });
+    if (k !== "ok") return deeds.draft({ pin: pin + k });
+    if (pin.length >= PIN_LENGTH) deeds.signIn({ person: who.person, pin });
+  };
+  return html`<section class="sign-on">
+    <div class="row"><button class="key" data-act="back" onClick=${() => deeds.close()}>${t("terminal.back")}</button>
+      <h2>${who.name}</h2><output class="pin">${"●".repeat(pin.length) || t("terminal.pin")}</output></div>
+    ${keypad(t("terminal.pin"), press, "✓")}</section>`;
+}
+
+export function signOn(state, deeds) {
+  if (state.draft.who) return pinPad(state, deeds);
+  return html`<section class="sign-on">
+    <h2>${t("terminal.sign_on")}</h2><p class="hint">${t("terminal.sign_on_hint")}</p>
+    <div class="people">${state.people.map((person) => html`<button class="key" data-act="person" data-person=${person.person}
+      onClick=${() => deeds.draft({ who: person, pin: "" })}>${person.name}</button>`)}</div></section>`;
+}

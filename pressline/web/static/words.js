@@ -1,0 +1,41 @@
+// Words of the page's language, quantities and durations as people read them.
+let catalogue = {};
+let locale = "zh";
+
+export function speak(words, language) {
+  catalogue = words[language];
+  locale = language;
+  document.documentElement.lang = language === "zh" ? "zh-CN" : language;
+}
+
+export const language = () => locale;
+
+export function t(key, places = {}) {
+  const text = catalogue[key];
+  if (text === undefined) throw new Error(`no word for ${key}`);
+  return text.replace(/\{(\w+)\}/g, (_, name) => places[name]);
+}
+
+export const nameOf = (thing) => (locale === "zh" ? thing.name_zh : thing.name_en);
+export const shiftWord = (code) => catalogue[`shift.${code}`] ?? code;
+export const reasonWord = (code) => catalogue[`reason.${code}`] ?? code;
+
+const plain = new Intl.NumberFormat("en-US");
+export const count = (n) => (n === null || n === undefined ? "–" : plain.format(n));
+export const signed = (n) => (n > 0 ? `+${plain.format(n)}` : n < 0 ? `−${plain.format(-n)}` : "±0");
+export const percent = (share, digits = 0) =>
+  share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;
+
+// Seconds below a minute, minutes below an hour, then hours and minutes.
+export function duration(seconds) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s < 60) return t("time.s", { s });
+  const minutes = Math.floor(s / 60);
+  if (minutes < 60) return t("time.min", { m: minutes });
+  return t("time.h", { h: Math.floor(minutes / 60), m: String(minutes % 60).padStart(2, "0") });
+}
+
+export const clock = (instant, zone, seconds = false) =>
+  new Intl.DateTimeFormat("en-GB", {
+    timeZone: zone, hour: "2-digit", minute: "2-digit", ...(seconds ? { second: "2-digit" } : {}),
+  }).format(instant);
