@@ -188,12 +188,14 @@ class ModbusConnection:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        loop = asyncio.get_running_loop()
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
         self._open()
         for unit in self.units:
             unit.start(loop.time())
         try:
-            while True:
+            # Python 3.11's wait_for, used by pymodbus, can lose a cancellation that comes together
+            # with the answer; the task still knows that it was asked to end.
+            while not (task and task.cancelling()):
                 unit = min(self.units, key=lambda unit: unit.due)
                 await asyncio.sleep(unit.due - loop.time())
                 if unit.online:

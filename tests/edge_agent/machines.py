@@ -1,0 +1,152 @@
+"""Machines for tests: real Modbus servers that can be slow, refuse, vanish and come back, and a
+sink that remembers and can be waited for."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pymodbus.constants import ExcCodes
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
+
+from edge_agent.plant import Plant, load_plant
+from edge_agent.sample import Sample
+
+PATIENCE_S = 20  # a test that waits longer has failed
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_plant(folder: Path, devices: str, heartbeat_s: float = 10) -> Plant:
+    path = folder / "plant.toml"
+    path.write_text(
+        f'site = "s"\nnode = "n"\ntime_zone = "UTC"\nheartbeat_s = {heartbeat_s}\n'
+        f'[[line]]\nname = "L1"\n{devices}',
+        encoding="utf-8",
+    )
+    return load_plant(path)
+
+
+@dataclass
+class RememberingSink:
+    """Everything a source told, in order, as (device, what)."""
+
+    told: list[tuple[str, Sample | str]] = field(default_factory=list[tuple[str, Sample | str]])
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def samples(self, device: str, samples: Sequence[Sample]) -> None:
+        assert samples, "a poll with nothing to tell sends nothing"
+        self.told += [(device, sample) for sample in samples]
+        self.news.set()
+
+    def device_online(self, device: str) -> None:
+        self.told.append((device, "online"))
+        self.news.set()
+
+    def device_offline(self, device: str, at: int) -> None:
+        assert at > 0
+        self.told.append((device, "offline"))
+        self.news.set()
+
+    def of(self, device: str) -> list[Sample | str]:
+        return [what for name, what in self.told if name == device]
+
+    def values(self, device: str, channel: str) -> list[object]:
+        samples = [what for what in self.of(device) if isinstance(what, Sample)]
+        return [sample.value for sample in samples if sample.channel == channel]
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds():
+                self.news.clear()
+                await self.news.wait()
+
+
+@dataclass
+class Unit:
+    """One unit id: its registers, its manners, and how often it was asked for what."""
+
+    registers: dict[int, int] = field(default_factory=dict[int, int])
+    illegal: set[int] = field(default_factory=set[int])
+    refuse: ExcCodes | None = None
+    hang: asyncio.Event | None = None
+    asked: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    was_asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def answer(
+        self, function: int, start: int, address: int, count: int,
+        current: list[int], written: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:  # fmt: skip
+        assert written is None
+        self.asked.append((function, address, count))
+        self.was_asked.set()
+        if self.hang:
+            await self.hang.wait()
+        if self.illegal & set(range(address, address + count)):
+            return ExcCodes.ILLEGAL_ADDRESS
+        for register, value in self.registers.items():
+            current[register - start] = value
+        return self.refuse
+
+    async def asked_again(self, times: int = 1) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            for _ in range(times):
+                self.was_asked.clear()
+                await self.was_asked.wait()
+
+
+class Plc:
+    """A Modbus TCP server with some units."""
+
+    def __init__(self, **units: Unit) -> None:
+        self.units = {int(name.removeprefix("u")): unit for name, unit in units.items()}
+        self.port = free_port()
+        self.connections = 0
+        self.server: ModbusTcpServer | None = None
+
+    def address(self, unit: int) -> str:
+        return f"modbus://127.0.0.1:{self.port}/{unit}"
+
+    async def __aenter__(self) -> "Plc":
+        devices = [
+            SimDevice(
+                number,
+                simdata=SimData(0, count=2000, datatype=DataType.REGISTERS),
+                action=unit.answer,
+            )
+            for number, unit in self.units.items()
+        ]
+        self.server = ModbusTcpServer(
+            devices, address=("127.0.0.1", self.port), trace_connect=self._count
+        )
+        await self.server.serve_forever(background=True)
+        return self
+
+    def _count(self, up: bool) -> None:
+        self.connections += up
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.server:
+            await self.server.shutdown()
+            self.server = None
+
+
+@dataclass
+class Running:
+    """Sources running in the background of a test."""
+
+    tasks: list[asyncio.Task[None]]
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        for task in self.tasks:
+            with suppress(asyncio.CancelledError):
+                await task

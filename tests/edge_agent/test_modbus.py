@@ -1,0 +1,193 @@
+"""Polling real Modbus servers: values, faults, recovery, and that no machine delays another."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from machines import Plc, RememberingSink, Running, Unit, free_port, write_plant
+from pymodbus.constants import ExcCodes
+
+from edge_agent import modbus
+from edge_agent.entries import Plant
+from edge_agent.sample import BAD, Sample
+from edge_agent.sources import sources
+
+
+def press(name: str, address: str, more: str = "") -> str:
+    return f"""
+        [[press]]
+        name = "{name}"
+        line = "L1"
+        top_speed = 60
+        profile = "press-16bit"
+        address = "{address}"
+        poll_ms = 50
+        timeout_ms = 200
+        {more}
+    """
+
+
+@asynccontextmanager
+async def running(plant: Plant, sink: RememberingSink) -> AsyncIterator[Running]:
+    background = Running([asyncio.create_task(s.run()) for s in sources(plant, "n", sink)])
+    try:
+        yield background
+    finally:
+        await background.stop()
+
+
+async def story_of_a_stroke(folder: Path) -> None:
+    sink, unit = RememberingSink(), Unit({16: 41, 17: 0b1, 19: 7, 20: 605})
+    async with Plc(u1=unit) as plc:
+        plant = write_plant(folder, press("P01", plc.address(1)))
+        async with running(plant, sink):
+            await sink.until(lambda: len(sink.told) >= 6)
+            unit.registers[16] = 42
+            await sink.until(lambda: sink.values("P01", "strokes")[-1] == 42)
+            await unit.asked_again(3)
+    assert sink.told[0] == ("P01", "online")
+    first = {s.channel: s.value for _, s in sink.told[1:6] if isinstance(s, Sample)}
+    assert first == {"strokes": 41, "running": True, "alarm": 0, "die_id": 7, "speed": 605}
+    assert [s for _, s in sink.told[6:]] == [sink.told[6][1]]  # only the stroke was told
+    assert set(unit.asked) == {(3, 16, 5)}  # one block
+
+
+def test_first_poll_tells_all_and_then_only_what_changed(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_stroke(tmp_path))
+
+
+async def story_of_a_lost_machine(folder: Path) -> None:
+    sink, unit = RememberingSink(), Unit({16: 41})
+    plc = Plc(u1=unit)
+    plant = write_plant(folder, press("P01", plc.address(1)))
+    async with plc:
+        background = running(plant, sink)
+        await background.__aenter__()
+        await sink.until(lambda: sink.values("P01", "strokes") == [41])
+    await sink.until(lambda: "offline" in sink.of("P01"))
+    unit.registers[16] = 44
+    async with plc:
+        await sink.until(lambda: sink.values("P01", "strokes") == [41, None, 44])
+        await background.__aexit__(None, None, None)
+    told = sink.of("P01")
+    assert told[0] == "online"
+    lost = told.index("offline")
+    bad = [s for s in told[lost - 5 : lost] if isinstance(s, Sample)]
+    assert [(s.value, s.quality) for s in bad] == [(None, BAD)] * 5  # before the death, once
+    assert told[lost + 1] == "online"
+    assert told.count("offline") == 1
+
+
+def test_lost_machine_is_bad_then_offline_then_online_with_its_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    asyncio.run(story_of_a_lost_machine(tmp_path))
+
+
+async def story_of_a_hanging_neighbour(folder: Path) -> None:
+    sink = RememberingSink()
+    hanging, well = Unit(hang=asyncio.Event()), Unit({16: 1})
+    nobody = f"modbus://127.0.0.1:{free_port()}/1"
+    async with Plc(u1=hanging) as one, Plc(u1=well) as other:
+        devices = press("P01", one.address(1))
+        devices += press("P02", other.address(1)) + press("P03", nobody)
+        async with running(write_plant(folder, devices), sink):
+            await sink.until(lambda: "offline" in sink.of("P01") and "offline" in sink.of("P03"))
+            await well.asked_again(5)
+            assert hanging.hang
+            hanging.hang.set()
+    assert "offline" not in sink.of("P02")
+    assert len(well.asked) > 5
+
+
+def test_hanging_or_absent_machine_delays_no_other(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_hanging_neighbour(tmp_path))
+
+
+async def story_of_one_connection(folder: Path) -> None:
+    sink, units = RememberingSink(), {f"u{n}": Unit({16: n}) for n in (1, 2, 3)}
+    async with Plc(**units) as plc:
+        devices = "".join(press(f"P0{n}", plc.address(n)) for n in (1, 2, 3))
+        async with running(write_plant(folder, devices), sink):
+            await sink.until(lambda: {d for d, _ in sink.told} == {"P01", "P02", "P03"})
+            for unit in units.values():
+                await unit.asked_again(2)
+    assert [sink.values(f"P0{n}", "strokes") for n in (1, 2, 3)] == [[1], [2], [3]]
+    assert plc.connections == 1
+
+
+def test_units_of_one_host_and_port_share_a_connection(tmp_path: Path) -> None:
+    asyncio.run(story_of_one_connection(tmp_path))
+
+
+async def story_of_a_dead_unit_behind_a_gateway(folder: Path) -> None:
+    sink = RememberingSink()
+    dead, well = Unit(refuse=ExcCodes.GATEWAY_NO_RESPONSE), Unit({16: 5})
+    async with Plc(u1=dead, u2=well) as plc:
+        devices = press("P01", plc.address(1)) + press("P02", plc.address(2))
+        async with running(write_plant(folder, devices), sink):
+            await sink.until(lambda: "offline" in sink.of("P01"))
+            await well.asked_again(3)
+    assert sink.of("P02")[0] == "online"
+    assert "offline" not in sink.of("P02")
+    assert "online" not in sink.of("P01")
+    assert plc.connections == 1
+
+
+def test_gateway_answers_for_a_dead_unit_and_others_go_on(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_dead_unit_behind_a_gateway(tmp_path))
+
+
+async def story_of_an_illegal_register(folder: Path) -> None:
+    sink, unit = RememberingSink(), Unit({16: 9, 20: 1}, illegal={18, 22})
+    more = """
+        [[press.channel]]
+        name = "far"
+        kind = "gauge"
+        register = "holding:25:uint16"
+    """
+    async with Plc(u1=unit) as plc:
+        plant = write_plant(folder, press("P01", plc.address(1), more))
+        async with running(plant, sink):
+            await sink.until(lambda: len([s for s in sink.told if s[1] != "online"]) >= 6)
+            await unit.asked_again(10)
+    samples = [s for s in sink.of("P01") if isinstance(s, Sample)]
+    values = {s.channel: s.value for s in samples}
+    assert values == {
+        "strokes": 9, "running": False, "alarm": None, "die_id": 0, "speed": 1, "far": 0,
+    }  # fmt: skip
+    assert len(samples) == 6
+    later = set(unit.asked[-8:])
+    assert (3, 16, 10) not in later  # what it refused is not asked again
+
+
+def test_register_that_the_machine_refuses_spoils_no_other(tmp_path: Path) -> None:
+    asyncio.run(story_of_an_illegal_register(tmp_path))
+
+
+async def story_of_a_heartbeat(folder: Path) -> None:
+    sink, unit = RememberingSink(), Unit({16: 41})
+    async with Plc(u1=unit) as plc:
+        plant = write_plant(folder, press("P01", plc.address(1)), heartbeat_s=0.1)
+        async with running(plant, sink):
+            await sink.until(lambda: len(sink.values("P01", "die_id")) == 3)
+    assert set(sink.values("P01", "strokes")) == {41}
+
+
+def test_unchanged_value_is_told_again_after_a_heartbeat(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_heartbeat(tmp_path))
+
+
+def test_polls_stay_on_the_grid_and_missed_ones_are_not_made_up(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path, press("P01", "modbus://127.0.0.1/1", ""))
+    unit = modbus.Unit(plant.presses[0], 1, 10, phase=0.5)
+    unit.online = True
+    unit.start(100.0)
+    assert unit.due == pytest.approx(100.025)
+    unit.schedule(100.031)
+    assert unit.due == pytest.approx(100.075)
+    unit.schedule(100.300)  # four polls were missed
+    assert unit.due == pytest.approx(100.325)
