@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,12 @@ from erp_core.errors import MastersError
 Place = tuple[str | int, ...]  # ("item", 2, "unit"): key `unit` of the third [[item]]
 
 HEADER = re.compile(r"\s*\[+[^\[\],={}]+\]+\s*(#|$)")
+
+PLAIN = MappingProxyType({
+    "extra_forbidden": ("is not a key here", "take it out, or check its spelling"),
+    "missing": ("is missing", "add it"),
+    "too_short": ("is empty", "list at least one"),
+})  # fmt: skip
 
 CURE_OF_PATTERN = MappingProxyType({
     r"^\S(.*\S)?$": "write it without spaces around it",
@@ -62,25 +69,35 @@ class Source:
 
 def worded(error: ValidationError) -> list[Fault]:
     """What pydantic found, in our words."""
-    return [Fault(detail["loc"], *_words(detail)) for detail in error.errors(include_url=False)]
+    details = error.errors(include_url=False)
+    places = [detail["loc"] for detail in details]
+    return [
+        Fault(detail["loc"], *_words(detail))
+        for detail in details
+        if detail["type"] != "too_short" or not _inner(detail["loc"], places)
+    ]
+
+
+def _inner(place: Place, places: Iterable[Place]) -> bool:
+    """Whether something inside that place is at fault: then the list was not empty."""
+    return any(len(other) > len(place) and other[: len(place)] == place for other in places)
+
+
+def _shown(value: object) -> str:
+    return str(value) if isinstance(value, Decimal) else repr(value)
 
 
 def _words(detail: ErrorDetails) -> tuple[str, str]:
-    given = "this PIN" if "pin" in detail["loc"] else repr(detail["input"])
-    match detail["type"]:
-        case "extra_forbidden":
-            return "is not a key here", "take it out, or check its spelling"
-        case "missing":
-            return "is missing", "add it"
-        case "value_error":
-            what, _, cure = str(detail["msg"]).removeprefix("Value error, ").partition("; ")
-            return f"{given} {what}", cure
-        case "literal_error":
-            return f"{given} is not known", f"write {detail.get('ctx', {}).get('expected')}"
-        case "string_pattern_mismatch":
-            return f"{given} cannot be", CURE_OF_PATTERN[detail.get("ctx", {})["pattern"]]
-        case _:
-            return f"{given} cannot be", detail["msg"]
+    kind, message = detail["type"], detail["msg"]
+    given = "this PIN" if "pin" in detail["loc"] else _shown(detail["input"])
+    if kind in PLAIN:
+        return PLAIN[kind]
+    if kind == "value_error":  # one of ours: "what; cure"
+        what, _, cure = message.removeprefix("Value error, ").partition("; ")
+        return f"{given} {what}", cure
+    if kind == "string_pattern_mismatch":
+        return f"{given} cannot be", CURE_OF_PATTERN[detail.get("ctx", {})["pattern"]]
+    return f"{given} cannot be", message.replace("Input should", "it should", 1)
 
 
 def _inside(value: Any, key: str | int) -> Any:
@@ -95,6 +112,8 @@ def _name(value: Any, key: str | int) -> str:
     """A row is called by its code or item, if it has one; else by its number, counted from 1."""
     if isinstance(key, str):
         return key
+    if isinstance(value, str):
+        return value
     return str(_inside(value, "code") or _inside(value, "item") or key + 1)
 
 

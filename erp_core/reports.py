@@ -226,8 +226,7 @@ def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
         [f"report/{report.id}/accept/output"],
     )
     for (number,) in rows.fetchall():
-        again = replace(cause, key=f"{cause.key}/output", reverses=number)
-        stock.reverse(connection, number, again)
+        stock.reverse(connection, number, replace(cause, key=f"{cause.key}/output"))
 
 
 def _cause(report: Report, step: str, who: str, reason: str, now: datetime) -> Cause:

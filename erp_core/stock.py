@@ -5,7 +5,7 @@ location to another. Locations of kind `stock` are on hand; the others are where
 or goes to. On hand may be negative: it says that something was not recorded yet.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
@@ -141,15 +141,19 @@ def count(
 def reverse(connection: Connection, number: int, cause: Cause) -> int:
     """Write the move that takes move `number` back and names it; returns its own number.
 
-    Raises UnknownError when there is no such move.
+    Raises UnknownError when there is no such move, ConflictError when it was taken back before.
     """
     row = connection.execute(
-        "select item, lot, qty, to_location, from_location from erp.stock_move where id = %s",
+        "select m.item, m.lot, m.qty, m.to_location, m.from_location, back.idempotency_key "
+        "from erp.stock_move m left join erp.stock_move back on back.reverses = m.id "
+        "where m.id = %s",
         [number],
     ).fetchone()
     if row is None:
         raise UnknownError(f"stock move {number}", "there is no such move", "look up its number")
-    return move(connection, Move(*row), cause)
+    if row[5] not in {None, cause.key}:
+        raise ConflictError(f"stock move {number}", "is taken back already", "leave it at that")
+    return move(connection, Move(*row[:5]), replace(cause, reverses=number))
 
 
 def on_hand(

@@ -1,0 +1,137 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from database.connection import Connection
+from erp_core import masters, people
+
+NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+SHIFT = timedelta(hours=12)
+
+
+@pytest.fixture
+def staffed(connection: Connection) -> Connection:
+    staff = [
+        {"code": "E1", "role": "operator", "lines": ["L1"], "badge": "EMP:1", "pin": "4711"},
+        {"code": "E2", "role": "manager", "badge": "EMP:2"},
+    ]
+    masters.load(connection, {"person": staff}, NOW)
+    return connection
+
+
+def logins(connection: Connection) -> list[tuple[object, ...]]:
+    return connection.execute(
+        "select person, given, method, ok, refusal, address from erp.login order by id"
+    ).fetchall()
+
+
+def wrong(connection: Connection, times: int, at: datetime = NOW) -> list[str | None]:
+    tries = (people.sign_in_pin(connection, "E1", "0000", None, at) for _ in range(times))
+    return [outcome.refusal for outcome in tries]
+
+
+def test_a_badge_signs_in_and_every_attempt_is_written_down(staffed: Connection) -> None:
+    good = people.sign_in_badge(staffed, "EMP:1", "10.0.0.7", NOW)
+    bad = people.sign_in_badge(staffed, "EMP:9", "10.0.0.7", NOW)
+    assert good.person
+    assert (good.person.code, good.person.lines, good.refusal) == ("E1", ["L1"], None)
+    assert (bad.person, bad.refusal) == (None, "badge_unknown")
+    assert logins(staffed) == [
+        ("E1", "EMP:1", "badge", True, None, "10.0.0.7"),
+        (None, "EMP:9", "badge", False, "badge_unknown", "10.0.0.7"),
+    ]
+
+
+def test_a_pin_signs_in_and_is_never_written_down(staffed: Connection) -> None:
+    good = people.sign_in_pin(staffed, "E1", "4711", "10.0.0.7", NOW)
+    assert good.person
+    assert wrong(staffed, 1) == ["pin_wrong"]
+    assert people.sign_in_pin(staffed, "E2", "4711", None, NOW).refusal == "pin_wrong"  # has none
+    assert people.sign_in_pin(staffed, "NONE", "4711", None, NOW).refusal == "pin_wrong"
+    assert logins(staffed) == [
+        ("E1", "E1", "pin", True, None, "10.0.0.7"),
+        ("E1", "E1", "pin", False, "pin_wrong", None),
+        ("E2", "E2", "pin", False, "pin_wrong", None),
+        (None, "NONE", "pin", False, "pin_wrong", None),
+    ]
+
+
+def test_five_wrong_pins_lock_the_pin_until_ten_minutes_have_passed(staffed: Connection) -> None:
+    for minute in range(5):
+        wrong(staffed, 1, NOW + timedelta(minutes=minute))
+    later = NOW + timedelta(minutes=5)
+    locked = people.sign_in_pin(staffed, "E1", "4711", None, later)
+    assert (locked.refusal, locked.until) == ("pin_locked", NOW + timedelta(minutes=10))
+    assert people.sign_in_badge(staffed, "EMP:1", None, later).person  # the badge still works
+    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + timedelta(minutes=10)).person
+
+
+def test_trying_while_locked_does_not_lock_for_longer(staffed: Connection) -> None:
+    wrong(staffed, 5)
+    assert wrong(staffed, 3, NOW + timedelta(minutes=9)) == ["pin_locked"] * 3
+    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + timedelta(minutes=10)).person
+
+
+def test_the_right_pin_starts_the_count_again(staffed: Connection) -> None:
+    wrong(staffed, 4)
+    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + SECOND).person
+    assert wrong(staffed, 4, NOW + 2 * SECOND) == ["pin_wrong"] * 4
+    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + 3 * SECOND).person
+
+
+def test_a_session_lives_until_it_expires_or_ends_and_its_token_is_not_kept(
+    staffed: Connection,
+) -> None:
+    token = people.open_session(staffed, "E1", "P01", NOW, SHIFT)
+    person = people.session_person(staffed, token, NOW + SHIFT - SECOND)
+    assert person
+    assert person.code == "E1"
+    assert people.session_person(staffed, token, NOW + SHIFT) is None
+    assert people.session_person(staffed, token + "x", NOW) is None
+    stored = staffed.execute("select token_hash from erp.session").fetchone()
+    assert stored
+    assert token not in stored[0]
+    people.end_session(staffed, token, NOW + SECOND)
+    assert people.session_person(staffed, token, NOW + 2 * SECOND) is None
+
+
+def test_who_has_left_neither_signs_in_nor_stays_signed_in(staffed: Connection) -> None:
+    token = people.open_session(staffed, "E1", None, NOW, SHIFT)
+    staffed.execute("update erp.person set active = false")
+    assert people.session_person(staffed, token, NOW) is None
+    assert people.sign_in_badge(staffed, "EMP:1", None, NOW).refusal == "badge_unknown"
+    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW).refusal == "pin_wrong"
+
+
+def test_people_work_on_their_lines(staffed: Connection) -> None:
+    operator, manager = people.find(staffed, "E1"), people.find(staffed, "E2")
+    assert operator
+    assert manager
+    assert operator.works_on("L1")
+    assert not operator.works_on("L2")
+    assert manager.works_on("L2")
+    assert people.find(staffed, "NONE") is None
+
+
+@pytest.mark.parametrize(
+    ("role", "act", "allowed"),
+    [
+        ("operator", "scan", True),
+        ("operator", "accept", False),
+        ("leader", "scan", True),
+        ("leader", "reverse", True),
+        ("leader", "release_order", False),
+        ("planner", "release_order", True),
+        ("planner", "scrap", False),
+        ("warehouse", "count_stock", True),
+        ("quality", "first_article", True),
+        ("manager", "reverse", True),
+        ("it", "load_masters", True),
+        ("it", "accept", False),
+        ("stranger", "scan", False),
+        ("manager", "fly", False),
+    ],
+)
+def test_a_role_lets_people_do_its_acts(role: str, act: str, allowed: bool) -> None:
+    assert people.may(role, act) is allowed
