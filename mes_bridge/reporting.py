@@ -230,14 +230,18 @@ def _write(
         """
         insert into mes.posting
           (run_output, shift, kind, reason, qty, report, idempotency_key, at, who)
-        select %(output)s, %(shift)s, %(kind)s, %(reason)s, %(qty)s, %(report)s,
-          concat_ws('/', %(output)s::text, coalesce(%(shift)s::text, '-'), %(kind)s::text,
-            coalesce(%(reason)s::text, '-'), count(*) + 1),
+        select n.run_output, n.shift, n.kind, n.reason, %(qty)s, %(report)s,
+          concat_ws('/', n.run_output, coalesce(n.shift::text, '-'), n.kind,
+            coalesce(n.reason, '-'), count(p.id) + 1),
           %(now)s, %(who)s
-        from mes.posting p
-        where p.run_output = %(output)s and p.shift is not distinct from %(shift)s::bigint
-          and p.kind = %(kind)s and p.reason is not distinct from %(reason)s::text
+        from (
+          select %(output)s::bigint as run_output, %(shift)s::bigint as shift,
+            %(kind)s::text as kind, %(reason)s::text as reason
+        ) n
+        left join mes.posting p on p.run_output = n.run_output and p.kind = n.kind
+          and p.shift is not distinct from n.shift and p.reason is not distinct from n.reason
           and p.reverses is null
+        group by n.run_output, n.shift, n.kind, n.reason
         """,
         {
             "output": key.run_output,

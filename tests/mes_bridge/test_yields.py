@@ -103,9 +103,9 @@ def test_any_cut_of_the_strokes_gives_the_same_total(of: list[Cell], data: st.Da
     for each in of:
         part = data.draw(st.integers(0, each.strokes))
         finer += [each._replace(strokes=part), each._replace(strokes=each.strokes - part)]
-    coarse = yields.whole_parts(of)
-    assert [a + b for a, b in zip(*(yields.whole_parts(finer)[k::2] for k in (0, 1)), strict=True)] \
-        == coarse  # fmt: skip
+    parts = yields.whole_parts(finer)
+    joined = [before + after for before, after in zip(parts[::2], parts[1::2], strict=True)]
+    assert joined == yields.whole_parts(of)
 
 
 @given(cells, scraps, adjusted, st.booleans(), st.integers(0, 20_000))
@@ -122,7 +122,9 @@ def test_second_equation_parts_equal_the_sum_of_all_kinds(
 
 
 targets = st.dictionaries(
-    st.builds(Key, st.integers(1, 2), st.sampled_from([1, None]), st.sampled_from(["good", "scrap"])),
+    st.builds(
+        Key, st.integers(1, 2), st.sampled_from([1, None]), st.sampled_from(["good", "scrap"])
+    ),
     st.integers(-50, 50),
 )
 

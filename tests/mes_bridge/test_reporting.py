@@ -1,0 +1,350 @@
+"""Reports told as stories; every number is worked out beside it."""
+
+import threading
+
+import pytest
+from press_shop import Shop, clock
+
+from database.connection import Connection, connect
+from erp_core import notifications
+from mes_bridge import reporting
+
+
+@pytest.fixture
+def shop(connection: Connection) -> Shop:
+    return Shop(connection).furnish()
+
+
+def test_a_plain_run_is_reported_each_quarter_hour_and_at_its_end(shop: Shop) -> None:
+    """40 by 08:15, 25 more by the finish; the stroke at 08:15 itself belongs to the next report."""
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:14:59", 40)
+    shop.strokes("08:15", 25)
+    assert [r.good for r in shop.report("08:15")] == [40]
+    assert shop.report("08:15") == []
+    finished = shop.do("08:20", "finish")
+    assert [(r["report"], r["good"], r["state"]) for r in finished["reports"]] == [
+        ("WO/BRK/2", 25, "accepted")
+    ]
+    assert shop.report("08:30") == []
+    assert shop.posted("WO") == {"good": 65}
+    assert shop.in_stock("BRK") == 65
+
+
+def test_a_quarter_hour_that_comes_after_the_finish_takes_nothing_back(shop: Shop) -> None:
+    """The timer of 08:15 fires with grace, after a finish at 08:15:02 was told."""
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    shop.strokes("08:15:01", 2)
+    shop.do("08:15:02", "finish")
+    reporting.propose(shop.connection, clock("08:15"), clock("08:15:05"))
+    assert shop.reports("WO") == [(1, 42, 0, 0, "accepted")]
+
+
+def test_a_backlog_that_comes_after_the_end_is_reported_later(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.do("08:10", "finish")
+    shop.strokes("08:09", 33)
+    shop.report("08:15")
+    assert shop.reports("WO") == [(1, 33, 0, 0, "accepted")]
+
+
+def test_left_and_right_join_and_the_right_part_counts_from_the_start(shop: Shop) -> None:
+    """30 strokes before the right order is scanned at 08:20, 12 after: 42 of each."""
+    shop.order("L", "LEFT")
+    shop.order("R", "RIGHT")
+    shop.producing("08:00", "L")
+    shop.strokes("08:10", 30)
+    shop.report("08:15")
+    assert shop.posted() == {"good": 30, "unattributed": 30}
+    shop.do("08:20", "scan", work_order="R")
+    shop.strokes("08:25", 12)
+    shop.report("08:30")
+    assert shop.posted("L") == {"good": 42}
+    assert shop.posted("R") == {"good": 42}
+    assert shop.reports("R") == [(1, 42, 0, 0, "accepted")]
+
+
+def test_one_part_per_four_strokes_over_segments_and_two_shifts(shop: Shop) -> None:
+    """10 strokes in setup: 2.5 -> 2. 7 more: 17/4 -> 4, so 2 good. 9 at night: 26/4 -> 6, so 2."""
+    shop.order("P", "PIN")
+    shop.do("19:00", "scan", work_order="P")
+    shop.strokes("19:10", 10)
+    shop.do("19:20", "first_article", passed=True)
+    shop.strokes("19:30", 7)
+    shop.strokes("20:05", 9)
+    shop.report("20:15")
+    assert shop.posted(shift="day") == {"setup": 2, "good": 2}
+    assert shop.posted(shift="night") == {"good": 2}
+    assert shop.reports("P") == [(1, 2, 0, 2, "accepted"), (2, 2, 0, 0, "accepted")]
+
+
+def test_setup_first_article_trial_and_maintenance_make_no_good_part(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.do("08:00", "scan", work_order="WO", die="D1")
+    for at, kind, strokes in [
+        ("08:05", "first_article", 5), ("08:10", "trial", 1), ("08:15", "maintenance", 4),
+        ("08:20", "production", 3), ("08:25", "setup", 20),
+    ]:  # fmt: skip
+        shop.strokes(at, strokes)  # at the border: the later segment's
+        shop.do(at, "segment", kind=kind)
+    shop.do("08:30", "finish")
+    assert shop.posted("WO") == {
+        "sample": 5, "trial": 1, "maintenance": 4, "good": 3, "setup": 20,
+    }  # fmt: skip
+    assert shop.reports("WO") == [(1, 3, 0, 30, "accepted")]
+    assert shop.in_stock("BRK") == 3
+
+
+def test_scrap_told_after_the_report_takes_good_parts_back(shop: Shop) -> None:
+    """50 made and reported, then 4 burrs; after the run 2 cracks. 50 - 6 = 44."""
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 50)
+    shop.report("08:15")
+    shop.do("08:20", "scrap", qty=4, reason="burr")
+    shop.do("08:25", "finish")
+    shop.do("08:40", "scrap", qty=2, reason="crack")
+    shop.report("08:45")
+    assert shop.posted("WO") == {"good": 44, "scrap:burr": 4, "scrap:crack": 2}
+    assert shop.reports("WO") == [
+        (1, 50, 0, 0, "accepted"), (2, -4, 0, 4, "accepted"), (3, -2, 0, 2, "accepted"),
+    ]  # fmt: skip
+    assert shop.in_stock("BRK") == 44
+
+
+def test_scrap_at_the_quarter_hour_waits_for_the_next_report(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 50)
+    shop.do("08:15", "scrap", qty=4, reason="burr")
+    shop.report("08:15")
+    assert shop.posted("WO") == {"good": 50}
+    shop.report("08:30")
+    assert shop.posted("WO") == {"good": 46, "scrap:burr": 4}
+
+
+def test_over_production_waits_and_scrap_frees_room_for_it(shop: Shop) -> None:
+    """Order 100, tolerance 10 %: good up to 110. Made 118: 8 excess. 5 scrap: 3 excess."""
+    shop.order("WO", "BRK", 100)
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 118)
+    shop.report("08:15")
+    assert shop.reports("WO") == [(1, 110, 8, 0, "waiting")]
+    assert shop.in_stock("BRK") == 0
+    shop.lead("08:16", "accept", press=None, report="WO/BRK/1")
+    assert shop.in_stock("BRK") == 118
+    shop.do("08:20", "scrap", qty=5, reason="burr")
+    shop.report("08:30")
+    assert shop.posted("WO") == {"good": 110, "excess": 3, "scrap:burr": 5}
+    assert shop.reports("WO")[1] == (2, 0, -5, 5, "accepted")
+    assert shop.in_stock("BRK") == 113
+
+
+def test_an_order_on_two_presses_is_full_once(shop: Shop) -> None:
+    """Order 100 (good up to 110): 80 on P01 from 08:10, 50 on P02 from 08:12: 110 good, 20 over."""
+    shop.order("WO", "BRK", 100)
+    shop.connection.execute("insert into erp.die (code) values ('D2')")
+    shop.connection.execute("insert into erp.die_output values ('D2', 'BRK', '-infinity', 1, 1)")
+    shop.producing("08:00", "WO", die="D1")
+    shop.producing("08:00", "WO", press="P02", die="D2")
+    shop.strokes("08:10", 80)
+    shop.strokes("08:12", 50, press="P02")
+    shop.report("08:15")
+    assert shop.posted("WO") == {"good": 110, "excess": 20}
+    assert sorted(shop.reports("WO")) == [(1, 80, 0, 0, "accepted"), (2, 30, 20, 0, "waiting")]
+
+
+def test_unattributed_strokes_make_reports_wait_until_someone_looks(shop: Shop) -> None:
+    """6 strokes before the scan. 40 after it wait. Assigned, the 6 are posted at once."""
+    shop.order("WO", "BRK")
+    shop.do("07:50", "mount", die="D1")
+    shop.strokes("08:05", 6)
+    shop.producing("08:06", "WO")
+    shop.strokes("08:10", 40)
+    report = shop.report("08:15")[0]
+    assert (report.state, report.flags) == ("waiting", ["unattributed"])
+    waiting = notifications.open_for(shop.connection, "leader", ["L1"])
+    assert [(each.kind, each.subject) for each in waiting] == [("report", "WO/BRK/1")]
+    assigned = shop.lead(
+        "08:20", "assign", work_order="WO",
+        since=clock("08:00").isoformat(), to=clock("08:06").isoformat(),
+    )  # fmt: skip
+    assert [(r["good"], r["state"]) for r in assigned["reports"]] == [(6, "accepted")]
+    accepted = shop.lead("08:21", "accept", press=None, report="WO/BRK/1")
+    assert (accepted["message"], accepted["state"]) == ("report_accepted", "accepted")
+    assert shop.posted("WO") == {"good": 46}
+    assert shop.in_stock("BRK") == 46
+    assert notifications.open_for(shop.connection, "leader", ["L1"]) == []
+
+
+def test_a_report_that_waits_says_so_at_the_press(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.strokes("08:05", 6)
+    shop.producing("08:06", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    finished = shop.do("08:12", "finish")
+    assert finished["message"] == "reported_waiting"
+    assert finished["reports"][0]["flags"] == ["unattributed"]
+
+
+def test_strokes_of_another_shift_raise_no_flag(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.strokes("07:59", 6)
+    shop.producing("08:06", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    assert shop.report("08:15")[0].flags == []
+
+
+def test_a_held_event_makes_reports_wait(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    shop.connection.execute(
+        "insert into mes.counter_event (press, n, channel, kind, from_at, at, amount, held) "
+        "values ('P01', 1, 1, 'jump', %s, %s, 9000, true)",
+        [clock("08:09"), clock("08:10")],
+    )
+    assert shop.report("08:15")[0].flags == ["held"]
+
+
+def test_a_rejected_report_is_adjusted_and_its_scrap_told_again(shop: Shop) -> None:
+    """75 made, 5 scrap: 70 good rejected. Next: only the 5 scrap. Then 10 more good."""
+    shop.order("WO", "BRK")
+    shop.strokes("08:01", 5)
+    shop.producing("08:02", "WO", die="D1")
+    shop.strokes("08:10", 75)
+    shop.do("08:11", "scrap", qty=5, reason="burr")
+    shop.report("08:15")
+    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="not ours")
+    assert shop.posted("WO") == {"adjust": 70}
+    shop.report("08:30")
+    assert shop.posted("WO") == {"adjust": 70, "scrap:burr": 5}
+    shop.strokes("08:40", 10)
+    shop.report("08:45")
+    assert shop.posted("WO") == {"adjust": 70, "scrap:burr": 5, "good": 10}
+    assert shop.reports("WO") == [
+        (1, 70, 0, 5, "rejected"), (2, 0, 0, 5, "waiting"), (3, 10, 0, 0, "waiting"),
+    ]  # fmt: skip
+    assert shop.report("08:45") == []
+
+
+def test_a_reversed_report_leaves_stock_and_comes_to_rest(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 60)
+    shop.do("08:11", "scrap", qty=3, reason="burr")
+    shop.report("08:15")
+    assert shop.in_stock("BRK") == 57
+    done = shop.lead("08:20", "reverse", press=None, report="WO/BRK/1", reason="wrong order")
+    assert done["message"] == "report_reversed"
+    assert shop.in_stock("BRK") == 0
+    shop.report("08:30")
+    assert shop.posted("WO") == {"adjust": 57, "scrap:burr": 3}
+    assert shop.report("08:45") == []
+
+
+def test_rejected_excess_makes_no_room_and_no_more_excess(shop: Shop) -> None:
+    """Good up to 110; 120 made: 110 + 10 rejected. 5 more made: 5 good, since nothing is left."""
+    shop.order("WO", "BRK", 100)
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 120)
+    shop.report("08:15")
+    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="not ours")
+    shop.strokes("08:20", 5)
+    shop.report("08:30")
+    assert shop.posted("WO") == {"adjust": 120, "good": 5}
+
+
+def test_a_late_correction_of_the_kind_posts_only_the_difference(shop: Shop) -> None:
+    """30 good posted by 08:15; then it turns out that from 08:08 it was a trial: 20 of them."""
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:05", 10)
+    shop.strokes("08:10", 20)
+    shop.report("08:15")
+    shop.do("08:08", "segment", kind="trial", now="08:20")
+    shop.report("08:30")
+    assert shop.posted("WO") == {"good": 10, "trial": 20}
+    assert shop.reports("WO") == [(1, 30, 0, 0, "accepted"), (2, -20, 0, 20, "accepted")]
+
+
+def test_a_gap_over_the_run_border_belongs_to_nobody_until_assigned(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.do("07:50", "mount", die="D1")
+    shop.producing("08:10", "WO")
+    shop.strokes("08:12", 50, since="08:02", unseen=True)
+    assert shop.report("08:15") == []
+    given = {"since": clock("08:02").isoformat(), "to": clock("08:12").isoformat()}
+    assigned = shop.lead("08:20", "assign", work_order="WO", **given)
+    assert [r["good"] for r in assigned["reports"]] == [50]
+    assert shop.posted("WO") == {"good": 50}
+
+
+def test_an_output_without_an_order_is_posted_without_a_report(shop: Shop) -> None:
+    shop.order("L", "LEFT")
+    shop.producing("08:00", "L")
+    shop.strokes("08:10", 30)
+    shop.do("08:11", "scrap", item="RIGHT", qty=2, reason="burr")
+    shop.report("08:15")
+    assert shop.posted() == {"good": 30, "unattributed": 28, "scrap:burr": 2}
+    row = shop.connection.execute(
+        "select count(*) from mes.posting where report is null and kind <> 'good'"
+    ).fetchone()
+    assert row == (2,)
+
+
+def test_without_a_shift_pattern_reports_have_no_shift(shop: Shop) -> None:
+    shop.connection.execute("delete from mes.shift_break")
+    shop.connection.execute("delete from mes.shift")
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    assert [(r.shift, r.good) for r in shop.report("08:15")] == [(None, 40)]
+    assert shop.report("08:15") == []
+
+
+def test_one_press_alone_is_reported_when_asked_for(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.order("P", "PIN")
+    shop.producing("08:00", "WO", die="D1")
+    shop.producing("08:00", "P", press="P02")
+    shop.strokes("08:10", 40)
+    shop.strokes("08:10", 40, press="P02")
+    assert [r.name for r in shop.report("08:15", press="P02")] == ["P/PIN/1"]
+    assert [r.name for r in shop.report("08:15")] == ["WO/BRK/1"]
+
+
+def test_two_proposers_at_once_write_one_report(shop: Shop, database: str) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    shop.connection.commit()
+    made: list[int] = []
+    started = threading.Barrier(2)
+
+    def propose() -> None:
+        with connect(database) as own:
+            started.wait()
+            made.append(len(reporting.propose(own, clock("08:15"), clock("08:15"))))
+
+    both = [threading.Thread(target=propose) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert sorted(made) == [0, 1]
+    assert shop.reports("WO") == [(1, 40, 0, 0, "accepted")]
+
+
+def test_the_lot_names_order_and_run_and_material_comes_from_the_mounted_coil(shop: Shop) -> None:
+    shop.connection.execute("insert into erp.lot values ('COIL', 'C-1', %s)", [clock("06:00")])
+    shop.order("WO", "BRK")
+    started = shop.do("08:00", "scan", work_order="WO", die="D1", lot="C-1")
+    shop.strokes("08:10", 40)
+    report = shop.report("08:15")[0]
+    assert report.lot == f"WO-{started['run']}"
+    assert report.material_lots == {"COIL": "C-1"}
