@@ -29,6 +29,7 @@ Batch = int | None  # readings at once; None: all that come before the next act 
 READING, ACT, TIMER = range(3)  # order at a tie
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
+MOMENT = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +78,8 @@ def _play(connection: Connection, story: Story, batch: Batch) -> list[tuple[str,
         for some in _batches(readings, batch):
             intake.take(some)
             bridge.advance(some[-1].arrived)
+        bridge.run_timers(clock - MOMENT if sent else clock)  # acts come before timers at a tie
         refused += _record(connection, sent) if sent else []
-        if sent is None:
-            bridge.run_timers(clock)
     return list(dict.fromkeys(refused))
 
 
