@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 
 from database.connection import Connection
+from edge_agent.sample import Value
 from edge_agent.wire import WORDS, Channel, DataType
 from ingest.readings import ARRIVED, HEADER, TRAILER, Batch, Latest, Signal
 from ingest.stream import Stream
@@ -115,13 +116,21 @@ def _write_latest(
             instant,
             channels,
             [value.at for _, value in told],
-            [value.value if _column(datatype) == "count" else None for datatype, value in told],
+            [
+                _whole(value.value) if _column(datatype) == "count" else None
+                for datatype, value in told
+            ],
             [value.value if _column(datatype) == "gauge" else None for datatype, value in told],
             [value.value if _column(datatype) == "wide" else None for datatype, value in told],
             [value.value if _column(datatype) == "word" else None for datatype, value in told],
             [value.quality for _, value in told],
         ],
     )
+
+
+def _whole(value: Value | None) -> int | None:
+    """A bool as the integer that the table keeps."""
+    return None if value is None else int(value)
 
 
 def _column(datatype: int) -> str:
