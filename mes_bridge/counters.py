@@ -243,16 +243,20 @@ def swap(  # noqa: PLR0917 - an act's facts, read in this order
 def _book_swap(
     connection: Connection, found: Sequence[Booking], swapped: Booking, new: int, act_id: UUID
 ) -> None:
-    """Book what the swap settled, the swap itself under its act, and what follows it."""
-    at = swapped.pair.new.at
+    """Book what the swap settled, the swap itself under its act, and what follows it.
+
+    The swap's event holds what both counters showed: from the old one's value to the new one's.
+    """
+    shown = swapped.pair.new
     others = [one for one in found if one.pair.kind != "swap"]
-    book(connection, [one for one in others if one.pair.new.at <= at])
+    book(connection, [one for one in others if one.pair.new.at <= shown.at])
     book(connection, [swapped], act_id)
     connection.execute(
-        "update mes.counter_event set new_value = %s where decided_act = %s and kind = 'swap'",
-        [new, act_id],
+        "update mes.counter_event set old_value = %s, new_value = %s "
+        "where decided_act = %s and kind = 'swap'",
+        [shown.value, new, act_id],
     )
-    book(connection, [one for one in others if one.pair.new.at > at])
+    book(connection, [one for one in others if one.pair.new.at > shown.at])
 
 
 def _run(counter: Counter, readings: Sequence[TailReading]) -> tuple[State, list[Booking]]:

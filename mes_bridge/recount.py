@@ -1,0 +1,237 @@
+"""Lays out, in temporary tables, what the readings say: the audit's own way of counting.
+
+`audit_reading`: every reading of a counter behind the bridge's mark, in counted units, in order.
+`audit_point`: the good ones that are not late, with the exchanges that people declared.
+`audit_pair`: what was added from each point that stands to the next, and whose strokes they are.
+"""
+
+from datetime import datetime
+
+from database.connection import Connection
+
+
+def lay_out(connection: Connection, as_of: datetime | None) -> None:
+    """Make the tables; pairs after `as_of` are left out."""
+    _read(connection)
+    _add_exchanges(connection)
+    _keep_points(connection)
+    while _strike_out(connection):
+        pass
+    _pair(connection, as_of)
+    _give_to_runs(connection)
+
+
+def _read(connection: Connection) -> None:
+    connection.execute(
+        """
+        create temp table audit_reading on commit drop as
+        with counted as (
+          select c.id as channel, p.name as owner, p.name as press, 'stroke' as measure,
+                 p.top_spm::float8 / 60 as rate, c.scale as factor,
+                 (c.modulus * c.scale)::bigint as modulus
+          from signal.channel c
+          join mes.plant on plant.site = c.site
+          join mes.press p on p.name = c.device and p.stroke_channel = c.name
+          union all
+          select c.id, m.name, m.press, 'wh', (m.top_kw * 1000 / 3600)::float8, u.factor,
+                 (c.modulus * u.factor)::bigint
+          from signal.channel c
+          join mes.plant on plant.site = c.site
+          join mes.meter m on m.name = c.device and m.energy_channel = c.name
+          cross join lateral (
+            select c.scale * case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6
+                             when 'gwh' then 1e9 else 1 end as factor) u
+        ), taken as (
+          select r.*, k.owner, k.press, k.measure, k.rate, k.factor, k.modulus,
+                 max(r.arrived) over (partition by r.outbox order by r.number) as came
+          from signal.reading r
+          join mes.mark m on m.outbox = r.outbox and r.number <= m.number
+          join counted k on k.channel = r.channel
+        )
+        select channel, owner, press, measure, rate, modulus, came, outbox, number, at,
+               row_number() over (partition by channel order by came, outbox, number, at)::numeric
+                 as place,
+               case when quality <> 192 then null
+                    when factor = 1 and count is not null then count
+                    when abs(v.value) <= 2::float8 ^ 62 then round(v.value)::bigint end as value,
+               null::text as exchange
+        from taken
+        cross join lateral (
+          select factor * coalesce(count::float8, wide, gauge::float8) as value) v
+        """
+    )
+
+
+def _add_exchanges(connection: Connection) -> None:
+    """An exchange stands where the counter was when it was told; what was read later, behind it."""
+    connection.execute(
+        """
+        create temp table audit_exchange on commit drop as
+        select e.channel, e.at, e.old_value, e.new_value, coalesce(max(r.place), 0) as place
+        from mes.counter_event e
+        left join audit_reading r on r.channel = e.channel and r.outbox = e.outbox
+                                 and r.number <= e.number
+        where e.kind = 'swap'
+        group by e.id
+        """
+    )
+    connection.execute(
+        """
+        update audit_reading r set place = x.place + 0.9
+        from audit_exchange x
+        where r.channel = x.channel and r.place <= x.place and r.at > x.at and r.value is not null
+        """
+    )
+    connection.execute(
+        """
+        insert into audit_reading
+        select c.channel, c.owner, c.press, c.measure, c.rate, c.modulus, x.at, null, null, x.at,
+               x.place + side.place, side.value, side.name
+        from audit_exchange x
+        join (select distinct on (channel) * from audit_reading order by channel, place) c
+          on c.channel = x.channel
+        cross join lateral (values (0.5, x.old_value, 'old'), (0.6, x.new_value, 'new'))
+          as side(place, value, name)
+        """
+    )
+
+
+def _keep_points(connection: Connection) -> None:
+    """Good values, none older than one before it, with the number of blind stretches so far."""
+    connection.execute(
+        """
+        create temp table audit_point on commit drop as
+        with ordered as (
+          select *, max(at) filter (where value is not null) over (
+                      partition by channel order by place
+                      rows between unbounded preceding and 1 preceding) as newest
+          from audit_reading
+        ), numbered as (
+          select *, count(*) filter (where value is null) over (
+                      partition by channel order by place) as bad
+          from ordered where newest is null or at >= newest
+        ), good as (
+          select *, lag(at) over before as at_before, lag(bad) over before as bad_before
+          from numbered where value is not null
+          window before as (partition by channel order by place)
+        )
+        select g.*, sum(case when exchange = 'new' then 0
+                             when at - at_before > plant.silence or bad > bad_before then 1
+                             else 0 end) over (partition by channel order by place) as blind
+        from good g cross join mes.plant
+        """
+    )
+
+
+def _strike_out(connection: Connection) -> int:
+    """Strike out values that the next one takes back; the first of neighbours. Returns how many.
+
+    Without its false neighbour, a value that looked false may stand: hence pass by pass.
+    """
+    return connection.execute(
+        """
+        with beside as (
+          select channel, place, value, at, blind, rate, modulus, exchange,
+                 lag(value) over w as old, lag(at) over w as old_at, lag(blind) over w as old_blind,
+                 lead(value) over w as next, lead(at) over w as next_at,
+                 lead(blind) over w as next_blind
+          from audit_point window w as (partition by channel order by place)
+        ), room as (
+          select *, value - old as added,
+                 case when value < old and modulus is not null and value >= 0 and old < modulus
+                      then value - old + modulus end as wrapped,
+                 case when next >= value then next - value
+                      when modulus is not null and next >= 0 and value < modulus
+                      then next - value + modulus end as ahead,
+                 rate * extract(epoch from at - old_at)::float8 * 1.2 + 1 as to_here,
+                 rate * extract(epoch from next_at - at)::float8 * 1.2 + 1 as from_here,
+                 rate * extract(epoch from next_at - old_at)::float8 * 1.2 + 1 as across
+          from beside where exchange is null and old is not null and next is not null
+        ), judged as (
+          select channel, place,
+                 not (added between 0 and to_here and blind = old_blind)
+                 and (ahead is null or ahead > from_here
+                      or not (added between 0 and to_here)
+                         and not coalesce(wrapped <= to_here, false)
+                         and next >= old and next - old <= across
+                         and next_blind = old_blind) as wrong
+          from room
+        ), first as (
+          select channel, place
+          from (select *, lag(wrong) over (partition by channel order by place) as wrong_before
+                from judged) j
+          where wrong and wrong_before is not true
+        )
+        delete from audit_point p using first f where f.channel = p.channel and f.place = p.place
+        """
+    ).rowcount
+
+
+def _pair(connection: Connection, as_of: datetime | None) -> None:
+    """What each standing point adds to the one before; the last one waits unless it is a step."""
+    connection.execute(
+        """
+        create temp table audit_pair on commit drop as
+        with beside as (
+          select *, lag(value) over w as old, lag(at) over w as from_at, lag(blind) over w as b,
+                 lead(at) over w is null as last, lead(came) over w as settled
+          from audit_point window w as (partition by channel order by place)
+        ), room as (
+          select *, value - old as added,
+                 rate * extract(epoch from at - from_at)::float8 * 1.2 + 1 as most,
+                 case when modulus is not null and value >= 0 and old < modulus
+                      then value - old + modulus end as wrapped
+          from beside where from_at is not null and exchange is distinct from 'new'
+        ), judged as (
+          select *, blind > b as unseen,
+                 case when exchange = 'old' and added < 0 then wrapped
+                      when exchange = 'old' or added between 0 and most then added
+                      when added > most then null
+                      when wrapped <= most then wrapped
+                      when value between 0 and most then value end as sure
+          from room
+        )
+        select j.owner, j.press, j.measure, j.from_at, j.at, j.unseen,
+               coalesce(j.sure, d.decided_count, greatest(j.added, 0)) as amount,
+               j.sure is null and d.id is null as held,
+               greatest(coalesce(j.settled, j.came), a.at) as came,
+               (j.at at time zone plant.time_zone)::date as day,
+               null::bigint as segment, null::bigint as run
+        from judged j
+        cross join mes.plant
+        left join mes.counter_event d on j.sure is null and d.channel = j.channel
+          and d.kind = 'jump' and d.at = j.at and d.decided_act is not null
+        left join mes.act a on a.id = d.decided_act
+        where (not j.last or j.exchange = 'old'
+               or not j.unseen and j.added between 0 and j.most)
+          and j.at <= coalesce(%s, 'infinity'::timestamptz)
+        """,
+        [as_of],
+    )
+
+
+def _give_to_runs(connection: Connection) -> None:
+    """Scanned runs first: an unseen pair only when the run, and one shift, hold all of it."""
+    connection.execute(
+        """
+        update audit_pair p set segment = g.id, run = r.id
+        from mes.run r join mes.run_segment g on g.run = r.id
+        where r.press = p.press and r.source = 'scan' and r.span @> p.at and g.span @> p.at
+          and (not p.unseen
+               or r.span @> p.from_at
+                  and not exists (
+                    select from mes.shift s
+                    cross join lateral (values (lower(s.span)), (upper(s.span))) as border(at)
+                    where border.at > p.from_at and border.at <= p.at))
+        """
+    )
+    connection.execute(
+        """
+        update audit_pair p set segment = g.id, run = r.id
+        from mes.run r join mes.run_segment g on g.run = r.id
+        where p.run is null and r.press = p.press and r.source = 'assigned'
+          and case when p.unseen
+                   then lower(g.span) <= p.from_at and (upper_inf(g.span) or upper(g.span) >= p.at)
+                   else g.span @> p.at end
+        """
+    )
