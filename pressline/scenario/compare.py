@@ -18,19 +18,25 @@ def differences(
     return [
         f"{name:<12} {line}"
         for name, rows in expected.items()
-        for line in _table(TABLES[name], rows, _shown(name, rows, found[name]), zone)
+        for wanted, there in _parts(name, rows, found[name])
+        for line in _table(TABLES[name], wanted, there, zone)
     ]
 
 
-def _shown(name: str, wanted: Sequence[Row], there: Sequence[Row]) -> Sequence[Row]:
-    """The found rows that this table is compared with."""
-    if name == "kpi":  # figures exist for every press and shift: only those asked for
-        asked = {(row.get("press"), row.get("line"), row["shift"]) for row in wanted}
-        return [row for row in there if (row["press"], row["line"], row["shift"]) in asked]
-    if name == "stock":  # by lot for items whose rows name lots, else in all
+def _parts(
+    name: str, wanted: Sequence[Row], there: Sequence[Row]
+) -> Iterator[tuple[Sequence[Row], Sequence[Row]]]:
+    """What is compared with what: a table as a whole, but figures each with their own."""
+    if name == "kpi":  # figures exist for every press and shift; each row names its own columns
+        for row in wanted:
+            asked = (row.get("press"), row.get("line"), row["shift"])
+            own = [r for r in there if (r["press"], r["line"], r["shift"]) == asked]
+            yield [row], own
+    elif name == "stock":  # by lot for items whose rows name lots, else in all
         by_lot = {row["item"] for row in wanted if "lot" in row}
-        return [row if row["item"] in by_lot else {**row, "lot": None} for row in there]
-    return there
+        yield wanted, [row if row["item"] in by_lot else {**row, "lot": None} for row in there]
+    else:
+        yield wanted, there
 
 
 def _table(

@@ -108,7 +108,10 @@ def test_the_command_answers_for_every_folder(
 
 
 def test_a_difference_names_row_expected_and_found() -> None:
-    wanted = [{"work_order": "WO-1", "kind": "good", "qty": 10}, {"work_order": "WO-1", "kind": "scrap", "qty": 1}]
+    wanted = [
+        {"work_order": "WO-1", "kind": "good", "qty": 10},
+        {"work_order": "WO-1", "kind": "scrap", "qty": 1},
+    ]
     there = [
         {"work_order": "WO-1", "item": "A", "kind": "good", "qty": 4},
         {"work_order": "WO-1", "item": "B", "kind": "good", "qty": 5},
