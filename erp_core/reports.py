@@ -131,7 +131,7 @@ def reject(connection: Connection, report: int, who: str, reason: str, now: date
 
     Raises StateError when it is not waiting, ArgumentError without a reason.
     """
-    return _take_step(connection, report, "reject", now, who=who, reason=_given(report, reason))
+    return _take_step(connection, report, "reject", now, who=who, reason=reason)
 
 
 def reverse(connection: Connection, report: int, who: str, reason: str, now: datetime) -> Report:
@@ -140,7 +140,7 @@ def reverse(connection: Connection, report: int, who: str, reason: str, now: dat
     The order's backflush is reconciled with what is still accepted.
     Raises StateError when it is not accepted, ArgumentError without a reason.
     """
-    taken = _take_step(connection, report, "reverse", now, who=who, reason=_given(report, reason))
+    taken = _take_step(connection, report, "reverse", now, who=who, reason=reason)
     cause = _cause(taken, "reverse", who, reason, now)
     if taken.last:
         _take_back(connection, taken, cause)
@@ -201,6 +201,8 @@ def _take_step(
         raise StateError(
             f"report {found.name}", f"cannot {step} while {found.state}", CURES[found.state]
         )
+    if reason is not None and not reason.strip():
+        raise ArgumentError(f"report {found.name}", "no reason given", "say why, in a few words")
     connection.execute(
         "update erp.production_report "
         "set state = %s, decided_at = %s, decided_by = %s, reason = %s where id = %s",
@@ -232,9 +234,3 @@ def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
 def _cause(report: Report, step: str, who: str, reason: str, now: datetime) -> Cause:
     key = f"report/{report.id}/{step}"
     return Cause(who, reason, now, key, report=report.id, work_order=report.work_order)
-
-
-def _given(report: int, reason: str) -> str:
-    if not reason.strip():
-        raise ArgumentError(f"report {report}", "no reason given", "say why, in a few words")
-    return reason

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stamping_shop import NOW, Shop
 
-from database.connection import Connection
+from database.connection import Connection, connect
 from erp_core import backflush, notifications, reports, stock
 from erp_core.errors import ArgumentError, StateError, UnknownError
 from erp_core.reports import Report
@@ -73,12 +74,12 @@ def test_a_rejected_report_stays_rejected(shop: Shop) -> None:
     assert notifications.open_for(shop.connection, "leader") == []
 
 
-@pytest.mark.parametrize("decide", [reports.reject, reports.reverse])
+@pytest.mark.parametrize(("decide", "flags"), [(reports.reject, ["excess"]), (reports.reverse, [])])
 def test_a_decision_against_a_report_needs_a_reason(
-    shop: Shop, decide: Callable[..., Report]
+    shop: Shop, decide: Callable[..., Report], flags: Sequence[str]
 ) -> None:
-    report = shop.report(40, flags=["excess"])
-    with pytest.raises(ArgumentError, match="no reason given; say why"):
+    report = shop.report(40, flags=flags)
+    with pytest.raises(ArgumentError, match="report WO1/BRACKET/1: no reason given; say why"):
         decide(shop.connection, report.id, "L01", "  ", NOW)
 
 
@@ -156,6 +157,38 @@ def test_a_late_report_does_not_reopen_a_closed_order(shop: Shop) -> None:
     assert shop.stock("BRACKET") == {("FG", "WO1-1"): 38}
 
 
+def attempt(database: str, report: int, who: str) -> str:
+    with connect(database) as own:
+        try:
+            return reports.accept(own, report, who, NOW).decided_by or ""
+        except StateError as error:
+            return error.what
+
+
+def test_of_two_leaders_who_accept_at_once_one_is_told_so(database: str) -> None:
+    with connect(database) as first:
+        shop = Shop(first).furnish()
+        report = shop.report(40, flags=["held"])
+        first.commit()
+        reports.accept(first, report.id, "L01", NOW)
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(attempt, database, report.id, "L02")
+            wait_until_blocked(database)
+            first.commit()
+            assert second.result() == "cannot accept while accepted"
+        assert shop.stock("BRACKET") == {("FG", "WO1-1"): 40}
+
+
+def wait_until_blocked(database: str) -> None:
+    """Return when some session of this database waits for a lock."""
+    with connect(database, autocommit=True) as watcher:
+        while watcher.execute(
+            "select count(*) from pg_stat_activity "
+            "where datname = current_database() and wait_event_type = 'Lock'"
+        ).fetchone() == (0,):
+            watcher.execute("select pg_sleep(0.01)")
+
+
 PARTS = st.integers(-20, 40)
 Made = tuple[int, int, int, bool]
 STEPS = st.lists(
@@ -221,4 +254,4 @@ def check_stock(shop: Shop) -> None:
     assert (line.due, line.issued) == (due, due)
     coils = sum((h.qty for h in stock.on_hand(shop.connection, "COIL")), Decimal(0))
     assert coils == 60 - due
-    assert all(h.qty >= 0 for h in stock.on_hand(shop.connection, "COIL") if h.lot)
+    assert all(0 <= h.qty <= 30 for h in stock.on_hand(shop.connection, "COIL") if h.lot)
