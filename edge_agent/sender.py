@@ -89,7 +89,7 @@ class Sender:
             return Todo(rebirth=hole)
         progress = number > self.acknowledged
         if progress:
-            self._advance(number, now)
+            self._advance(number, now, grow=not hole)
         forget = number if progress else None
         if hole and self.acknowledged >= self._healing and self.highest > number:
             self._go_back(now)
@@ -109,7 +109,7 @@ class Sender:
         """When to look at the clock again; None while nothing is in flight."""
         return self._quiet + self.patience if self._flight else None
 
-    def _advance(self, number: int, now: float) -> None:
+    def _advance(self, number: int, now: float, *, grow: bool) -> None:
         was_full = 2 * len(self._flight) >= self.messages or 2 * self._weight >= self.bytes
         newest: Flight | None = None
         while self._flight and self._flight[0].number <= number:
@@ -117,7 +117,7 @@ class Sender:
             self._weight -= newest.size
         if newest is not None and newest.number == number:
             self.delay += DELAY_WEIGHT * (now - newest.at - self.delay)
-        if was_full:
+        if was_full and grow:
             self.messages = min(self.messages * 2, MOST_MESSAGES)
             self.bytes = min(self.bytes * 2, MOST_BYTES)
         self.acknowledged = number
