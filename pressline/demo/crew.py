@@ -166,28 +166,32 @@ class Crew:
             now = time.monotonic()
             if now >= duty.first_article_at:
                 duty.first_article_at = math.inf
-                self._try(press, "first_article", {"pass": True})
+                self._try(press, "first_article", {"pass": True}, "first article passed")
             if now >= duty.scrap_at:
                 duty.scrap_at = now + self.pace * self._chance.uniform(0.6, 1.2)
-                self._try(press, "scrap", self._some_scrap(duty))
+                scrap = self._some_scrap(duty)
+                said = f"{scrap['qty']} scrap of {scrap['item']}, {scrap['reason']}"
+                self._try(press, "scrap", scrap, said)
 
     def give_stop_reason(self, press: str, since: datetime) -> None:
         """Tell why the press stands since that instant."""
-        self._try(press, "stop_reason", {"from": since.isoformat(), "reason": STOP_REASON})
+        args = {"from": since.isoformat(), "reason": STOP_REASON}
+        self._try(press, "stop_reason", args, f"stop explained, {STOP_REASON}")
 
     def finish_all(self) -> None:
         """Finish every open run."""
         for press, duty in self.duties.items():
             if duty.opened:
                 duty.opened = False
-                self._try(press, "finish", {})
+                self._try(press, "finish", {}, "finished")
 
     def assign(self, press: str, since: datetime, to: datetime) -> None:
-        """The leader gives strokes that no run owns to the order of that press."""
-        order = self.duties[press].place.orders[0]
-        span = {"from": since.isoformat(), "to": to.isoformat(), "work_order": order}
-        self.leader.act(press, "assign", span)
-        self.tell(f"{press}: the leader assigned strokes without a run to {order}")
+        """The leader gives strokes that no run owns to the orders of that press."""
+        orders = self.duties[press].place.orders
+        span = {"from": since.isoformat(), "to": to.isoformat()}
+        for order in orders:
+            self.leader.act(press, "assign", {**span, "work_order": order})
+        self.tell(f"{press}: the leader assigned strokes without a run to {' + '.join(orders)}")
 
     def accept_waiting(self) -> None:
         """The leader accepts reports that wait, unless the bridge still holds something back."""
@@ -203,10 +207,10 @@ class Crew:
             "reason": self._chance.choice(SCRAP_REASONS),
         }
 
-    def _try(self, press: str, act: str, args: dict[str, Any]) -> None:
+    def _try(self, press: str, act: str, args: dict[str, Any], said: str) -> None:
         try:
             self.duties[press].terminal.act(press, act, args)
         except TurnedAwayError as error:
             self.tell(f"{press}: {act} refused: {error}")
         else:
-            self.tell(f"{press}: {act} {' '.join(str(value) for value in args.values())}".rstrip())
+            self.tell(f"{press}: {said}")

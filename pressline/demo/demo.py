@@ -94,7 +94,8 @@ def say_addresses(river: River) -> None:
         f"  work order   {river.url}/work-orders/{order}",
         f"  everything   {river.url}/        (?lang=en or ?lang=zh)",
         "  badges       " + "  ".join(f"{p['badge']} {p['name']}" for p in shopfloor.people()),
-        "  PINs         " + "  ".join(f"{p['pin']} {p['code']}" for p in shopfloor.people()),
+        "  PINs         "
+        + "  ".join(f"{p['pin']} {p['name']}" for p in shopfloor.people() if "pin" in p),
         f"  logs         {river.children.logs}",
     ]
     typer.echo("\n".join(["", *lines, ""]))

@@ -102,10 +102,12 @@ class River:
         self.factory = FactoryControl(factory)
         self.server.start()
         self.tell("PostgreSQL is up")
-        self._load()
+        migrate(self.server.url)
+        load_plant(self.server.url, self.files.plant)
         self._wait("the broker", lambda: answers(self.mqtt_port))
         self.tell(f"broker ({Path(broker[0]).name if 'mosquitto' in broker[0] else 'amqtt'}) is up")
         self._start_rooms()
+        self._load_masters()  # meanwhile the rooms are coming up
         self.factory.wait_ready()
         meters = len(shopfloor.METERS)
         self.tell(f"factory: {len(self.places)} presses on two lines, {meters} energy meters")
@@ -153,9 +155,7 @@ class River:
         self.children.stop()
         self.server.stop()
 
-    def _load(self) -> None:
-        migrate(self.server.url)
-        load_plant(self.server.url, self.files.plant)
+    def _load_masters(self) -> None:
         with connect(self.server.url) as connection:
             load_masters(connection, self.files.masters, datetime.now(UTC))
         self.tell("schema, plant and master data are loaded")

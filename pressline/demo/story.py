@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from pressline.demo import shopfloor
 from pressline.demo.crew import Crew
@@ -42,7 +43,7 @@ class Story:
         if n < SHORTEST:
             self.left_out += ["power_loss", "network_loss", "edge_killed", "ingest_killed"]
             steps = []
-        self._steps = steps
+        self._steps = sorted(steps, key=itemgetter(0))
         self._started = time.monotonic()
 
     def tick(self) -> None:
