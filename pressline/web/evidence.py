@@ -192,8 +192,9 @@ def readings(connection: Connection, run: Row, begin: datetime, end: datetime) -
                                         and x.arrived >= %(begin)s - %(late)s::interval), %(begin)s)
               order by r.at, r.outbox, r.number limit %(most)s
             )
-            select raw.*, counted.amount, counted.kinds, counted.mine, event.kind as event_kind,
-                   event.name as event, event.held, event.strokes as event_strokes
+            select raw.*, raw.at < %(begin)s as early, counted.amount, counted.kinds,
+                   counted.mine, event.kind as event_kind, event.name as event, event.held,
+                   event.strokes as event_strokes
             from raw
             left join lateral (
               select sum(c.amount)::bigint as amount, array_agg(distinct c.kind) as kinds,
@@ -226,10 +227,12 @@ def explained(row: Row) -> Row:
     if row["value"] is not None and row["before"] is not None:
         difference = row["value"] - row["before"]
     meant = _meant(row, difference)
-    return {"difference": difference, "as": meant, "css": "plain" if meant in PLAIN else "odd"}
+    amount = None if row["early"] else row["amount"]
+    css = "plain" if meant in PLAIN else "odd"
+    return {"amount": amount, "difference": difference, "as": meant, "css": css}
 
 
-PLAIN = ("step", "same")
+PLAIN = ("step", "same", "before")
 GOOD = 192  # Sparkplug quality
 
 
@@ -237,6 +240,7 @@ def _meant(row: Row, difference: int | None) -> str:
     """The first that holds, the most doubtful first."""
     odd = [kind for kind in row["kinds"] or () if kind != "step"]
     cases = (
+        (row["early"], "before"),
         (row["quality"] != GOOD, "not_good"),
         (row["held"], "held"),
         (row["amount"] and not row["mine"], "not_mine"),

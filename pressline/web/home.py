@@ -66,11 +66,20 @@ def orders(connection: Connection, person: Person) -> list[Row]:
         rows = cursor.execute(
             """
             select p.work_order, p.item, i.name_zh, i.name_en, p.qty, p.state, p.due,
-                   p.good_live, p.good, p.waiting, p.scrap, p.in_stock
-            from board.work_order_progress p join erp.item i on i.code = p.item
+                   p.good_live, p.waiting, p.in_stock, live.presses,
+                   coalesce(live.scrap, 0) as scrap
+            from board.work_order_progress p
+            join erp.item i on i.code = p.item
+            cross join lateral (
+              select sum(o.scrap)::bigint as scrap,
+                     array_agg(o.press order by o.press) filter (where o.until is null) as presses
+              from board.run_output o
+              join erp.work_order_operation op on op.id = o.operation and op.last
+              where o.work_order = p.work_order
+            ) live
             where p.state <> 'cancelled'
-            order by p.state = 'running' desc, p.state in ('closed', 'produced'), p.due nulls last,
-                     p.work_order
+            order by live.presses is null, p.state = 'running' desc,
+                     p.state in ('closed', 'produced'), p.due nulls last, p.work_order
             limit 300
             """
         ).fetchall()

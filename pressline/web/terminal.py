@@ -116,8 +116,11 @@ def stops(connection: Connection, press: str, now: datetime) -> list[Row]:
             """
             select since, until, state, reason,
                    extract(epoch from coalesce(until, %(now)s) - since)::float as seconds
-            from board.stop
-            where press = %(press)s and coalesce(until, %(now)s) > %(from)s and since <= %(now)s
+            from board.stop s
+            where press = %(press)s
+              and coalesce(until, %(now)s) - since
+                  >= (select p.stop_after from mes.press p where p.name = s.press)
+              and coalesce(until, %(now)s) > %(from)s and since <= %(now)s
             order by since desc limit 12
             """,
             {"press": press, "now": now, "from": now - RECENT},

@@ -67,6 +67,7 @@ def readings(
     quarters = evidence.quarters(connection, chosen, now)
     begin = since or (quarters[-1]["quarter"] if quarters else chosen["since"])
     rows = evidence.readings(connection, chosen, begin, begin + QUARTER)
+    rows = [{**row, **evidence.explained(row)} for row in rows]
     return page(
         request,
         "readings.html",
@@ -79,7 +80,7 @@ def readings(
         begin=begin,
         bars=evidence.bars(quarters),
         end=begin + QUARTER,
-        rows=[{**row, **evidence.explained(row)} for row in rows],
+        rows=rows,
         total=sum(row["amount"] or 0 for row in rows if row["mine"]),
     )
 
@@ -88,10 +89,18 @@ def _order(connection: Connection, code: str) -> Row:
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(
             """
-            select p.*, i.name_zh, i.name_en, i.over_tolerance, i.unit, w.created, w.created_by
+            select p.*, coalesce(live.scrap, 0) as scrap_live, live.presses,
+                   i.name_zh, i.name_en, i.over_tolerance, i.unit, w.created, w.created_by
             from board.work_order_progress p
             join erp.work_order w on w.code = p.work_order
             join erp.item i on i.code = p.item
+            cross join lateral (
+              select sum(o.scrap)::bigint as scrap,
+                     array_agg(o.press) filter (where o.until is null) as presses
+              from board.run_output o
+              join erp.work_order_operation op on op.id = o.operation and op.last
+              where o.work_order = p.work_order
+            ) live
             where p.work_order = %s
             """,
             [code],

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -87,8 +87,8 @@ class WebShop:
         ).fetchone()
         assert row is not None
         self.connection.execute(
-            "insert into mes.counter (channel, press, measure, top_rate) values (%s, %s, 'stroke', 1)"
-            " on conflict do nothing",
+            "insert into mes.counter (channel, press, measure, top_rate) "
+            "values (%s, %s, 'stroke', 1) on conflict do nothing",
             [row[0], name],
         )
         self.counters[name] = 1000 * position
@@ -183,7 +183,7 @@ class Site:
 
 
 @contextmanager
-def served(database: str, shop: WebShop) -> Iterator[Site]:
+def served(database: str, shop: WebShop) -> Generator[Site]:
     """The application on a free port, in a thread; the clock is the shop's."""
     app = make_application(database, lambda: shop.now)
     config = uvicorn.Config(
@@ -204,7 +204,7 @@ def served(database: str, shop: WebShop) -> Iterator[Site]:
 
 
 @contextmanager
-def shop_at(database: str, presses: int = 6) -> Iterator[tuple[WebShop, Site]]:
+def shop_at(database: str, presses: int = 6) -> Generator[tuple[WebShop, Site]]:
     with connect(database) as connection:
         shop = WebShop(connection).furnish(presses)
         with served(database, shop) as site:

@@ -28,6 +28,9 @@ export function follow(url, onPicture, onSilence) {
 // Seconds since a figure was taken, by this device's own steady clock.
 export const since = (row) => (performance.now() - row.taken) / 1000;
 
+// Seconds since the press last answered; null when it never did.
+export const ageOf = (row) => (row.data_age_s === null || row.since === null ? null : row.data_age_s + since(row));
+
 // Remember when rows came, so that ages can be counted on between events.
 export function stamped(rows) {
   const taken = performance.now();

@@ -1,5 +1,5 @@
 // The wall board: a tile per press, fitted to the screen, live by events.
-import { follow, since, stamped } from "./follow.js";
+import { ageOf, follow, since, stamped } from "./follow.js";
 import { html, render } from "./html.js";
 import { sign } from "./signs.js";
 import { clock, count, duration, percent, reasonWord, shiftWord, signed, speak, t } from "./words.js";
@@ -14,7 +14,7 @@ keepOffset(boot.now);
 
 // How a press looks: what the page cannot trust is never shown as running.
 function look(row) {
-  const age = row.data_age_s === null ? null : row.data_age_s + since(row);
+  const age = ageOf(row);
   if (state.silent || age === null || age > boot.silence_s || row.state === null) return "unknown";
   return row.state;
 }
@@ -42,8 +42,8 @@ function pace(row, shown, age) {
   const reason = shown === "stopped"
     ? html`<span class="why">${row.reason ? reasonWord(row.reason) : t("wall.no_reason")}</span>` : "";
   if (row.run === null) {
-    const loose = row.unattributed > 0 ? html`<b class="gap behind">${t("wall.unattributed", { n: count(row.unattributed) })}</b>` : "";
-    return html`<div class="pace">${loose}${reason}</div>`;
+    return html`<div class="pace">${row.unattributed > 0
+      ? html`<b class="loose">${t("wall.unattributed", { n: count(row.unattributed) })}</b>` : reason}</div>`;
   }
   if (row.gap_parts === null) return html`<div class="pace">${reason}</div>`;
   const side = row.gap_parts < 0 ? "behind" : "ahead";
@@ -63,7 +63,7 @@ function dieBar(row) {
 
 function tile(row) {
   const shown = look(row);
-  const age = row.data_age_s === null ? null : row.data_age_s + since(row);
+  const age = ageOf(row);
   const setup = row.segment_kind && row.segment_kind !== "production" ? "setup" : "";
   const due = row.die_state === "due" ? "die-due" : "";
   return html`<article key=${row.press} class=${`tile ${shown} ${setup} ${due}`} data-press=${row.press} data-state=${shown}>

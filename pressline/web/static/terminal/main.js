@@ -1,11 +1,11 @@
 // The operator's terminal: one state, views as functions of it, acts through the outbox.
-import { follow, since, stamped } from "../follow.js";
+import { follow, stamped } from "../follow.js";
 import { html, render } from "../html.js";
 import { speak, t } from "../words.js";
 import * as calls from "./calls.js";
 import { outbox, uuid } from "./outbox.js";
 import { decode, listen } from "./scanner.js";
-import { screen } from "./screen.js";
+import { screen, shownState } from "./screen.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const root = document.getElementById("terminal");
@@ -177,8 +177,8 @@ function scanned(text) {
 // Ask why when a stop has outlived the press's own limit, once, and never over another sheet.
 function askWhy() {
   const { row, person, sheet, later } = state;
-  const silent = state.silent || row.data_age_s === null || row.data_age_s + since(row) > state.silence;
-  if (person && !sheet && row.state === "stopped" && !silent && !row.reason && row.run !== null && later !== row.since) {
+  const asked = sheet || later === row.since || row.reason;
+  if (person && !asked && shownState(state) === "stopped" && row.run !== null) {
     deeds.open("stop");
   }
 }

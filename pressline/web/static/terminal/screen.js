@@ -1,12 +1,10 @@
 // The screen beside the press: what it does, what it made, what to do next.
-import { since } from "../follow.js";
+import { ageOf, since } from "../follow.js";
 import { html } from "../html.js";
 import { sign } from "../signs.js";
 import { count, duration, language, nameOf, percent, reasonWord, signed, t } from "../words.js";
 import { sheets } from "./sheets.js";
 import { signOn } from "./sign_on.js";
-
-export const ageOf = (row) => (row.data_age_s === null ? null : row.data_age_s + since(row));
 
 // What may be shown as the press's state: silence is never running.
 export function shownState(state) {

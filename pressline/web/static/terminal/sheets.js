@@ -17,7 +17,7 @@ function order(work, deeds, lot) {
   const args = { work_order: work.code, ...(lot ? { lot } : {}) };
   return html`<button class="key order" data-act="order" data-order=${work.code} onClick=${() => deeds.act("scan", args)}>
     <b>${work.code}</b><span>${work.item} ${nameOf(work)}</span>
-    <span class="sub">${t("terminal.order_left", { good: count(work.good), qty: count(work.qty) })} · ${work.die ?? "–"}</span></button>`;
+    <span class="sub">${t("terminal.order_left", { good: count(work.good), qty: count(work.qty) })} ${work.die ? ` · ${work.die}` : ""}</span></button>`;
 }
 
 function start(state, deeds) {
@@ -57,12 +57,14 @@ function scrap(state, deeds) {
   };
   const give = (reason) => deeds.act("scrap", { ...(item ? { item } : {}), qty, reason });
   const tabs = outputs.length > 1
-    ? html`<div class="items"><span class="hint">${t("terminal.which_item")}</span>${outputs.map((output) => html`<button
+    ? html`<div class=${`items ${item ? "" : "ask"}`}><span class="hint">${t("terminal.which_item")}</span>${outputs.map((output) => html`<button
         class=${`key ${output.item === item ? "chosen" : ""}`} data-act="item" data-item=${output.item}
         onClick=${() => deeds.draft({ item: output.item })}><b>${output.item}</b> ${nameOf(output)}</button>`)}</div>` : "";
   if (state.draft.reason) return scrapConfirm(state, deeds, () => give(state.draft.reason));
   const blocked = qty < 1 || (outputs.length > 1 && !item);
-  return sheet("scrap", t("act.scrap"), deeds, html`${tabs}${scrapQty(state, deeds)}
+  const chosen = outputs.find((output) => output.item === item);
+  const title = chosen ? `${t("act.scrap")} · ${chosen.item} ${nameOf(chosen)}` : t("act.scrap");
+  return sheet("scrap", title, deeds, html`${tabs}${scrapQty(state, deeds)}
     ${pad ? keypad(t("terminal.keypad"), type, "✓") : html`<p class="hint">${t("terminal.tap_reason")}</p>
       ${reasonGrid(state.details?.reasons?.scrap ?? [], give, blocked)}`}`);
 }
