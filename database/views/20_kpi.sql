@@ -48,8 +48,13 @@ language sql stable security definer set search_path = '' as $$
           and x.at >= lower(sh.span) and x.at < upper(sh.span)
       ) parts
       left join lateral (
+        -- scrap belongs to the shift that made it: the last one that produced before it was told
         select sum(s.qty)::bigint as qty from board.scrap s join mes.run_output ro on ro.id = s.run_output
-        where ro.run = c.run and s.at >= lower(sh.span) and s.at < upper(sh.span)
+        where ro.run = c.run and s.at >= lower(sh.span) and not exists (
+          select from mes.owned_count x
+          join mes.run_segment xs on xs.id = x.segment and xs.kind = 'production'
+          where x.press = p.name and x.measure = 'stroke' and x.run = c.run
+            and x.at >= upper(sh.span) and x.at <= s.at)
       ) lost on true
       where c.press = p.name and c.measure = 'stroke' and c.shift = sh.id
         and c.at >= lower(sh.span) and c.at < upper(sh.span)
