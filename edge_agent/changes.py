@@ -51,6 +51,11 @@ class EventChanges:
         self.last: dict[str, Sample] = {}
         self.due: dict[str, float] = {}
 
+    def forget(self) -> None:
+        """Begin anew: whatever comes next is news, and nothing is due before it came."""
+        self.last.clear()
+        self.due.clear()
+
     def tell(self, samples: Iterable[Sample], now: float) -> list[Sample]:
         """Those samples whose value, quality or status is news, in order."""
         return [sample for sample in samples if self._is_news(sample, now)]

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
 import structlog
 from pymodbus.client import AsyncModbusTcpClient
@@ -20,6 +20,7 @@ from edge_agent.address import ModbusAddress
 from edge_agent.blocks import Block, plan_blocks
 from edge_agent.changes import PollChanges
 from edge_agent.clock import Clock
+from edge_agent.ending import asked_to_end
 from edge_agent.entries import Meter, Press
 from edge_agent.profile import Channel
 from edge_agent.register import Decode, Register, bit_decoder, word_decoder
@@ -188,14 +189,12 @@ class ModbusConnection:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
         self._open()
         for unit in self.units:
             unit.start(loop.time())
         try:
-            # Python 3.11's wait_for, used by pymodbus, can lose a cancellation that comes together
-            # with the answer; the task still knows that it was asked to end.
-            while not (task and task.cancelling()):
+            while not asked_to_end():
                 unit = min(self.units, key=lambda unit: unit.due)
                 await asyncio.sleep(unit.due - loop.time())
                 if unit.online:
@@ -234,7 +233,8 @@ class ModbusConnection:
 
     def _connection_changed(self, up: bool) -> None:
         """A connection lost while an answer is awaited fails that read at once."""
-        awaited = cast("asyncio.Future[ModbusPDU]", self.client.ctx.response_future)
+        context: Any = self.client.ctx
+        awaited: asyncio.Future[ModbusPDU] = context.response_future
         if not up and self.reading and not awaited.done():
             awaited.set_exception(NoAnswerError("the connection was lost"))
 

@@ -1,7 +1,7 @@
 """Polling real Modbus servers: values, faults, recovery, and that no machine delays another."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def press(name: str, address: str, more: str = "") -> str:
 
 
 @asynccontextmanager
-async def running(plant: Plant, sink: RememberingSink) -> AsyncIterator[Running]:
+async def running(plant: Plant, sink: RememberingSink) -> AsyncGenerator[Running]:
     background = Running([asyncio.create_task(s.run()) for s in sources(plant, "n", sink)])
     try:
         yield background
