@@ -142,6 +142,10 @@ class WebShop:
         self.now = begin + timedelta(seconds=seconds)
         self.derive()
 
+    def later(self, seconds: float) -> None:
+        """Let time pass in which nothing is read."""
+        self.now += timedelta(seconds=seconds)
+
     def derive(self) -> None:
         """What the bridge does: take in, count, report what is due, tell who listens."""
         self.connection.commit()
@@ -176,10 +180,14 @@ class Site:
     def client(self, **options: Any) -> httpx.Client:
         return httpx.Client(base_url=self.url, **options)
 
-    def signed_in(self, badge: str = "EMP:B-101", press: str | None = "P01") -> httpx.Client:
-        client = self.client()
-        assert client.post("/api/sign-in", json={"badge": badge, "press": press}).status_code == 200
-        return client
+    @contextmanager
+    def signed_in(
+        self, badge: str = "EMP:B-101", press: str | None = "P01"
+    ) -> Generator[httpx.Client]:
+        with self.client() as client:
+            answer = client.post("/api/sign-in", json={"badge": badge, "press": press})
+            assert answer.status_code == 200, answer.text
+            yield client
 
 
 @contextmanager

@@ -1,0 +1,78 @@
+"""Both languages say everything, and nothing that nobody asks for."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pressline.web import words
+
+WEB = Path(words.__file__).parent
+PLACES = re.compile(r"\{(\w+)\}")
+LITERAL = re.compile(r"""["'`]([a-z_]+\.[a-z_0-9]+)["'`]""")
+# `t(`state.${…}`)` in scripts, t('state.' ~ …) in templates, f"done.{…}" and "reason" in Python
+BY_PART = re.compile(r"""["'`]([a-z_]+)\.(?:[a-z_]*)(?:\$?\{|["'] ~)""")
+PLANT = ("reason", "shift", "unit")
+
+
+def sources() -> str:
+    kinds = ("*.py", "*.js", "*.html")
+    files = [path for kind in kinds for path in WEB.rglob(kind) if "vendor" not in path.parts]
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+
+
+def test_both_languages_have_the_same_keys_with_the_same_places() -> None:
+    zh, en = (words.catalogue(locale) for locale in words.LOCALES)
+    assert list(zh) == list(en)
+    for key, text in zh.items():
+        assert set(PLACES.findall(text)) == set(PLACES.findall(en[key])), key
+
+
+def test_every_key_is_asked_for_and_every_key_asked_for_is_there() -> None:
+    text = sources()
+    keys = set(words.catalogue("zh"))
+    groups = {*BY_PART.findall(text), *PLANT}
+    literal = {key for key in LITERAL.findall(text) if key.split(".")[0] in groups_of(keys)}
+    unused = {key for key in keys - literal if key.split(".")[0] not in groups}
+    files = {key for key in literal if key.endswith((".js", ".html", ".css"))}
+    assert unused == set()
+    assert literal - keys - files == set()
+
+
+def groups_of(keys: set[str]) -> set[str]:
+    return {key.split(".")[0] for key in keys}
+
+
+def test_chinese_sentences_hold_no_english_words() -> None:
+    allowed = {"PIN", "OEE", "JavaScript", "English", "pressline", "plant", "load"}
+    for key, text in words.catalogue("zh").items():
+        left = set(re.findall(r"[A-Za-z]{2,}", PLACES.sub("", text))) - allowed
+        assert not left, f"{key}: {left}"
+
+
+def test_catalogues_are_plain_files_without_doubled_keys() -> None:
+    for locale in words.LOCALES:
+        pairs = json.loads(
+            (words.FOLDER / f"{locale}.json").read_text(encoding="utf-8"),
+            object_pairs_hook=lambda given: given,
+        )
+        names = [name for name, _ in pairs]
+        assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("asked", "person", "remembered", "accept", "spoken"),
+    [
+        ("en", "zh", "zh", "zh-CN", "en"),
+        (None, "en", "zh", "zh-CN", "en"),
+        (None, None, "en", "zh-CN", "en"),
+        (None, None, None, "fr-FR,en-GB;q=0.8,zh;q=0.5", "en"),
+        (None, None, None, "de", "zh"),
+        ("xx", None, None, None, "zh"),
+    ],
+)
+def test_the_address_then_the_person_then_the_device_then_the_browser_chooses(
+    asked: str | None, person: str | None, remembered: str | None, accept: str | None, spoken: str
+) -> None:
+    assert words.choose(asked, person, remembered, accept) == spoken
