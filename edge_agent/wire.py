@@ -207,7 +207,10 @@ def _read_plain(
     def read(metric: Metric, field: "ValueField") -> Value:
         if field != wanted:
             raise WrongTypeError(f"{field} where {datatype.name} was declared")
-        return getattr(metric, wanted)
+        value = getattr(metric, wanted)
+        if isinstance(value, bytes):  # what protobuf makes of a string that is no UTF-8
+            raise WrongTypeError("a text that is no UTF-8")
+        return value
 
     return read
 
@@ -277,8 +280,9 @@ def read_properties(metric: Metric) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for key, told in zip(metric.properties.keys, metric.properties.values, strict=False):
         field = told.WhichOneof("value")
-        if field is not None and field not in ("set_value", "list_value"):
-            found[key] = getattr(told, field)
+        value = None if field is None else getattr(told, field)
+        if value is not None and not isinstance(value, bytes):  # nested, or no UTF-8
+            found[str(key)] = value
     return found
 
 
@@ -308,7 +312,7 @@ def read_channel(metric: Metric) -> Channel | None:
     scale, modulus, kind = told.get(SCALE, 1.0), told.get(MODULUS), told.get(KIND)
     known = {"counter": "counter", "state": "state", "gauge": "gauge", "text": "text"}
     return Channel(
-        name=metric.name,
+        name=str(metric.name),
         datatype=datatype,
         kind=cast("Kind", known.get(str(kind)) or _usual_kind(datatype)),
         alias=metric.alias,
@@ -368,7 +372,7 @@ class Ack:
     @staticmethod
     def parse(text: str) -> "Ack | None":
         """The acknowledgement a text means; None when it means none."""
-        outbox, _, rest = text.partition(":")
+        outbox, _, rest = str(text).partition(":")
         number, _, hole = rest.partition(":")
         if not outbox or not (number.isascii() and number.isdigit()) or hole not in ("", "hole"):
             return None

@@ -36,7 +36,7 @@ class Device:
         """The channel a metric means: by alias, or by name where it has none."""
         if metric.HasField("alias"):
             return self.aliases.get(metric.alias)
-        return self.names.get(metric.name)
+        return self.names.get(str(metric.name))
 
     @property
     def settled(self) -> bool:
@@ -99,8 +99,8 @@ class Node:
         for metric in payload.metrics:
             if metric.name == OUTBOX_RECORD:
                 self.records.add(metric.alias)
-            elif metric.name in signals and metric.HasField("alias"):
-                device.aliases[metric.alias] = signals[metric.name]
+            elif str(metric.name) in signals and metric.HasField("alias"):
+                device.aliases[metric.alias] = signals[str(metric.name)]
         self.devices[name] = device
 
 
@@ -117,12 +117,12 @@ class NodeBirth:
 
 def read_node_birth(payload: Payload) -> NodeBirth:
     """The node's own metrics of an NBIRTH."""
-    own = {metric.name: metric for metric in payload.metrics if metric.name in OWN_NAMES}
+    own = {str(metric.name): metric for metric in payload.metrics if metric.name in OWN_NAMES}
     outbox, first = own.get(OUTBOX_ID), own.get(OUTBOX_FIRST)
     ack, record = own.get(OUTBOX_ACK), own.get(OUTBOX_RECORD)
     numbered = outbox is not None and bool(outbox.string_value) and record is not None
     return NodeBirth(
-        outbox=outbox.string_value if outbox is not None and numbered else None,
+        outbox=str(outbox.string_value) if outbox is not None and numbered else None,
         first=first.long_value if first is not None else 1,
         ack_alias=ack.alias if ack is not None else NODE_ALIASES[OUTBOX_ACK],
         record_alias=record.alias if record is not None else None,
@@ -138,7 +138,7 @@ def read_death(payload: Payload) -> int | None:
 def declared(payload: Payload) -> list[Channel]:
     """The channels a birth declares, each name once; data sets, templates and files are none."""
     found = {
-        metric.name: channel
+        channel.name: channel
         for metric in payload.metrics
         if metric.name not in OWN_NAMES and (channel := read_channel(metric)) is not None
     }

@@ -75,10 +75,10 @@ class Intake:
             return
         try:
             self._dispatch(parsed, payload)
-        except (DecodeError, UnicodeDecodeError) as error:
+        except DecodeError as error:
             self._quarantine.take(self._batch, topic, payload, f"no Sparkplug payload: {error}")
-        except psycopg.DataError as error:
-            self._quarantine.take(self._batch, topic, payload, f"not storable: {error}")
+        except (ValueError, TypeError, psycopg.DataError, psycopg.ProgrammingError) as error:
+            self._quarantine.take(self._batch, topic, payload, f"not understood: {error}")
 
     def commit(self) -> Answers:
         """Write what was taken, and say what to answer."""

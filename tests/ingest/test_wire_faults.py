@@ -56,7 +56,7 @@ def test_an_edge_killed_and_started_again_resends_what_was_not_acknowledged(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
     command = [sys.executable, Path(__file__).with_name("edge_process.py"), tmp_path]
-    for killed_after in (200, 1000):
+    for killed_after in (100, 400):
         process = subprocess.Popen([*command, str(broker.port)])
         watcher.until_number(killed_after)
         process.kill()
