@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Generic
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from psycopg.errors import ExclusionViolation
 from psycopg.types.json import Jsonb
@@ -64,10 +65,23 @@ def record(connection: Connection, act: Act, now: datetime) -> Outcome:
     The same id again returns the first outcome. Raises Refused, with nothing written.
     """
     connection.execute("select 1")  # opens the caller's transaction: the next block is a savepoint
-    with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(act.id)])
-        before = _recorded(connection, act)
-        return _apply(connection, act, now) if before is None else before
+    try:
+        with connection.transaction():
+            return _once(connection, act, now)
+    except Refused as refused:
+        refused.zone = _zone(connection)
+        raise
+
+
+def _once(connection: Connection, act: Act, now: datetime) -> Outcome:
+    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(act.id)])
+    before = _recorded(connection, act)
+    return _apply(connection, act, now) if before is None else before
+
+
+def _zone(connection: Connection) -> ZoneInfo | None:
+    row = connection.execute("select time_zone from mes.plant").fetchone()
+    return ZoneInfo(row[0]) if row else None
 
 
 def _recorded(connection: Connection, act: Act) -> Outcome | None:
@@ -95,7 +109,7 @@ def _apply(connection: Connection, act: Act, now: datetime) -> Outcome:
         outcome = entry.apply(moment, args)
     except ExclusionViolation as error:
         raise Refused("run_overlap", press=press, at=act.at) from error
-    outcome = {"act": str(act.id), **outcome, "shown": shown(connection, press, act.at)}
+    outcome = {"act": str(act.id), **outcome, "shown": shown(connection, press, now)}
     _write(connection, act, outcome)
     connection.execute("select pg_notify('act', %s)", [press])
     return outcome
@@ -225,6 +239,7 @@ def _scrap(moment: Moment, args: arguments.Scrap) -> Outcome:
     good = reporting.good_made(moment.connection, made_by.id)
     if args.qty > good:
         raise Refused("scrap_more_than_made", qty=args.qty, item=made_by.item, made=good)
+    reporting.remind_of(moment.connection, made_by.run, moment.now)
     return {"message": "scrap", "run": made_by.run, "run_output": made_by.id, "qty": args.qty,
             "item": made_by.item, "work_order": made_by.work_order,
             "good": good - args.qty}  # fmt: skip
@@ -262,17 +277,20 @@ def _assign(moment: Moment, args: arguments.Assign) -> Outcome:
 def _decide(moment: Moment, args: arguments.Decide) -> Outcome:
     number = _event_number(args.event)
     try:
-        counters.decide(moment.connection, moment.press, number, args.count, moment.act, moment.now)
+        since = counters.decide(
+            moment.connection, moment.press, number, args.count, moment.act, moment.now
+        )  # fmt: skip
     except UnknownEventError:
         raise Refused("event_unknown", event=args.event) from None
     except DecidedEventError:
         raise Refused("event_decided", event=args.event) from None
+    reporting.remind(moment.connection, moment.press, since, moment.now)
     return {"message": "decided", "event": args.event, "count": args.count}
 
 
 def _swap(moment: Moment, args: arguments.Swap) -> Outcome:
     try:
-        counters.swap(
+        since = counters.swap(
             moment.connection, moment.press, args.channel, args.old, args.new,
             moment.at, moment.act, moment.now,
         )  # fmt: skip
@@ -280,6 +298,7 @@ def _swap(moment: Moment, args: arguments.Swap) -> Outcome:
         raise Refused("channel_unknown", channel=args.channel, press=moment.press) from None
     except SwapError as error:
         raise Refused("swap_wrong", problem=str(error)) from None
+    reporting.remind(moment.connection, moment.press, since, moment.now)
     return {"message": "swapped", "channel": args.channel}
 
 
@@ -311,6 +330,7 @@ def _decided(name: str, decide: Callable[[], Report]) -> Outcome:
 def _after(moment: Moment, closed: int | None) -> Outcome:
     """Runs or segments changed from the moment on: facts anew, and the ended run is reported."""
     facts.refresh(moment.connection, moment.press, moment.at, moment.now)
+    reporting.remind(moment.connection, moment.press, moment.at, moment.now)
     return _reported(moment, closed) if closed else {}
 
 

@@ -5,8 +5,10 @@ golden stories name them.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 
 class Sentence(NamedTuple):
@@ -174,20 +176,26 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
 class Refused(Exception):  # noqa: N818 - the word the shop floor and the golden stories use
     """An act that was refused; nothing was written.
 
-    `code` is one of SENTENCES, `facts` fill its sentence.
+    `code` is one of SENTENCES, `facts` fill its sentence, instants as the clock of `zone` shows
+    them (None: UTC).
     """
 
+    zone: ZoneInfo | None = None
+
     def __init__(self, code: str, **facts: object) -> None:
-        self.code, self.facts = code, {name: _plain(fact) for name, fact in facts.items()}
+        self.code, self.facts = code, facts
         super().__init__(f"{code}: {self.text('en')}")
 
     def text(self, locale: str) -> str:
         """The sentence in `en` or `zh` that says what happened and what to do."""
         sentence = SENTENCES[self.code]
-        return (sentence.en if locale == "en" else sentence.zh).format_map(self.facts)
+        facts = {name: _plain(fact, self.zone) for name, fact in self.facts.items()}
+        return (sentence.en if locale == "en" else sentence.zh).format_map(facts)
 
 
-def _plain(fact: object) -> object:
+def _plain(fact: object, zone: ZoneInfo | None) -> object:
+    if isinstance(fact, datetime):
+        return f"{fact.astimezone(zone or UTC):%m-%d %H:%M}"
     if isinstance(fact, list | tuple | set | frozenset):
         return ", ".join(sorted(str(each) for each in fact)) or "–"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] - str() takes anything
     return fact

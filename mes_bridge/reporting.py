@@ -6,17 +6,19 @@ the difference is posted. Lock order: presses, work orders, items.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from database.connection import Connection
 from erp_core import reports, stock
 from erp_core.reports import Report
-from mes_bridge import materials, targets, yields
+from mes_bridge import materials, shifts, targets, yields
 from mes_bridge.targets import Source
 from mes_bridge.yields import Key, Target
 
 SYSTEM = reports.SYSTEM
+LATELY = timedelta(days=1)  # a run that ended within it is counted anew with every proposal
+OLD = timedelta(days=14)  # a run that began before it is counted anew only when asked for
 UNREPORTED = frozenset({"unattributed", "adjust"})
 
 
@@ -30,13 +32,15 @@ def propose(
     once when nothing is held, unattributed or in excess, else waiting for a shift leader.
     """
     _lock_presses(connection, press, run)
-    chosen = _candidates(connection, now, press, run)
-    of = targets.sources(connection, chosen)
+    counted = _to_count(connection, now, press, run)
+    of = targets.sources(connection, counted)
     _lock_orders(connection, of)
-    wanted = targets.wanted(connection, of, boundary)
-    missing = yields.difference(wanted, _posted(connection, [source.id for source in of]))
-    by_id = {source.id: source for source in of if source.id in set(chosen)}
-    own = {key: qty for key, qty in missing.items() if key.run_output in by_id}
+    posted = _posted(connection, [source.id for source in of])
+    wanted = targets.wanted(connection, of, set(counted), posted, boundary)
+    by_id = {source.id: source for source in of}
+    held = {s.id for s in of if (run is None or s.run == run) and press in {None, s.press}}
+    missing = yields.difference(wanted, posted)
+    own = {key: qty for key, qty in missing.items() if key.run_output in held}
     made: list[Report] = []
     for (output, _), part in groupby(sorted(own.items(), key=_order), key=_place):
         report = _post(connection, by_id[output], dict(part), boundary, now)
@@ -61,6 +65,7 @@ def reject(connection: Connection, name: str, who: str, reason: str, now: dateti
     report = _locked(connection, name)
     rejected = reports.reject(connection, report.id, who, reason, now)
     _take_back(connection, rejected, who, now)
+    remind_of(connection, report.run, now)
     return rejected
 
 
@@ -72,7 +77,36 @@ def reverse(connection: Connection, name: str, who: str, reason: str, now: datet
     report = _locked(connection, name)
     reversed_ = reports.reverse(connection, report.id, who, reason, now)
     _take_back(connection, reversed_, who, now)
+    remind_of(connection, report.run, now)
     return reversed_
+
+
+def remind(connection: Connection, press: str, since: datetime, now: datetime) -> None:
+    """See to it that ended runs of a press whose past was corrected since then are reported.
+
+    They are at the next quarter hour. An open run is reported anyway.
+    """
+    connection.execute(
+        """
+        insert into mes.timer (name, due)
+        select 'run:' || id, %(due)s from mes.run
+        where press = %(press)s and not upper_inf(span) and span && tstzrange(%(since)s, %(now)s)
+        on conflict do nothing
+        """,
+        {
+            "press": press,
+            "since": since,
+            "now": now,
+            "due": shifts.boundary_after(connection, now),
+        },
+    )
+
+
+def remind_of(connection: Connection, run: int, now: datetime) -> None:
+    """See to it that a run is reported again, if it has ended: something was declared for it."""
+    row = connection.execute("select press, lower(span) from mes.run where id = %s", [run])
+    for press, since in row.fetchall():
+        remind(connection, press, since, now)
 
 
 def press_of(connection: Connection, name: str) -> str:
@@ -107,23 +141,45 @@ def _lock_presses(connection: Connection, press: str | None, run: int | None) ->
     )
 
 
-def _candidates(
+def _to_count(
     connection: Connection, now: datetime, press: str | None, run: int | None
 ) -> list[int]:
-    """Run outputs that may still change: of the run asked for, else of orders not yet closed."""
+    """Run outputs to count anew: of the run asked for, else of every run that may have changed.
+
+    That is one that is open or ended lately, and an older one at whose parts or scrap the facts
+    and the postings disagree.
+    """
     rows = connection.execute(
         """
+        with told as (
+          select (outcome ->> 'run_output')::bigint as run_output,
+            sum((outcome ->> 'qty')::bigint) as scrap
+          from mes.act where act = 'scrap' and at >= %(old)s group by 1
+        )
         select o.id from mes.run_output o
         join mes.run r on r.id = o.run
-        left join erp.work_order_operation op on op.id = o.operation
-        left join erp.work_order w on w.code = op.work_order
+        left join told on told.run_output = o.id
+        left join lateral (
+          select sum(p.qty) as parts, sum(p.qty) filter (where p.kind = 'scrap') as scrap
+          from mes.posting p where p.run_output = o.id
+        ) posted on true
         where (%(press)s::text is null or r.press = %(press)s)
-          and case when %(run)s::bigint is not null then r.id = %(run)s
-                   when w.code is not null then w.state not in ('closed', 'cancelled')
-                   else r.span && tstzrange(%(now)s - interval '7 days', null) end
+          and (%(run)s::bigint is null or r.id = %(run)s)
+          and case
+            when %(run)s::bigint is not null or r.span && tstzrange(%(lately)s, null) then true
+            when lower(r.span) < %(old)s then false
+            when coalesce(posted.scrap, 0) <> coalesce(told.scrap, 0) then true
+            else coalesce(posted.parts, 0) <> (
+              select floor(
+                coalesce(sum(f.strokes * so.parts_num::numeric / so.parts_den), 0) + 1e-9)
+              from mes.run_segment s
+              join mes.segment_output so on so.segment = s.id and so.run_output = o.id
+              join mes.fact_minute f on f.segment = s.id
+              where s.run = r.id)
+            end
         order by o.id
         """,
-        {"press": press, "run": run, "now": now},
+        {"press": press, "run": run, "lately": now - LATELY, "old": now - OLD},
     )
     return [output for (output,) in rows]
 
@@ -211,6 +267,8 @@ def _flags(
             where c.press = %(press)s and c.measure = 'stroke' and c.segment is null
               and c.at >= coalesce(
                 (select lower(s.span) from mes.shift s where s.id = %(shift)s), '-infinity')
+              and c.at < coalesce(
+                (select upper(s.span) from mes.shift s where s.id = %(shift)s), 'infinity')
               and c.shift is not distinct from %(shift)s
               and (%(boundary)s::timestamptz is null or c.at < %(boundary)s))
         """,

@@ -1,7 +1,7 @@
 """What should have been posted by now: the target of every run output, from facts and acts."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from database.connection import Connection
 from mes_bridge import yields
 from mes_bridge.yields import Cell, Key, Scrap, Share, Target
 
-NEVER = datetime.max.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class Source:
     work_order: str | None
     ordered: int | None
     over_tolerance: Decimal
+    since: datetime
     closed: bool
 
     @property
@@ -51,7 +52,8 @@ def sources(connection: Connection, run_outputs: Sequence[int]) -> list[Source]:
         return cursor.execute(
             """
             select o.id, o.run, r.press, o.item, o.operation, op.work_order, w.qty as ordered,
-              i.over_tolerance, not coalesce(upper_inf(r.span), false) as closed
+              i.over_tolerance, not upper_inf(r.span) as closed,
+              coalesce(lower(r.span), '0001-01-01Z') as since
             from mes.run_output o
             join mes.run r on r.id = o.run
             join erp.item i on i.code = o.item
@@ -65,56 +67,66 @@ def sources(connection: Connection, run_outputs: Sequence[int]) -> list[Source]:
         ).fetchall()
 
 
-def wanted(connection: Connection, of: Sequence[Source], boundary: datetime | None) -> Target:
-    """What should be posted for these outputs.
+def wanted(
+    connection: Connection, of: Sequence[Source], counted: Collection[int], posted: Target,
+    boundary: datetime | None,
+) -> Target:  # fmt: skip
+    """What should be posted for these outputs; those not `counted` again are taken as posted.
 
     Counts strokes, and scrap told, before `boundary` (None: all). A run that has ended counts as
     a whole: it was reported when it ended, and an earlier boundary takes nothing back.
     """
-    figures = read(connection, of, boundary)
-    target: Target = {}
+    figures = read(connection, [source for source in of if source.id in counted], boundary)
+    target = _at_rest(posted, counted)
     for source in of:
-        target |= yields.target(
-            source.id,
-            figures.cells.get(source.id, ()),
-            figures.scraps.get(source.id, ()),
-            figures.adjusted.get(source.id, {}),
-            ordered=source.operation is not None,
-        )
-    return _with_excess(of, target, figures)
+        if source.id in counted:
+            target |= _target(source, figures)
+    return _with_excess(of, target, _shift_starts(connection))
 
 
 def good_made(connection: Connection, run_output: int) -> int:
     """Good parts of one output counted until now, less what was scrapped, rejected, reversed."""
     source = next(each for each in sources(connection, [run_output]) if each.id == run_output)
-    figures = read(connection, [source], None)
-    made = yields.target(
-        run_output,
-        figures.cells.get(run_output, ()),
-        figures.scraps.get(run_output, ()),
-        figures.adjusted.get(run_output, {}),
-        ordered=source.operation is not None,
-    )
+    made = _target(source, read(connection, [source], None))
     return sum(qty for key, qty in made.items() if key.kind in {"good", "unattributed"})
 
 
-def _with_excess(of: Sequence[Source], target: Target, figures: Figures) -> Target:
+def _target(source: Source, figures: Figures) -> Target:
+    return yields.target(
+        source.id,
+        figures.cells.get(source.id, ()),
+        figures.scraps.get(source.id, ()),
+        figures.adjusted.get(source.id, {}),
+        ordered=source.operation is not None,
+    )
+
+
+def _at_rest(posted: Target, counted: Collection[int]) -> Target:
+    """Postings of outputs that are not counted again, before excess is split off."""
+    rest: Counter[Key] = Counter()
+    for key, qty in posted.items():
+        if key.run_output not in counted:
+            rest[key._replace(kind="good") if key.kind == "excess" else key] += qty
+    return dict(rest)
+
+
+def _with_excess(
+    of: Sequence[Source], target: Target, shift_starts: Mapping[int | None, datetime]
+) -> Target:
     split = {key: qty for key, qty in target.items() if key.kind != "good"}
     for operation, limit in {(s.operation, s.limit) for s in of if s.operation is not None}:
-        outputs = {source.id for source in of if source.operation == operation}
+        since = {source.id: source.since for source in of if source.operation == operation}
         shares = [
-            Share(key, _began(key, figures), qty)
+            Share(key, max(since[key.run_output], shift_starts.get(key.shift, LONG_AGO)), qty)
             for key, qty in target.items()
-            if key.kind == "good" and key.run_output in outputs
+            if key.kind == "good" and key.run_output in since
         ]
         split |= yields.split_excess(shares, limit)
     return split
 
 
-def _began(key: Key, figures: Figures) -> datetime:
-    cells = figures.cells.get(key.run_output, ())
-    good = (c.first for c in cells if c.shift == key.shift and c.segment == "production")
-    return min(good, default=NEVER)
+def _shift_starts(connection: Connection) -> dict[int | None, datetime]:
+    return dict(connection.execute("select id, lower(span) from mes.shift").fetchall())
 
 
 def read(connection: Connection, of: Sequence[Source], boundary: datetime | None) -> Figures:

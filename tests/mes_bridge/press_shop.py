@@ -5,7 +5,7 @@ Times are "HH:MM" or "HH:MM:SS" of one day in UTC; the day shift runs 08:00-20:0
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 from database.connection import Connection
 from erp_core import orders, reports, stock
 from erp_core.reports import Report
-from mes_bridge import acts, reporting, shifts
+from mes_bridge import acts, facts, reporting, shifts
 from mes_bridge.acts import Act
 
 DAY = date(2026, 3, 2)
@@ -28,7 +28,6 @@ def clock(text: str) -> datetime:
 @dataclass
 class Shop:
     connection: Connection
-    seen: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
     def furnish(self) -> "Shop":
         stock.make_locations(self.connection)
@@ -92,6 +91,7 @@ class Shop:
             [press, clock(since or at) - timedelta(seconds=0 if since else 1), clock(at), number,
              "gap" if unseen else "step", unseen],
         )  # fmt: skip
+        facts.refresh(self.connection, press, clock(since or at), clock(at))
 
     def report(self, at: str, *, press: str | None = None) -> list[Report]:
         """What the quarter hour, or the end of a shift, does at `at`."""

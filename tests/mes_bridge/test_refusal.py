@@ -3,7 +3,9 @@
 import ast
 import string
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -58,6 +60,12 @@ def test_a_refusal_speaks_the_persons_language() -> None:
     refused = Refused("scrap_more_than_made", qty=31, item="BRK", made=30)
     assert refused.text("en") == "31 scrap of BRK, but only 30 good parts are counted. Count again."
     assert "BRK 报废 31 件" in refused.text("zh")
+
+
+def test_times_are_those_of_the_plants_clock() -> None:
+    refused = Refused("interval_future", at=datetime(2026, 3, 2, 0, 5, tzinfo=UTC))
+    refused.zone = ZoneInfo("Asia/Shanghai")
+    assert refused.text("en") == "03-02 08:05 is still to come. Give a time that has passed."
 
 
 def test_several_names_are_listed_and_none_is_a_dash() -> None:

@@ -318,6 +318,41 @@ def test_one_press_alone_is_reported_when_asked_for(shop: Shop) -> None:
     assert [r.name for r in shop.report("08:15")] == ["WO/BRK/1"]
 
 
+def test_a_correction_of_an_old_run_is_reported_when_someone_asks_or_the_figures_differ(
+    shop: Shop,
+) -> None:
+    """Made 40 on day 0. Day 5: a backlog brings 3 more. Day 30: 2 of the old parts are scrap."""
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    shop.do("08:20", "finish")
+    assert shop.report("5 08:15") == []
+    shop.strokes("08:12", 3)
+    assert [r.good for r in shop.report("5 08:30")] == [3]
+    shop.do("30 09:00", "scrap", qty=2, reason="crack")
+    assert shop.report("30 09:15") == []
+    timers = shop.connection.execute("select name, due from mes.timer").fetchall()
+    assert timers == [("run:1", clock("30 09:15"))]
+    reporting.propose(shop.connection, None, clock("30 09:15"), run=1)
+    assert shop.posted("WO") == {"good": 41, "scrap:crack": 2}
+
+
+def test_scrap_of_an_old_run_makes_room_for_the_excess_of_a_later_one(shop: Shop) -> None:
+    """Good up to 110: 100 on day 0, 20 on day 1: 10 excess. On day 2, 4 of the first are scrap."""
+    shop.order("WO", "BRK", 100)
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 100)
+    shop.do("08:20", "finish")
+    shop.connection.execute("update erp.work_order set state = 'running'")
+    shop.do("1 08:00", "scan", work_order="WO")
+    shop.strokes("1 08:10", 20)
+    shop.do("1 08:20", "finish")
+    assert shop.posted("WO") == {"good": 110, "excess": 10}
+    shop.do("08:20", "scrap", qty=4, reason="crack", now="3 08:00")
+    shop.report("3 08:15")
+    assert shop.posted("WO") == {"good": 110, "excess": 6, "scrap:crack": 4}
+
+
 def test_two_proposers_at_once_write_one_report(shop: Shop, database: str) -> None:
     shop.order("WO", "BRK")
     shop.producing("08:00", "WO", die="D1")

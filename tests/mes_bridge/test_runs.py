@@ -205,14 +205,11 @@ def test_an_assigned_interval_takes_the_die_that_was_mounted(shop: Shop) -> None
         shop.lead("10:02", "assign", work_order="L2", **given)
 
 
-@pytest.mark.parametrize(
-    ("since", "to", "code"),
-    [("08:00", "08:00", "interval_empty"), ("08:00", "12:00", "interval_future")],
-)
-def test_intervals_that_cannot_be_assigned(shop: Shop, since: str, to: str, code: str) -> None:
+def test_intervals_that_cannot_be_assigned(shop: Shop) -> None:
     shop.order("P", "PIN")
-    with pytest.raises(Refused, match=code):
-        shop.lead(
-            "10:00", "assign", work_order="P",
-            since=clock(since).isoformat(), to=clock(to).isoformat(),
-        )  # fmt: skip
+    for since, to, code in [
+        ("08:00", "08:00", "interval_empty"), ("08:00", "12:00", "interval_future"),
+    ]:  # fmt: skip
+        given = {"since": clock(since).isoformat(), "to": clock(to).isoformat()}
+        with pytest.raises(Refused, match=code):
+            shop.lead("10:00", "assign", work_order="P", **given)
