@@ -1,16 +1,26 @@
-"""A real mosquitto for tests: a port that is free, a process of our own, nothing left behind."""
+"""A real mosquitto for tests: a port that is free, a process of our own, nothing left behind.
 
+And a probe: a client that hears and says what a test likes.
+"""
+
+import queue
 import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
 
 START_LIMIT_S = 10.0
+PATIENCE_S = 30.0
 
 
 def program() -> str | None:
@@ -79,3 +89,43 @@ def mosquitto() -> Generator[int]:
     """A running broker; its port on 127.0.0.1."""
     with mosquitto_server() as server:
         yield server.port
+
+
+class Probe:
+    """Anyone at the broker: hears what it subscribed to, says what it likes."""
+
+    def __init__(self, port: int, *topics: str) -> None:
+        self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self._ready = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2)
+        self._client.on_message = self._hear
+        self._client.on_subscribe = self._subscribed
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        if topics:
+            self._client.subscribe([(topic, 1) for topic in topics])
+            assert self._ready.wait(PATIENCE_S)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _hear(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        self._heard.put((message.topic, bytes(message.payload)))
+
+    def _subscribed(self, *_: Any) -> None:
+        self._ready.set()
+
+    def say(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
+        self._client.publish(topic, payload, qos, retain).wait_for_publish(PATIENCE_S)
+
+    def hear(self, kind: str = "") -> tuple[str, bytes]:
+        """The next message of a type (NBIRTH, DDATA, …); others are passed over."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            topic, payload = self._heard.get(timeout=max(0.0, end - time.monotonic()))
+            if not kind or f"/{kind}/" in topic:
+                return topic, payload

@@ -1,7 +1,6 @@
 """Actors of the wire's stories: an ingest process, edge nodes, a probe at the broker, a watcher."""
 
 import asyncio
-import queue
 import subprocess
 import sys
 import threading
@@ -12,8 +11,6 @@ from pathlib import Path
 from typing import Any, LiteralString, Self, TypeVar
 
 import psycopg
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 
 from database.connection import Connection
 from edge_agent.entries import Mqtt
@@ -164,46 +161,6 @@ class Edge:
 
     def until_acknowledged(self, number: int) -> None:
         until(lambda: self.node.sender.acknowledged >= number, f"ack of {number}")
-
-
-class Probe:
-    """Anyone at the broker: hears what it subscribed to, says what it likes."""
-
-    def __init__(self, port: int, *topics: str) -> None:
-        self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
-        self._ready = threading.Event()
-        self._client = Client(CallbackAPIVersion.VERSION2)
-        self._client.on_message = self._hear
-        self._client.on_subscribe = self._subscribed
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        if topics:
-            self._client.subscribe([(topic, 1) for topic in topics])
-            assert self._ready.wait(PATIENCE_S)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _hear(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        self._heard.put((message.topic, bytes(message.payload)))
-
-    def _subscribed(self, *_: Any) -> None:
-        self._ready.set()
-
-    def say(self, topic: str, payload: bytes, *, qos: int = 0, retain: bool = False) -> None:
-        self._client.publish(topic, payload, qos, retain).wait_for_publish(PATIENCE_S)
-
-    def hear(self, kind: str = "") -> tuple[str, bytes]:
-        """The next message of a type (NBIRTH, DDATA, …); others are passed over."""
-        end = time.monotonic() + PATIENCE_S
-        while True:
-            topic, payload = self._heard.get(timeout=max(0.0, end - time.monotonic()))
-            if not kind or f"/{kind}/" in topic:
-                return topic, payload
 
 
 def lock_watermarks(url: str) -> psycopg.Connection:

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from floor import NODE, PRESS, SITE, Edge, Ingest, Probe, Watcher, lock_watermarks, until
+from floor import NODE, PRESS, SITE, Edge, Ingest, Watcher, lock_watermarks, until
 
-from tests.broker import Mosquitto
+from tests.broker import Mosquitto, Probe
 
 pytestmark = pytest.mark.wire
 

@@ -1,0 +1,87 @@
+"""An independent Sparkplug library reads what our edge node says."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pysparkplug
+from pysparkplug import DataType as TheirType
+
+from edge_agent.entries import Mqtt
+from edge_agent.node import Node
+from edge_agent.outbox import Outbox
+from edge_agent.sample import BAD, Sample
+from edge_agent.wire import Channel, DataType, State, state_topic
+
+AT = 1_790_000_000_000
+CHANNELS: Sequence[tuple[Channel, int | float | str | bool]] = [
+    (Channel("strokes", DataType.UINT16, "counter", modulus=65536), 65535),
+    (Channel("angle", DataType.INT16, "gauge", unit="deg"), -179),
+    (Channel("cold", DataType.INT8, "gauge"), -5),
+    (Channel("energy", DataType.UINT64, "counter", unit="Wh"), 2**63 + 1),
+    (Channel("force", DataType.FLOAT, "gauge", unit="kN", scale=0.1), 0.5),
+    (Channel("wide", DataType.DOUBLE, "gauge"), 1e-300),
+    (Channel("running", DataType.BOOLEAN, "state"), True),
+    (Channel("die", DataType.STRING, "text"), "模具 D-1"),
+]
+
+
+class Wire:
+    """Stands where the broker does and keeps what the node publishes."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, bytes]] = []
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        self.said.append((topic, payload))
+
+    def of(self, kind: str) -> bytes:
+        return next(payload for topic, payload in self.said if f"/{kind}/" in topic)
+
+
+async def speak(folder: Path) -> Wire:
+    """A node's births, one record and a death, as published."""
+    outbox, wire = Outbox(folder / "outbox.sqlite"), Wire()
+    devices = {"P01": [channel for channel, _ in CHANNELS]}
+    node = Node("plant", "edge-1", devices=devices, outbox=outbox, mqtt=Mqtt())
+    node._broker = wire  # pyright: ignore[reportAttributeAccessIssue] -- the seam to the network
+    node.connected(5)
+    node.received(state_topic("pressline"), State(True, 1).encode())
+    node.samples("P01", [Sample(known.name, AT, value) for known, value in CHANNELS])
+    node.samples("P01", [Sample("strokes", AT + 1, None, BAD)])
+    node.device_offline("P01", AT + 2)
+    await node._commit()
+    outbox.close()
+    return wire
+
+
+def test_births_data_and_deaths_are_understood(tmp_path: Path) -> None:
+    wire = asyncio.run(speak(tmp_path))
+    births = pysparkplug.NBirth.decode(wire.of("NBIRTH"))
+    told = {metric.name: metric for metric in births.metrics}
+    assert births.seq == 0
+    assert (told["bdSeq"].datatype, told["bdSeq"].value) == (TheirType.INT64, 5)
+    assert told["Node Control/Rebirth"].value is False
+    assert told["Node Control/Rebirth"].alias is None
+    birth = pysparkplug.DBirth.decode(wire.of("DBIRTH"))
+    assert birth.seq == 1
+    current = {metric.name: metric for metric in birth.metrics}
+    for channel, value in CHANNELS[1:]:
+        metric = current[channel.name]
+        assert (metric.datatype, metric.value, metric.timestamp) == (channel.datatype, value, AT)
+    assert current["strokes"].is_null
+    record = pysparkplug.DData.decode(wire.of("DDATA"), birth=birth)
+    values = {metric.name: metric.value for metric in record.metrics}
+    assert record.seq == 2
+    assert values == {"outbox/record": 1, **{known.name: value for known, value in CHANNELS}}
+    death = pysparkplug.DDeath.decode(wire.of("DDEATH"))
+    assert death.seq == 4
+
+
+def test_data_carries_aliases_only(tmp_path: Path) -> None:
+    wire = asyncio.run(speak(tmp_path))
+    record = pysparkplug.DData.decode(
+        wire.of("DDATA"), birth=pysparkplug.DBirth.decode(wire.of("DBIRTH"))
+    )
+    assert len({metric.alias for metric in record.metrics}) == len(CHANNELS) + 1
+    assert b"strokes" not in wire.of("DDATA")
