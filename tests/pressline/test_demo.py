@@ -49,6 +49,14 @@ class Run:
         self.watchdog = threading.Timer(LIMIT, self.process.terminate)
         self.watchdog.start()
 
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.watchdog.cancel()
+        self.process.terminate()
+        self.process.communicate(timeout=LIMIT)
+
     def read_until(self, text: str) -> str:
         """Output up to and with the line that holds the text; all of it when none does."""
         assert self.process.stdout is not None
@@ -63,11 +71,7 @@ class Run:
     def end(self) -> tuple[int, str]:
         """Exit code and the rest of the output."""
         rest = self.read_until("")
-        code = self.process.wait(LIMIT)
-        self.watchdog.cancel()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return code, rest
+        return self.process.wait(LIMIT), rest
 
     def left_over(self) -> list[str]:
         """Command lines of living processes that this run started."""
@@ -83,8 +87,8 @@ class Run:
 
 def test_a_stroke_becomes_a_part_in_stock_whatever_breaks(room: Path, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
-    run = Run(room, "--seconds", "25", "--report", str(file), "--port", "18080")
-    code, output = run.end()
+    with Run(room, "--seconds", "25", "--report", str(file), "--port", "18080") as run:
+        code, output = run.end()
     assert file.exists(), output
     report = json.loads(file.read_text())
 
@@ -109,13 +113,13 @@ def test_a_stroke_becomes_a_part_in_stock_whatever_breaks(room: Path, tmp_path: 
 
 
 def test_ctrl_c_leaves_nothing_behind(room: Path) -> None:
-    run = Run(room, "--port", "18090")
-    said = run.read_until("everything")
-    assert "wall board" in said
-    assert "terminal" in said
-    assert run.left_over() != []
-    run.process.send_signal(signal.SIGINT)
-    code, output = run.end()
+    with Run(room, "--port", "18090") as run:
+        said = run.read_until("run open")
+        assert "wall board" in said
+        assert "terminal" in said
+        assert run.left_over() != []
+        run.process.send_signal(signal.SIGINT)
+        code, output = run.end()
     assert code == 0, output
     assert run.left_over() == []
     assert list(room.iterdir()) == []
