@@ -7,6 +7,7 @@ acknowledged by a real ingest over a real broker into a real database.
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,8 @@ import psycopg
 from bench.figure import Figure
 from database.migrate import migrate
 from database.server import Server, embedded_binaries
-from pressline.demo.broker import running_broker
+from pressline.demo.broker import answers, broker_command, find_mosquitto
+from pressline.demo.processes import Children
 
 DEVICES, REGISTERS, POLL_S = 50, 40, 1.0
 SETTLE_S, MEASURE_S = 8.0, 30.0
@@ -36,28 +38,41 @@ def edge_figures() -> list[Figure]:
         server = Server(embedded_binaries(), folder / "data").start()
         try:
             migrate(server.url)
-            return _with_broker(folder, server.url)
+            return _with_plant(folder, server.url)
         finally:
             server.stop()
 
 
-def _with_broker(folder: Path, database: str) -> list[Figure]:
-    with running_broker(folder) as port, _devices() as devices:
-        plant = folder / "plant.toml"
-        plant.write_text(_plant(port, folder))
-        ingest = ["ingest", "run", "--database", database, "--mqtt-port", str(port)]
-        with _process(ingest), _process(["edge", "run", str(plant)]) as agent:
-            time.sleep(SETTLE_S)
-            rows, cpu = _committed(database), _cpu_seconds(agent.pid)
-            since = time.monotonic()
-            time.sleep(MEASURE_S)
-            elapsed = time.monotonic() - since
-            share = (_cpu_seconds(agent.pid) - cpu) / elapsed
-            rate = (_committed(database) - rows) / elapsed
-            memory = _resident_mb(agent.pid)
-        devices.send_signal(signal.SIGTERM)
-        assert devices.stdout is not None
-        lateness = _lateness(json.loads(devices.stdout.read()), since, since + elapsed)
+def _with_plant(folder: Path, database: str) -> list[Figure]:
+    port = _free_port()
+    plant = folder / "plant.toml"
+    plant.write_text(_plant(port, folder))
+    children = Children(folder)
+    try:
+        children.start_program("broker", broker_command(folder, port, find_mosquitto()))
+        while not answers(port):
+            time.sleep(0.05)
+        with _devices() as devices:
+            children.start(
+                "ingest", "ingest", "run", "--database", database, "--mqtt-port", f"{port}"
+            )
+            agent = children.start("edge", "edge", "run", str(plant))
+            return _measure(agent.pid, database, devices)
+    finally:
+        children.stop()
+
+
+def _measure(agent: int, database: str, devices: "subprocess.Popen[str]") -> list[Figure]:
+    time.sleep(SETTLE_S)
+    rows, cpu, since = _committed(database), _cpu_seconds(agent), time.monotonic()
+    time.sleep(MEASURE_S)
+    until = time.monotonic()
+    share = (_cpu_seconds(agent) - cpu) / (until - since)
+    rate = (_committed(database) - rows) / (until - since)
+    memory = _resident_mb(agent)
+    devices.send_signal(signal.SIGTERM)
+    assert devices.stdout is not None
+    lateness = _lateness(json.loads(devices.stdout.read()), since, until)
     return [
         Figure("edge_rss_mb", memory, "<", 60, "MB resident"),
         Figure("edge_cpu_share", share, "<", 0.08, "of a core"),
@@ -111,14 +126,10 @@ def _devices() -> Generator["subprocess.Popen[str]"]:
             process.terminate()
 
 
-@contextmanager
-def _process(arguments: list[str]) -> Generator["subprocess.Popen[bytes]"]:
-    with subprocess.Popen([sys.executable, "-m", "pressline", *arguments]) as process:
-        try:
-            yield process
-        finally:
-            process.terminate()
-            process.wait(20)
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def _committed(database: str) -> int:
