@@ -20,8 +20,10 @@ class Device:
 
     def __init__(self) -> None:
         self.arrivals: list[float] = []
+        self.callers: set[asyncio.StreamWriter] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callers.add(writer)
         try:
             while True:
                 request = HEADER.unpack(await reader.readexactly(HEADER.size))
@@ -49,8 +51,12 @@ async def main(first_port: int, count: int) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     print("ready", flush=True)
     await stop.wait()
-    for server in servers:
+    for server, device in zip(servers, devices, strict=True):
         server.close()
+        for caller in device.callers:
+            caller.close()
+        await server.wait_closed()
+    await asyncio.sleep(0)  # the callers' tasks see their streams end
     print(json.dumps([device.arrivals for device in devices]), flush=True)
 
 
