@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from itertools import combinations
+from typing import Any, cast
 
 from edge_agent.address import ModbusAddress
 from edge_agent.entries import DAY, Meter, Plant, Press, Shift, minute
@@ -85,7 +86,10 @@ class PlantCheck:
 
     def _written(self, table: str) -> list[str]:
         """Names in the file, also of entries that have other faults."""
-        return [str(entry.get("name")) for entry in self.file.data.get(table, [])]
+        entries: Any = self.file.data.get(table)
+        if not isinstance(entries, list):
+            return []  # told already
+        return [str(entry["name"]) for entry in cast("list[Any]", entries) if "name" in entry]
 
     def _unknown(self, device: Device, key: str, name: str, there: list[str]) -> None:
         cure = f'name one of {", ".join(there) or "none yet"}, or add [[{key}]] name = "{name}"'

@@ -27,9 +27,10 @@ class TomlFile:
 
     def place(self, keys: Keys) -> str:
         """`file:line` of the key, or of the nearest table around it."""
-        while keys and keys not in self.lines:
+        while keys and not {keys, (*keys, 0)} & self.lines.keys():
             keys = keys[:-1]
-        return f"{self.path.name}:{self.lines.get(keys, 1)}"
+        line = self.lines.get(keys) or self.lines.get((*keys, 0)) or 1
+        return f"{self.path.name}:{line}"
 
 
 def read_toml(path: Path) -> TomlFile:

@@ -1,0 +1,146 @@
+"""Asks every machine once and prints what it says: the first thing to run at a new press."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+from edge_agent.address import ModbusAddress
+from edge_agent.entries import Meter, Plant, Press
+from edge_agent.modbus import ModbusConnection, Unit, modbus_sources
+from edge_agent.plant import load_plant
+from edge_agent.sample import BAD, GOOD, STALE, Sample
+from edge_agent.sources import opcua_module
+
+QUALITY = {GOOD: "good", STALE: "stale", BAD: "bad"}
+HEADER = ("device", "channel", "address", "value", "unit", "quality")
+MODBUS_CURE = "check power, cable, address, port and unit id, and that no one else holds its port"
+OPCUA_CURE = "check power, cable, the endpoint in `address` and that it allows anonymous sessions"
+
+OPCUA_PATIENCE_S = 10
+
+Device = Press | Meter
+
+
+@dataclass
+class Answers:
+    """A sink that keeps the last sample of each channel, and who answered."""
+
+    online: set[str] = field(default_factory=set[str])
+    found: dict[tuple[str, str], Sample] = field(default_factory=dict[tuple[str, str], Sample])
+
+    def samples(self, device: str, samples: Sequence[Sample]) -> None:
+        """Keep them."""
+        self.found.update({(device, sample.channel): sample for sample in samples})
+
+    def device_online(self, device: str) -> None:
+        """It answered."""
+        self.online.add(device)
+
+    def device_offline(self, device: str, at: int) -> None:
+        """It did not; what it is missing shows in the table."""
+
+
+def read_once(path: Path) -> int:
+    """Poll every machine of the plant once and print values and block plan.
+
+    Returns the exit code: 0 when all answered, 1 when some did not, who are named with the cure.
+    Raises PlantError when the file is wrong and EdgeError when OPC UA is needed and missing.
+    """
+    plant = load_plant(path)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # we print it all
+    answers, whys = Answers(), dict[str, str]()
+    asks, connections = _asks(plant, answers, whys)
+    asyncio.run(_together(asks))
+    whys |= {unit.device.name: unit.why for c in connections for unit in c.units}
+    _print(_table(plant.devices, answers))
+    _print(["", "block plan", *(line for c in connections for u in c.units for line in _plan(u))])
+    silent = [device for device in plant.devices if device.name not in answers.online]
+    for device in silent:
+        _print(["", _silence(device, whys.get(device.name, ""))])
+    return 1 if silent else 0
+
+
+def _asks(
+    plant: Plant, answers: Answers, whys: dict[str, str]
+) -> tuple[Sequence[Coroutine[None, None, None]], Sequence[ModbusConnection]]:
+    """What asks each machine, ready to run, and the Modbus connections among it."""
+    modbus = [device for device in plant.devices if isinstance(device.where, ModbusAddress)]
+    connections = modbus_sources(modbus, plant.heartbeat_s, answers)
+    asks = [connection.read_once() for connection in connections]
+    for device in plant.devices:
+        if device not in modbus:
+            read_values = opcua_module(device.name).read_values
+            asks.append(_ask_opcua(read_values, device, answers, whys))
+    return asks, connections
+
+
+async def _together(asks: Sequence[Coroutine[None, None, None]]) -> None:
+    await asyncio.gather(*asks)
+
+
+async def _ask_opcua(
+    read_values: Callable[[str, Device], Awaitable[list[Sample]]],
+    device: Device, answers: Answers, whys: dict[str, str],
+) -> None:  # fmt: skip
+    try:
+        async with asyncio.timeout(OPCUA_PATIENCE_S):
+            answers.samples(device.name, await read_values(str(device.where), device))
+    except Exception as error:  # told below with the others that are silent
+        whys[device.name] = str(error) or f"no answer within {OPCUA_PATIENCE_S} s"
+    else:
+        answers.device_online(device.name)
+
+
+def _table(devices: Sequence[Device], answers: Answers) -> list[str]:
+    rows: list[tuple[str, ...]] = [HEADER]
+    for device in devices:
+        for channel in device.channels:
+            sample = answers.found.get((device.name, channel.name))
+            value, quality = _shown(sample, channel.scale)
+            rows.append((device.name, channel.name, channel.source, value, channel.unit, quality))
+    widths = [max(len(row[n]) for row in rows) for n in range(len(HEADER))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def _shown(sample: Sample | None, scale: float) -> tuple[str, str]:
+    """The value in its unit, and the quality with the status where the server gave one."""
+    if sample is None:
+        return "–", "bad"
+    quality = QUALITY[sample.quality]
+    if sample.status is not None:
+        quality += f" 0x{sample.status:08X}"
+    value = sample.value
+    if value is None:
+        return "–", quality
+    if scale != 1 and isinstance(value, int | float):
+        return f"{value * scale:g}", quality
+    return (f"{value:g}" if isinstance(value, float) else str(value)), quality
+
+
+def _plan(unit: Unit) -> list[str]:
+    """What one poll of a machine reads."""
+    name, period = unit.device.name, unit.device.poll_ms
+    reads = [
+        f"{read.block}: {', '.join(channel.name for channel in read.channels)}"
+        for read in unit.reads
+    ]
+    head = f"{name}: {len(reads)} read{'s' if len(reads) != 1 else ''} every {period} ms"
+    return [head, *(f"  {read}" for read in reads)]
+
+
+def _silence(device: Device, why: str) -> str:
+    cure = MODBUS_CURE if isinstance(device.where, ModbusAddress) else OPCUA_CURE
+    address = re.sub("//[^@/]*@", "//", device.address)  # without a password
+    return f"{device.name} did not answer at {address}: {why or 'no answer'}; {cure}"
+
+
+def _print(lines: Sequence[str]) -> None:
+    for line in lines:
+        print(line)  # noqa: T201 -- this is the command's answer
