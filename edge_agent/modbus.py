@@ -129,6 +129,7 @@ class Unit:
         self.planned = self._plan(device.channels, device.longest_read, device.widest_hole)
         self.reads = self.planned
         self.online: bool | None = None
+        self.why = ""  # it does not answer
         self.due = 0.0
         self.origin = 0.0
         self.delay = 0.0
@@ -291,7 +292,7 @@ class ModbusConnection:
         if not unit.online:
             log.info("device_online", device=unit.device.name, address=unit.device.address)
             self.sink.device_online(unit.device.name)
-            unit.online, unit.delay = True, 0.0
+            unit.online, unit.why, unit.delay = True, "", 0.0
         if samples:
             self.sink.samples(unit.device.name, samples)
 
@@ -313,7 +314,7 @@ class ModbusConnection:
         unit.delay = min(max(2 * unit.delay, FIRST_RETRY_S), LAST_RETRY_S)
         if unit.online is False:
             return
-        unit.online = False
+        unit.online, unit.why = False, why
         at, now = self.clock.now(), self._now()
         bad = [sample for read in unit.reads for sample in read.changes.tell_bad(at, now)]
         log.warning("device_offline", device=unit.device.name, address=unit.device.address, why=why)
