@@ -628,8 +628,22 @@ CREATE TABLE mes.press_watch (
     last_stroke timestamp with time zone,
     last_running boolean,
     bad_since timestamp with time zone,
-    dirty_from timestamp with time zone
+    dirty_from timestamp with time zone,
+    since timestamp with time zone,
+    latest timestamp with time zone,
+    unknown tstzmultirange DEFAULT '{}'::tstzmultirange NOT NULL,
+    due timestamp with time zone
 );
+
+COMMENT ON TABLE mes.press_watch IS 'Where the derivation of each press''s states stands, so that it goes on without reading everything again.';
+
+COMMENT ON COLUMN mes.press_watch.dirty_from IS 'Facts are complete up to here.';
+
+COMMENT ON COLUMN mes.press_watch.since IS 'What the press did from here on may still be seen otherwise: its last stroke, or change of the run signal.';
+
+COMMENT ON COLUMN mes.press_watch.unknown IS 'Unknown spans after since that readings have closed.';
+
+COMMENT ON COLUMN mes.press_watch.due IS 'When the clock alone changes the state next.';
 
 ALTER TABLE mes.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.run_id_seq

@@ -86,6 +86,17 @@ def board_role(
 
 
 @app.command()
+def health(
+    process: Annotated[str, typer.Argument(help="ingest or bridge")], database: Database = None
+) -> None:
+    """Exit 0 while a process is at work on this database, else 1; for health checks."""
+    from database.connection import database_url
+    from database.health import is_at_work
+
+    raise typer.Exit(0 if is_at_work(database_url(database), process) else 1)
+
+
+@app.command()
 def audit(database: Database = None) -> None:
     """Recount everything from the readings; exit 1 when anything does not fit."""
     from mes_bridge.audit import audit as recount

@@ -41,3 +41,14 @@ left join lateral (
   limit 1
 ) assigned on true;
 comment on view mes.owned_count is 'mes.count with the segment and run that own each row (null: unattributed), and the shift of its later reading (null: outside every shift).';
+
+alter table mes.press_watch
+  add column since timestamptz,
+  add column latest timestamptz,
+  add column unknown tstzmultirange not null default '{}',
+  add column due timestamptz;
+comment on table mes.press_watch is 'Where the derivation of each press''s states stands, so that it goes on without reading everything again.';
+comment on column mes.press_watch.since is 'What the press did from here on may still be seen otherwise: its last stroke, or change of the run signal.';
+comment on column mes.press_watch.unknown is 'Unknown spans after since that readings have closed.';
+comment on column mes.press_watch.due is 'When the clock alone changes the state next.';
+comment on column mes.press_watch.dirty_from is 'Facts are complete up to here.';
