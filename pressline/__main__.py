@@ -99,9 +99,8 @@ def health(
 @app.command()
 def audit(database: Database = None) -> None:
     """Recount everything from the readings; exit 1 when anything does not fit."""
-    from mes_bridge.audit import audit as recount
-
     from database.connection import connect, database_url
+    from mes_bridge.audit import audit as recount
 
     with connect(database_url(database)) as connection:
         result = recount(connection)
@@ -169,9 +168,8 @@ def ingest_run(
     host_id: HostId = "pressline",
 ) -> None:
     """Be the Sparkplug host: commit records and acknowledge them."""
-    from ingest.host import run
-
     from database.connection import database_url
+    from ingest.host import run
 
     run(database_url(database), mqtt_host, mqtt_port, host_id)
 
@@ -179,9 +177,8 @@ def ingest_run(
 @bridge.command("run")
 def bridge_run(database: Database = None) -> None:
     """Count, derive and report until stopped."""
-    from mes_bridge.bridge import run
-
     from database.connection import database_url
+    from mes_bridge.bridge import run
 
     run(database_url(database))
 
@@ -211,9 +208,8 @@ def plant_load(file: PlantFile, database: Database = None) -> None:
 @masters.command("load")
 def masters_load(file: Path, database: Database = None) -> None:
     """Load items, BOMs, dies, routings, work orders, stock and people from a TOML file."""
-    from erp_core.masters import load
-
     from database.connection import connect, database_url
+    from erp_core.masters import load
 
     with connect(database_url(database)) as connection:
         typer.echo(str(load(connection, file, datetime.now(UTC))))
