@@ -1,6 +1,5 @@
 """Nodes and devices as their births declared them: aliases, channels, what was asked for."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from edge_agent.sparkplug_pb2 import Metric, Payload
@@ -63,13 +62,6 @@ class Node:
     def device(self, name: str) -> Device:
         """The device of that name, empty until its birth."""
         return self.devices.setdefault(name, Device())
-
-    def number(self, metrics: Iterable[Metric]) -> int | None:
-        """The record number a message carries."""
-        for metric in metrics:
-            if metric.alias in self.records or metric.name == OUTBOX_RECORD:
-                return metric.long_value or metric.int_value
-        return None
 
     def follows(self, seq: int) -> bool:
         """Whether a message of a foreign node comes right after the last one."""

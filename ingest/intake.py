@@ -9,12 +9,13 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from database.connection import Connection
+from edge_agent.sample import GOOD
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import Ack, Topic, parse_topic
 from ingest import store
 from ingest.births import Device, Node, declared, read_death, read_node_birth
 from ingest.quarantine import Quarantine
-from ingest.readings import DAY, LAST_TIME, Batch, ImpossibleError, Latest, Signal, sample_of
+from ingest.readings import DAY, LAST_TIME, Batch, Signal, sample_of
 from ingest.stream import Verdict
 
 log = structlog.get_logger()
@@ -164,9 +165,10 @@ class Intake:
             if signal is not None:
                 try:
                     sample = sample_of(metric, signal, payload.timestamp, self._latest_at)
-                except ImpossibleError:
+                except ValueError:
                     continue  # its reading, if there is one, will tell
-                self._batch.note(signal, Latest(sample.at, sample.value, sample.quality))
+                value = sample.value if sample.quality == GOOD else None
+                self._batch.note(signal, sample.at, value, sample.quality)
 
     def _node_death(self, topic: Topic, payload: Payload) -> None:
         node = self._node(topic)
@@ -195,28 +197,29 @@ class Intake:
             self._numbered_record(node, message)
 
     def _numbered_record(self, node: Node, message: Message) -> None:
-        metrics = message.payload.metrics
         device, stream = node.device(message.topic.device), node.stream
         assert stream is not None
-        number = node.number(metrics)
-        found = [(m, device.signal(m)) for m in metrics if m.alias not in node.records]
-        if number is None or any(signal is None for _, signal in found):
-            if not device.settled:
-                self._want_birth(node, device)
-                return
-            if number is None:
-                self._refuse(message, "no outbox/record, although its NBIRTH declares an outbox")
-                return
-        if stream.judge(number) is Verdict.TAKE:
-            self._batch.extend_run(stream.outbox, number)
-            self._add(message, found, stream.outbox, number)
+        number, unknown, found = None, False, list[tuple[Metric, Signal | None]]()
+        for metric in message.payload.metrics:
+            signal = device.aliases.get(metric.alias)
+            if signal is None and metric.alias in node.records:
+                number = metric.long_value
+            else:
+                found.append((metric, signal))
+                unknown = unknown or signal is None
+        if (number is None or unknown) and not device.settled:
+            self._want_birth(node, device)
+        elif number is None:
+            self._refuse(message, "no outbox/record, although its NBIRTH declares an outbox")
+        elif stream.judge(number) is Verdict.TAKE:
+            self._add(message, found, self._batch.extend_run(stream.outbox, number))
 
     def _foreign_record(self, node: Node, message: Message) -> None:
         device = node.device(message.topic.device)
         found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
         if any(signal is None for _, signal in found) and not device.settled:
             self._want_birth(node, device)
-        self._add(message, found, *self._next_number(node))
+        self._add(message, found, self._next_number(node)[1])
 
     def _foreign_birth(self, node: Node, message: Message) -> None:
         """The values of a foreign birth are readings: it has no other way to catch up."""
@@ -224,24 +227,19 @@ class Intake:
         found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
         told = [(metric, signal) for metric, signal in found if signal is not None]
         if told:
-            self._add(message, told, *self._next_number(node))
+            self._add(message, told, self._next_number(node)[1])
 
-    def _next_number(self, node: Node) -> tuple[int, int]:
-        """A foreign node's messages are numbered here."""
+    def _next_number(self, node: Node) -> tuple[int, bytes]:
+        """A foreign node's messages are numbered here: the number, and the end of its rows."""
         stream = node.stream
         assert stream is not None
         stream.taken += 1
-        self._batch.extend_run(stream.outbox, stream.taken)
-        return stream.outbox, stream.taken
+        return stream.taken, self._batch.extend_run(stream.outbox, stream.taken)
 
     def _add(
-        self,
-        message: Message,
-        found: Sequence[tuple[Metric, Signal | None]],
-        outbox: int,
-        number: int,
+        self, message: Message, found: Sequence[tuple[Metric, Signal | None]], end: bytes
     ) -> None:
-        sent_at = message.payload.timestamp
+        add, sent_at, latest_at = self._batch.add_metric, message.payload.timestamp, self._latest_at
         faults: list[str] = []
         for metric, signal in found:
             if signal is None:
@@ -249,11 +247,9 @@ class Intake:
                 faults.append(f"{name} is in no birth")
                 continue
             try:
-                sample = sample_of(metric, signal, sent_at, self._latest_at)
-            except ImpossibleError as error:
-                faults.append(str(error))
-            else:
-                self._batch.add(signal, sample, outbox, number)
+                add(signal, metric, end, sent_at=sent_at, latest_at=latest_at)
+            except ValueError as error:  # impossible, or of a wrong type
+                faults.append(f"{signal.name}: {error}")
         if faults:
             self._refuse(message, "; ".join(faults))
 
@@ -262,9 +258,9 @@ class Intake:
         before = node.seq
         if not node.foreign or node.stream is None or node.follows(payload.seq):
             return
-        outbox, number = self._next_number(node)
+        number, _ = self._next_number(node)
         reason = f"seq {before} was followed by {payload.seq}: what lay between is lost"
-        self._batch.gaps.append((outbox, number, number, reason))
+        self._batch.gaps.append((node.stream.outbox, number, number, reason))
         if node.may_ask(self._steady()):
             self._ask.append(node)
 

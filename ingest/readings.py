@@ -1,51 +1,75 @@
 """From a metric to a row of signal.reading, in PostgreSQL's binary COPY format.
 
-Times are milliseconds since 1970 on the wire and microseconds since 2000 in PostgreSQL.
+Times are milliseconds since 1970 on the wire and microseconds since 2000 in PostgreSQL. A row is
+built of pieces: what a channel's rows have in common is made once.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from struct import Struct
+from typing import TYPE_CHECKING
 
 from edge_agent.sample import BAD, GOOD, STALE, Sample, Value
 from edge_agent.sparkplug_pb2 import Metric
 from edge_agent.wire import QUALITY, READERS, SOURCE_AT, STATUS, WORDS, DataType, read_properties
 
+if TYPE_CHECKING:
+    from edge_agent.sparkplug_pb2 import ValueField  # a type of the stub, no name at run time
+
 YEAR_2000 = 946_684_800_000  # ms
 DAY = 86_400_000  # ms
 LAST_TIME = 253_402_300_800_000  # year 10000, which Python cannot read
 BIGGEST = (1 << 63) - 1
-NULL = (-1).to_bytes(4, "big", signed=True)
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
-# Columns after `arrived`, each as length and value; -1 is null. One layout per value column.
-COUNT = Struct(">iqiiiiqiiiihiiiiq")
-GAUGE = Struct(">iqiiiiifiiihiiiiq")
-WIDE = Struct(">iqiiiiiidiihiiiiq")
+# Columns are a length and a value; length -1 is null.
 ARRIVED = Struct(">hiq")  # number of columns, then the first one
 LONG, INT, SHORT = Struct(">iq"), Struct(">ii"), Struct(">ih")
+SINGLE, DOUBLE, RECORD = Struct(">if"), Struct(">id"), Struct(">iiiq")
+NULL = (-1).to_bytes(4, "big", signed=True)
+ALL_GOOD = SHORT.pack(2, GOOD) + NULL  # quality, status
+VALUE_COLUMNS = ("count", "gauge", "wide", "word")
+
+Latest = tuple[int, int, Value | None, int]  # data type, time (ms), value, quality
 
 
 class ImpossibleError(ValueError):
     """A metric that cannot be a reading; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
+def column_of(datatype: int) -> str:
+    """The column of signal.reading that holds values of a Sparkplug data type."""
+    if datatype in WORDS:
+        return "word"
+    if datatype == DataType.FLOAT:
+        return "gauge"
+    return "wide" if datatype == DataType.DOUBLE else "count"
+
+
+@dataclass(slots=True)
 class Signal:
-    """A channel as ingest knows it: its row and the type its birth declared."""
+    """A channel as ingest knows it: its row and the type its birth declared.
+
+    Derived: how its values are read and packed, and what surrounds them in a good row.
+    """
 
     channel: int
     name: str
     datatype: int
+    read: Callable[[Metric, "ValueField"], Value] = field(init=False, repr=False)
+    pack: Callable[[Value], bytes] = field(init=False, repr=False)
+    number: bytes = field(init=False, repr=False)
+    before: bytes = field(init=False, repr=False)
+    after: bytes = field(init=False, repr=False)
 
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """The newest value of a channel, for signal.latest; `at` in ms."""
-
-    at: int
-    value: Value | None
-    quality: int
+    def __post_init__(self) -> None:
+        column = column_of(self.datatype)
+        place = VALUE_COLUMNS.index(column)
+        self.read, self.pack = _reader(self.datatype), PACKERS[column]
+        self.number = INT.pack(4, self.channel)
+        self.before = NULL + self.number + NULL * place
+        self.after = NULL * (3 - place) + ALL_GOOD
 
 
 @dataclass
@@ -54,30 +78,56 @@ class Batch:
 
     rows: list[bytes] = field(default_factory=list[bytes])
     runs: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
-    latest: dict[int, tuple[int, Latest]] = field(default_factory=dict[int, tuple[int, Latest]])
+    latest: dict[int, Latest] = field(default_factory=dict[int, Latest])
     gaps: list[tuple[int, int, int, str]] = field(default_factory=list[tuple[int, int, int, str]])
     quarantine: list[tuple[str, bytes, str]] = field(default_factory=list[tuple[str, bytes, str]])
 
     def __bool__(self) -> bool:
         return bool(self.runs or self.latest or self.quarantine)
 
-    def extend_run(self, outbox: int, number: int) -> None:
-        """Record `number` of an outbox is in this batch."""
+    def extend_run(self, outbox: int, number: int) -> bytes:
+        """Record `number` of an outbox is in this batch; the end of each of its rows."""
         first, _ = self.runs.get(outbox, (number, number))
         self.runs[outbox] = (first, number)
+        return RECORD.pack(4, outbox, 8, number)
 
     def add(self, signal: Signal, sample: Sample, outbox: int, number: int) -> None:
         """One reading; of a sample that is not good only time and quality are kept."""
-        value = sample.value if sample.quality == GOOD else None
-        row = row_of(signal, sample, value, outbox, number)
-        self.rows.append(row)
-        self.note(signal, Latest(sample.at, value, sample.quality))
+        self._add_sample(signal, sample, RECORD.pack(4, outbox, 8, number))
 
-    def note(self, signal: Signal, latest: Latest) -> None:
+    def add_metric(
+        self, signal: Signal, metric: Metric, end: bytes, *, sent_at: int, latest_at: int
+    ) -> None:
+        """The reading a metric carries, in the record whose rows end so.
+
+        Raises ImpossibleError. Nearly every metric is good and plain: those take the short way.
+        """
+        at, told = metric.timestamp or sent_at, metric.WhichOneof("value")
+        if (
+            told is None
+            or metric.is_null
+            or metric.HasField("properties")
+            or not YEAR_2000 <= at <= latest_at
+        ):
+            self._add_sample(signal, sample_of(metric, signal, sent_at, latest_at), end)
+            return
+        value = signal.read(metric, told)
+        time = LONG.pack(8, (at - YEAR_2000) * 1000)
+        self.rows.append(b"".join((time, signal.before, signal.pack(value), signal.after, end)))
+        known = self.latest.get(signal.channel)
+        if known is None or known[1] <= at:
+            self.latest[signal.channel] = (signal.datatype, at, value, GOOD)
+
+    def note(self, signal: Signal, at: int, value: Value | None, quality: int) -> None:
         """A value that may be its channel's newest."""
         known = self.latest.get(signal.channel)
-        if known is None or known[1].at <= latest.at:
-            self.latest[signal.channel] = (signal.datatype, latest)
+        if known is None or known[1] <= at:
+            self.latest[signal.channel] = (signal.datatype, at, value, quality)
+
+    def _add_sample(self, signal: Signal, sample: Sample, end: bytes) -> None:
+        value = sample.value if sample.quality == GOOD else None
+        self.rows.append(_row(signal, sample, value, end))
+        self.note(signal, sample.at, value, sample.quality)
 
 
 def sample_of(metric: Metric, signal: Signal, sent_at: int, latest_at: int) -> Sample:
@@ -87,27 +137,12 @@ def sample_of(metric: Metric, signal: Signal, sent_at: int, latest_at: int) -> S
     """
     at = metric.timestamp or sent_at
     if not YEAR_2000 <= at <= latest_at:
-        raise ImpossibleError(f"{signal.name}: time {at} ms is impossible")
-    field_name = metric.WhichOneof("value")
-    value: Value | None = None
-    try:
-        if field_name is not None and not metric.is_null:
-            value = _storable(READERS[signal.datatype](metric, field_name))
-        if not metric.HasField("properties"):
-            return Sample(signal.name, at, value, BAD if value is None else GOOD)
-        return _sample_with_properties(metric, signal, at, value)
-    except ValueError as error:  # a wrong type, words that are no UTF-8, what no column holds
-        raise ImpossibleError(f"{signal.name}: {error}") from error
-
-
-def _storable(value: Value) -> Value:
-    if isinstance(value, str):
-        if "\0" in value:
-            raise ImpossibleError("a text with NUL cannot be stored")
-        value.encode()
-    elif value > BIGGEST and isinstance(value, int):
-        raise ImpossibleError(f"{value} does not fit the database's 64 bits")
-    return value
+        raise ImpossibleError(f"time {at} ms is impossible")
+    told = metric.WhichOneof("value")
+    value = None if told is None or metric.is_null else signal.read(metric, told)
+    if not metric.HasField("properties"):
+        return Sample(signal.name, at, value, BAD if value is None else GOOD)
+    return _sample_with_properties(metric, signal, at, value)
 
 
 def _sample_with_properties(metric: Metric, signal: Signal, at: int, value: Value | None) -> Sample:
@@ -121,56 +156,50 @@ def _sample_with_properties(metric: Metric, signal: Signal, at: int, value: Valu
     return Sample(signal.name, at, value, int(quality), source_at, status)
 
 
-def row_of(
-    signal: Signal, sample: Sample, value: Value | None, outbox: int, number: int
-) -> bytes:  # fmt: skip
-    """The columns after `arrived` of one reading."""
-    at = (sample.at - YEAR_2000) * 1000
-    datatype = signal.datatype
-    if sample.source_at is not None or sample.status is not None or value is None:
-        return _any_row(signal, sample, value, outbox, number)
-    if datatype == DataType.DOUBLE:
-        return WIDE.pack(
-            *(8, at, -1, 4, signal.channel, -1, -1, 8, value, -1, 2, sample.quality, -1),
-            *(4, outbox, 8, number),
-        )
-    if datatype == DataType.FLOAT:
-        return GAUGE.pack(
-            *(8, at, -1, 4, signal.channel, -1, 4, value, -1, -1, 2, sample.quality, -1),
-            *(4, outbox, 8, number),
-        )
+def _reader(datatype: int) -> Callable[[Metric, "ValueField"], Value]:
+    read = READERS[datatype]
     if datatype in WORDS:
-        return _any_row(signal, sample, value, outbox, number)
-    return COUNT.pack(
-        *(8, at, -1, 4, signal.channel, 8, int(value), -1, -1, -1, 2, sample.quality),
-        *(-1, 4, outbox, 8, number),
-    )
+        return lambda metric, told: _word(read(metric, told))
+    if datatype in (DataType.UINT64, DataType.DATETIME):
+        return lambda metric, told: _bounded(read(metric, told))
+    return read
 
 
-def _any_row(
-    signal: Signal, sample: Sample, value: Value | None, outbox: int, number: int
-) -> bytes:  # fmt: skip
-    source_at = sample.source_at
+def _word(value: Value) -> Value:
+    if "\0" in str(value):
+        raise ImpossibleError("a text with NUL cannot be stored")
+    return value
+
+
+def _bounded(value: Value) -> Value:
+    if int(value) > BIGGEST:
+        raise ImpossibleError(f"{value} does not fit the database's 64 bits")
+    return value
+
+
+def _pack_word(value: Value) -> bytes:
+    word = str(value).encode()
+    return len(word).to_bytes(4, "big") + word
+
+
+PACKERS: dict[str, Callable[[Value], bytes]] = {
+    "count": lambda value: LONG.pack(8, int(value)),
+    "gauge": lambda value: SINGLE.pack(4, value),
+    "wide": lambda value: DOUBLE.pack(8, value),
+    "word": _pack_word,
+}
+
+
+def _row(signal: Signal, sample: Sample, value: Value | None, end: bytes) -> bytes:
+    place = VALUE_COLUMNS.index(column_of(signal.datatype))
     return b"".join((
         LONG.pack(8, (sample.at - YEAR_2000) * 1000),
-        NULL if source_at is None else LONG.pack(8, (source_at - YEAR_2000) * 1000),
-        INT.pack(4, signal.channel),
-        _value_columns(signal, value),
+        NULL if sample.source_at is None else LONG.pack(8, (sample.source_at - YEAR_2000) * 1000),
+        signal.number,
+        NULL * place,
+        NULL if value is None else signal.pack(value),
+        NULL * (3 - place),
         SHORT.pack(2, sample.quality),
         NULL if sample.status is None else LONG.pack(8, sample.status),
-        INT.pack(4, outbox),
-        LONG.pack(8, number),
+        end,
     ))  # fmt: skip
-
-
-def _value_columns(signal: Signal, value: Value | None) -> bytes:
-    if value is None:
-        return NULL * 4
-    if signal.datatype == DataType.DOUBLE:
-        return NULL * 2 + Struct(">id").pack(8, value) + NULL
-    if signal.datatype == DataType.FLOAT:
-        return NULL + Struct(">if").pack(4, value) + NULL * 2
-    if signal.datatype in WORDS:
-        word = str(value).encode()
-        return NULL * 3 + len(word).to_bytes(4, "big") + word
-    return LONG.pack(8, int(value)) + NULL * 3

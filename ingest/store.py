@@ -8,8 +8,17 @@ import psycopg
 
 from database.connection import Connection
 from edge_agent.sample import Value
-from edge_agent.wire import WORDS, Channel, DataType
-from ingest.readings import ARRIVED, HEADER, TRAILER, Batch, Latest, Signal
+from edge_agent.wire import Channel
+from ingest.readings import (
+    ARRIVED,
+    HEADER,
+    TRAILER,
+    VALUE_COLUMNS,
+    Batch,
+    Latest,
+    Signal,
+    column_of,
+)
 from ingest.stream import Stream
 
 COLUMNS = 12
@@ -96,13 +105,16 @@ def _copy(connection: Connection, rows: Sequence[bytes], instant: datetime) -> N
         copy.write(b"".join((HEADER, start, start.join(rows), TRAILER)))
 
 
-def _write_latest(
-    connection: Connection, latest: dict[int, tuple[int, Latest]], instant: datetime
-) -> None:
+def _write_latest(connection: Connection, latest: dict[int, Latest], instant: datetime) -> None:
     if not latest:
         return
     channels = sorted(latest)
     told = [latest[channel] for channel in channels]
+    values = {
+        column: [_stored(value) if column_of(datatype) == column else None
+                 for datatype, _, value, _ in told]
+        for column in VALUE_COLUMNS
+    }  # fmt: skip
     connection.execute(
         "insert into signal.latest (channel, arrived, at, count, gauge, wide, word, quality) "
         "select channel, %s, to_timestamp(at / 1000.0), count, gauge, wide, word, quality "
@@ -115,28 +127,15 @@ def _write_latest(
         [
             instant,
             channels,
-            [value.at for _, value in told],
-            [
-                _whole(value.value) if _column(datatype) == "count" else None
-                for datatype, value in told
-            ],
-            [value.value if _column(datatype) == "gauge" else None for datatype, value in told],
-            [value.value if _column(datatype) == "wide" else None for datatype, value in told],
-            [value.value if _column(datatype) == "word" else None for datatype, value in told],
-            [value.quality for _, value in told],
+            [at for _, at, _, _ in told],
+            *(values[column] for column in VALUE_COLUMNS),
+            [quality for _, _, _, quality in told],
         ],
     )
 
 
-def _whole(value: Value | None) -> int | None:
-    """A bool as the integer that the table keeps."""
-    return None if value is None else int(value)
-
-
-def _column(datatype: int) -> str:
-    if datatype in WORDS:
-        return "word"
-    return {DataType.FLOAT: "gauge", DataType.DOUBLE: "wide"}.get(DataType(datatype), "count")
+def _stored(value: Value | None) -> Value | None:
+    return int(value) if isinstance(value, bool) else value  # one array, one type
 
 
 def _write_gaps(connection: Connection, batch: Batch, instant: datetime) -> None:
