@@ -91,7 +91,7 @@ def say_addresses(river: River) -> None:
     lines = [
         f"  wall board   {river.url}/wall",
         f"  terminal     {river.url}/terminal/{river.places[0].press}",
-        f"  work order   {river.url}/work-orders/{order}",
+        f"  work order   {river.url}/work-order/{order}",
         f"  everything   {river.url}/        (?lang=en or ?lang=zh)",
         "  badges       " + "  ".join(f"{p['badge']} {p['name']}" for p in shopfloor.people()),
         "  PINs         "

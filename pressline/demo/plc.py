@@ -74,7 +74,7 @@ class ModbusMachine:
             await self._server.shutdown()
             self._server = None
 
-    async def _read(  # noqa: PLR0917 - pymodbus's signature
+    async def _read(
         self,
         function_code: int,
         start: int,

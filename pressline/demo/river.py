@@ -107,11 +107,11 @@ class River:
         self._wait("the broker", lambda: answers(self.mqtt_port))
         self.tell(f"broker ({Path(broker[0]).name if 'mosquitto' in broker[0] else 'amqtt'}) is up")
         self._start_rooms()
-        self._load_masters()  # meanwhile the rooms are coming up
         self.factory.wait_ready()
         meters = len(shopfloor.METERS)
         self.tell(f"factory: {len(self.places)} presses on two lines, {meters} energy meters")
         self._start_edge()
+        self._load_masters()  # meanwhile the others are coming up
         self._wait("the pages", lambda: get_status(f"{self.url}/healthz") == 200)
         self.tell("pages answer")
         self._wait("the first poll of every press", self.factory.is_read)

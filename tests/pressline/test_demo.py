@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,8 +117,11 @@ def test_a_stroke_becomes_a_part_in_stock_whatever_breaks(room: Path, tmp_path: 
 def test_ctrl_c_leaves_nothing_behind(room: Path) -> None:
     with Run(room, "--port", "18090") as run:
         said = run.read_until("run open")
-        assert "wall board" in said
-        assert "terminal" in said
+        addresses = dict(re.findall(r"^  (.+?)  +(http\S+)", said, re.MULTILINE))
+        assert {"wall board", "terminal", "work order"} <= addresses.keys()
+        for address in addresses.values():
+            with urllib.request.urlopen(address, timeout=LIMIT) as page:
+                assert page.status == 200
         assert run.left_over() != []
         run.process.send_signal(signal.SIGINT)
         code, output = run.end()
