@@ -262,15 +262,19 @@ def _flags(
         select exists (
             select 1 from mes.counter_event e
             where e.press = %(press)s and e.held and e.decided_act is null),
-          exists (
+          case when exists (  -- the facts say quickly that there is none, as there usually is
+            select 1 from mes.fact_minute f
+            where f.press = %(press)s and f.segment is null and f.strokes > 0
+              and (f.minute is null or f.minute >= coalesce(lower(span.of), '-infinity')))
+          then exists (
             select 1 from mes.owned_count c
             where c.press = %(press)s and c.measure = 'stroke' and c.segment is null
-              and c.at >= coalesce(
-                (select lower(s.span) from mes.shift s where s.id = %(shift)s), '-infinity')
-              and c.at < coalesce(
-                (select upper(s.span) from mes.shift s where s.id = %(shift)s), 'infinity')
+              and c.at >= coalesce(lower(span.of), '-infinity')
+              and c.at < coalesce(upper(span.of), 'infinity')
               and c.shift is not distinct from %(shift)s
               and (%(boundary)s::timestamptz is null or c.at < %(boundary)s))
+          else false end
+        from (select (select s.span from mes.shift s where s.id = %(shift)s) as of) span
         """,
         {"press": press, "shift": shift, "boundary": boundary},
     ).fetchone()

@@ -1,9 +1,11 @@
 """Runs, segments, mounts and outputs, as acts make them."""
 
+import threading
+
 import pytest
 from press_shop import Shop, clock
 
-from database.connection import Connection
+from database.connection import Connection, connect
 from mes_bridge import materials
 from mes_bridge.refusal import Refused
 
@@ -83,6 +85,30 @@ def test_a_die_carried_to_another_press_is_no_longer_on_the_first(shop: Shop) ->
     assert shop.do("09:10", "mount", press="P02", die="D4")["shown"]["die"] == "D4"
     with pytest.raises(Refused, match="no_die_mounted"):
         shop.do("09:20", "dismount")
+
+
+def test_two_presses_cannot_start_the_same_die_at_once(shop: Shop, database: str) -> None:
+    shop.order("P", "PIN")
+    shop.order("Q", "PIN")
+    shop.connection.commit()
+    codes: list[str] = []
+    started = threading.Barrier(2)
+
+    def scan(press: str, order: str) -> None:
+        with connect(database) as own:
+            started.wait()
+            try:
+                Shop(own).do("08:00", "scan", press=press, work_order=order, die="D4")
+                codes.append("opened")
+            except Refused as refused:
+                codes.append(refused.code)
+
+    both = [threading.Thread(target=scan, args=pair) for pair in (("P01", "P"), ("P02", "Q"))]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join()
+    assert sorted(codes) == ["opened", "run_open_elsewhere"]
 
 
 def test_dismount_ends_run_and_mounting(shop: Shop) -> None:
