@@ -56,6 +56,9 @@ AT_ONCE = 64  # messages published before other work gets its turn
 FRAME = 48  # bytes of a message besides its metrics and topic
 WATCH_S = 0.25  # between looks at the clock
 RETURN_S = 1.0  # between leaving an offline host and waiting for it on a new connection
+WEIGH_S = 60.0  # between looks at the size of the outbox
+MOST_BYTES = 8_000_000_000  # days of records; beyond it the oldest go
+KEEP_PERCENT = 90  # of the records, when the outbox is full
 FULL_DISK_S = 1.0  # between tries to write an outbox whose disk is full
 FULL_DISK_DRAFTS = 20_000  # drafts kept in memory meanwhile; older ones go
 
@@ -233,10 +236,24 @@ class Node:
         self._wake.set()
 
     async def _watch(self) -> None:
+        weighed = self._now()
         while True:
             await asyncio.sleep(WATCH_S)
             if self._born:
                 self._do(self.sender.passed(self._now()))
+            if self._now() - weighed > WEIGH_S:
+                weighed = self._now()
+                await self.bound(MOST_BYTES)
+
+    async def bound(self, most_bytes: int) -> None:
+        """Give up the oldest records when the outbox grew beyond a size; the host is told."""
+        if self.outbox.bytes <= most_bytes:
+            return
+        kept = (self.outbox.last - self.outbox.first + 1) * KEEP_PERCENT // 100
+        given_up = await asyncio.to_thread(self.outbox.give_up, kept)
+        log.error("the outbox is full: its oldest records are given up", records=given_up)
+        if self._born:
+            self._birth()
 
     async def _stay(self) -> None:
         """Be connected; leave an offline host and wait for it on a new connection."""
@@ -297,8 +314,25 @@ class Node:
             self._birth()
         elif metric.name == OUTBOX_ACK or metric.alias == NODE_ALIASES[OUTBOX_ACK]:
             ack = Ack.parse(metric.string_value)
-            if ack is not None and ack.outbox == self.outbox.uuid:
+            if ack is None or ack.outbox != self.outbox.uuid:
+                return
+            if ack.number > self.outbox.last:
+                self._part_ways(ack.number)
+            else:
                 self._do(self.sender.answered(ack.number, ack.hole, self._now()))
+
+    def _part_ways(self, number: int) -> None:
+        log.error(
+            "the database has more of this outbox than it ever held: the file is an old copy; "
+            "it goes on under a new identity",
+            outbox=str(self.outbox.path),
+            acknowledged=number,
+            held=self.outbox.last,
+        )
+        self.outbox.renew()
+        self._forget = 0
+        self.sender.start(0, self._now())
+        self._birth()
 
     def _do(self, todo: Todo) -> None:
         if todo.forget is not None:

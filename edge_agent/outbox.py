@@ -103,7 +103,7 @@ class Outbox:
         try:
             self._writer, self._reader = _open_sound(path)
             self.uuid = str(self._meta("uuid", str(uuid.uuid4())))
-            self.last = int(str(self._meta("last", 0)))
+            self.last = self.opened_at = int(str(self._meta("last", 0)))
         except BaseException:
             self._guard.close()
             raise
@@ -210,6 +210,25 @@ class Outbox:
             if gone:
                 self._commit([], self.last, up_to)
             return gone
+
+    def renew(self) -> None:
+        """Take a new identity: this file is an older copy of an outbox that went on elsewhere.
+
+        What the copy held was delivered from there; records written since it was opened keep their
+        order and are numbered from 1 again.
+        """
+        with self._lock:
+            self._commit([], self.last, self.opened_at)
+            shift = self.opened_at * PARTS
+            writer = self._writer
+            writer.execute("begin immediate")
+            writer.execute("update entry set position = position - ?", [shift])
+            self.uuid = str(uuid.uuid4())
+            self.last, self._tail = self.last - self.opened_at, self._tail - shift
+            writer.execute("update meta set value = ? where key = 'uuid'", [self.uuid])
+            writer.execute("update meta set value = ? where key = 'last'", [self.last])
+            writer.execute("commit")
+            self.opened_at = 0
 
     @property
     def bytes(self) -> int:

@@ -1,0 +1,371 @@
+"""What the edge node says, and when: heard where the broker would stand."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from edge_agent.entries import Mqtt
+from edge_agent.node import Node
+from edge_agent.outbox import Outbox
+from edge_agent.sample import BAD, GOOD, Sample
+from edge_agent.sparkplug_pb2 import Metric, Payload
+from edge_agent.wire import (
+    OUTBOX_FIRST,
+    OUTBOX_ID,
+    OUTBOX_RECORD,
+    QUALITY,
+    Ack,
+    Channel,
+    DataType,
+    State,
+    read_properties,
+    rebirth_request,
+    state_topic,
+)
+
+STROKES = Channel("strokes", DataType.UINT32, "counter")
+FORCE = Channel("force", DataType.FLOAT, "gauge")
+STATE, NCMD = state_topic("pressline"), "spBv1.0/plant/NCMD/edge-1"
+
+
+class Heard:
+    """Stands where the broker does."""
+
+    def __init__(self) -> None:
+        self.messages: list[tuple[str, Payload]] = []
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        _, _, kind, _, *device = topic.split("/")
+        self.messages.append((" ".join([kind, *device]), Payload.FromString(payload)))
+
+    def take(self) -> list[tuple[str, Payload]]:
+        taken, self.messages = self.messages, []
+        return taken
+
+    def kinds(self) -> list[str]:
+        return [kind for kind, _ in self.take()]
+
+    def numbers(self) -> list[int]:
+        """Record numbers of the data heard since the last look."""
+        return [payload.metrics[0].long_value for kind, payload in self.take() if "DDATA" in kind]
+
+
+class Actor(Node):
+    """A node whose commits the test makes."""
+
+    heard: Heard
+
+    async def write(self, *counts: int, device: str = "P01", at: int = 1000) -> None:
+        for count in counts:
+            self.samples(device, [Sample("strokes", at, count)])
+        await self._commit()
+
+    def online(self, timestamp: int = 1) -> None:
+        self.connected(self.outbox.next_bdseq())
+        self.received(STATE, State(True, timestamp).encode())
+
+    def ack(self, number: int, *, hole: bool = False, uuid: str | None = None) -> None:
+        ack = Ack(uuid or self.outbox.uuid, number, hole)
+        self.received(NCMD, ack.encode(3, 0))
+
+
+@asynccontextmanager
+async def living(
+    folder: Path, devices: dict[str, Sequence[Channel]] | None = None
+) -> AsyncGenerator[Actor]:
+    outbox = Outbox(folder / "outbox.sqlite")
+    devices = devices or {"P01": [STROKES], "P02": [STROKES]}
+    node = Actor("plant", "edge-1", devices=devices, outbox=outbox, mqtt=Mqtt(), clock=lambda: 5000)
+    node.heard = Heard()
+    node._broker = node.heard  # pyright: ignore[reportAttributeAccessIssue] -- the seam to the network
+    await node._commit()
+    try:
+        yield node
+    finally:
+        outbox.close()
+
+
+def play(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(story)
+
+
+def named(payload: Payload) -> dict[str, Metric]:
+    return {metric.name: metric for metric in payload.metrics}
+
+
+def test_waits_for_the_host_and_then_is_born_with_its_records(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(1, 2)
+            node.connected(0)
+            assert node.heard.take() == []
+            node.received(STATE, State(True, 1).encode())
+            heard = node.heard.take()
+            assert [kind for kind, _ in heard] == ["NBIRTH", "DBIRTH P01", "DDATA P01", "DDATA P01"]
+            assert [payload.seq for _, payload in heard] == [0, 1, 2, 3]
+            birth = named(heard[0][1])
+            assert birth[OUTBOX_ID].string_value == node.outbox.uuid
+            assert birth[OUTBOX_FIRST].long_value == 1
+
+    play(story())
+
+
+def test_births_carry_current_values_and_data_only_aliases(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(41, 42)
+            node.online()
+            _, (_, birth), (_, data), _ = node.heard.take()
+            declared = named(birth)
+            assert declared["strokes"].int_value == 42
+            assert OUTBOX_RECORD in declared
+            assert [metric.name for metric in data.metrics] == ["", ""]
+            assert data.metrics[1].alias == declared["strokes"].alias
+            assert data.metrics[1].int_value == 41
+
+    play(story())
+
+
+def test_what_a_birth_has_overtaken_is_historical_and_so_is_a_resend(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(1, at=1000)
+            await node.write(2, at=2000)
+            node.online()
+            old, new = [payload for kind, payload in node.heard.take() if "DDATA" in kind]
+            assert old.metrics[1].is_historical
+            assert not new.metrics[1].is_historical
+            node.ack(0, hole=True)
+            assert [p.metrics[1].is_historical for _, p in node.heard.take()] == [True, True]
+
+    play(story())
+
+
+def test_an_offline_host_gets_an_ndeath_and_nothing_more(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online(timestamp=5)
+            node.heard.take()
+            node.received(STATE, State(False, 4).encode())  # the late will of an earlier session
+            assert node.heard.take() == []
+            node.received(STATE, State(False, 5).encode())
+            [(kind, death)] = node.heard.take()
+            assert (kind, death.metrics[0].name, death.metrics[0].long_value) == (
+                "NDEATH",
+                "bdSeq",
+                0,
+            )
+            await node.write(1)
+            assert node.heard.take() == []
+            assert node.outbox.last == 1
+
+    play(story())
+
+
+def test_a_rebirth_starts_over_after_what_is_acknowledged(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            await node.write(1, 2, 3)
+            node.ack(1)
+            node.heard.take()
+            node.received(NCMD, rebirth_request(0))
+            heard = node.heard.take()
+            assert [kind for kind, _ in heard] == ["NBIRTH", "DBIRTH P01", "DDATA P01", "DDATA P01"]
+            assert [payload.seq for _, payload in heard] == [0, 1, 2, 3]
+            assert named(heard[0][1])[OUTBOX_FIRST].long_value == 2
+
+    play(story())
+
+
+def test_a_hole_is_filled_in_order_and_only_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            await node.write(1, 2, 3, 4)
+            assert node.heard.numbers() == [1, 2, 3, 4]
+            node.ack(1, hole=True)
+            assert node.heard.numbers() == [2, 3, 4]
+            node.ack(1, hole=True)
+            assert node.heard.numbers() == []
+            node.ack(4)
+            await node.write(5)
+            assert node.heard.numbers() == [5]
+
+    play(story())
+
+
+def test_going_back_over_a_death_brings_the_device_to_life_again(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            await node.write(1)
+            node.device_offline("P01", 0)
+            await node.write(2, device="P02")
+            assert node.heard.kinds() == [
+                "NBIRTH", "DBIRTH P01", "DDATA P01", "DDEATH P01", "DBIRTH P02", "DDATA P02",
+            ]  # fmt: skip
+            node.ack(0, hole=True)
+            assert node.heard.kinds() == [
+                "DDEATH P02", "DBIRTH P01", "DDATA P01", "DDEATH P01", "DBIRTH P02", "DDATA P02",
+            ]  # fmt: skip
+
+    play(story())
+
+
+def test_a_device_that_comes_back_is_born_before_its_samples(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            node.device_online("P01")
+            node.device_online("P01")
+            await node.write(1)
+            node.samples("P01", [Sample("strokes", 1, None, BAD)])
+            node.device_offline("P01", 2)
+            await node._commit()
+            node.device_online("P01")
+            await node.write(3)
+            assert node.heard.kinds() == [
+                "NBIRTH", "DBIRTH P01", "DDATA P01", "DDATA P01", "DDEATH P01", "DBIRTH P01",
+                "DDATA P01",
+            ]  # fmt: skip
+
+    play(story())
+
+
+def test_an_acknowledgement_of_another_outbox_is_ignored(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            await node.write(1, 2)
+            node.ack(2, uuid="another")
+            node.received(NCMD, b"\xff garbage")
+            assert node.sender.acknowledged == 0
+            node.ack(2)
+            assert node.sender.acknowledged == 2
+
+    play(story())
+
+
+def test_a_restart_finds_its_devices_dead_and_resends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            await node.write(1, 2)
+            node.ack(1)
+            await node._commit()
+        async with living(tmp_path) as node:
+            node.online()
+            heard = node.heard.take()
+            assert [kind for kind, _ in heard] == [
+                "NBIRTH",
+                "DBIRTH P01",
+                "DDATA P01",
+                "DDEATH P01",
+            ]
+            assert heard[2][1].metrics[0].long_value == 2
+            assert named(heard[0][1])["bdSeq"].long_value == 1
+
+    play(story())
+
+
+def test_a_channel_taken_out_stays_in_the_birth_until_its_records_are_sent(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path, {"P01": [STROKES, FORCE]}) as node:
+            node.samples("P01", [Sample("force", 1, 0.5), Sample("strokes", 1, 1)])
+            await node._commit()
+        async with living(tmp_path, {"P01": [STROKES]}) as node:
+            await node.write(2)
+            node.online()
+            births = [named(payload) for kind, payload in node.heard.take() if "DBIRTH" in kind]
+            assert ["force" in birth for birth in births] == [True, False]
+            assert births[0]["strokes"].alias == births[1]["strokes"].alias
+
+    play(story())
+
+
+def test_a_device_taken_out_is_still_delivered(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(7, device="P02")
+        async with living(tmp_path, {"P01": [STROKES]}) as node:
+            node.online()
+            assert node.heard.kinds() == ["NBIRTH", "DBIRTH P02", "DDATA P02", "DDEATH P02"]
+
+    play(story())
+
+
+def test_a_value_that_does_not_fit_its_channel_is_kept_as_bad(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path, {"P01": [STROKES, FORCE]}) as node:
+            node.online()
+            samples = [Sample("strokes", 1, -1), Sample("force", 1, 2.5), Sample("unknown", 1, 1)]
+            node.samples("P01", samples)
+            await node._commit()
+            _, _, (_, data) = node.heard.take()
+            _, strokes, force = data.metrics
+            assert strokes.is_null
+            assert read_properties(strokes)[QUALITY] == BAD
+            assert force.float_value == 2.5
+            assert read_properties(force).get(QUALITY, GOOD) == GOOD
+
+    play(story())
+
+
+def test_a_backlog_is_sent_in_windows(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(*range(1, 2001))
+            node.online()
+            sent = node.heard.numbers()
+            while sent[-1] < 2000:
+                node.ack(sent[-1])
+                await asyncio.sleep(0)  # slices of a long window go on in the loop's next turn
+                sent += node.heard.numbers()
+            assert sent == list(range(1, 2001))
+            node.ack(2000)
+            await node._commit()
+            assert node.outbox.first == 2001
+
+    play(story())
+
+
+def test_a_full_outbox_gives_up_its_oldest_and_tells_the_host(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            await node.write(*range(1, 101))
+            await asyncio.sleep(0)  # the last slice of the window
+            node.heard.take()
+            await node.bound(10**12)
+            assert node.heard.take() == []
+            await node.bound(0)
+            [(_, birth), *rest] = node.heard.take()
+            assert named(birth)[OUTBOX_FIRST].long_value == 11
+            assert [p.metrics[0].long_value for k, p in rest if "DDATA" in k][:2] == [11, 12]
+
+    play(story())
+
+
+def test_an_old_copy_of_an_outbox_goes_on_under_a_new_identity(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(*range(1, 11))
+            old = node.outbox.uuid
+        async with living(tmp_path) as node:
+            await node.write(111, 112)
+            node.online()
+            node.heard.take()
+            node.ack(500)
+            [(_, birth), *rest] = node.heard.take()
+            assert named(birth)[OUTBOX_ID].string_value == node.outbox.uuid != old
+            data = [payload for kind, payload in rest if "DDATA" in kind]
+            told = [(p.metrics[0].long_value, p.metrics[1].int_value) for p in data]
+            assert told == [(1, 111), (2, 112)]
+            node.ack(2)
+            await node.write(113)
+            assert node.heard.numbers() == [3]
+
+    play(story())
