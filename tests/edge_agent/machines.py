@@ -150,3 +150,37 @@ class Running:
         for task in self.tasks:
             with suppress(asyncio.CancelledError):
                 await task
+
+
+class Cable:
+    """A TCP cable to a server that can be pulled: then nothing passes, and nobody is told."""
+
+    def __init__(self, port: int) -> None:
+        self.far_port = port
+        self.port = free_port()
+        self.plugged = asyncio.Event()
+        self.plugged.set()
+        self.writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> "Cable":
+        self.server = await asyncio.start_server(self._join, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.plugged.set()
+        self.server.close()
+        for writer in self.writers:
+            writer.close()
+        await asyncio.sleep(0)
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.far_port)
+        self.writers += [writer, far_writer]
+        await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                await self.plugged.wait()
+                writer.write(data)
+        writer.close()

@@ -168,6 +168,39 @@ def test_register_that_the_machine_refuses_spoils_no_other(tmp_path: Path) -> No
     asyncio.run(story_of_an_illegal_register(tmp_path))
 
 
+JUNK = {
+    "noise": b"\xff\x00\xff\x00" * 5,
+    "another function": b"\x00\x01\x00\x00\x00\x03\x01\x2b\x00",
+    "too few registers": b"\x00\x01\x00\x00\x00\x05\x01\x03\x02\x00\x07",
+    "a byte count that lies": b"\x00\x01\x00\x00\x00\x05\x01\x03\x0a\x00\x07",
+    "nothing": b"",
+}
+
+
+async def story_of_a_machine_that_talks_nonsense(folder: Path, junk: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(64)
+        writer.write(junk)
+        writer.close()
+
+    sink, well, port = RememberingSink(), Unit({16: 1}), free_port()
+    mad = await asyncio.start_server(talk, "127.0.0.1", port)
+    async with mad, Plc(u1=well) as plc:
+        devices = press("P01", f"modbus://127.0.0.1:{port}/1") + press("P02", plc.address(1))
+        async with running(write_plant(folder, devices), sink):
+            await sink.until(lambda: "offline" in sink.of("P01"))
+            await well.asked_again(3)
+    assert sink.values("P01", "strokes") == [None]
+    assert sink.values("P02", "strokes") == [1]
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_nonsense_from_a_machine_is_bad_quality_and_harms_no_other(
+    tmp_path: Path, junk: str
+) -> None:
+    asyncio.run(story_of_a_machine_that_talks_nonsense(tmp_path, JUNK[junk]))
+
+
 async def story_of_a_heartbeat(folder: Path) -> None:
     sink, unit = RememberingSink(), Unit({16: 41})
     async with Plc(u1=unit) as plc:

@@ -11,7 +11,7 @@ from asyncua import ua
 from asyncua.common.node import Node
 from asyncua.server.server import Server
 from asyncua.ua.status_codes import StatusCodes
-from machines import RememberingSink, Running, free_port, write_plant
+from machines import Cable, RememberingSink, Running, free_port, write_plant
 
 from edge_agent import opcua
 from edge_agent.entries import Plant
@@ -166,6 +166,30 @@ def test_restarted_server_is_bad_and_offline_between_and_then_flows_again(
 ) -> None:
     monkeypatch.setattr(opcua, "FIRST_RETRY_S", 0.05)
     asyncio.run(story_of_a_restarted_server(tmp_path))
+
+
+async def story_of_a_pulled_cable(folder: Path) -> None:
+    sink = RememberingSink()
+    async with PressServer() as server, Cable(server.port) as cable:
+        plant = plant_of(folder, f"opc.tcp://127.0.0.1:{cable.port}")
+        async with running(plant, sink):
+            await sink.until(lambda: sink.values("P03", "strokes") == [0])
+            cable.plugged.clear()
+            await sink.until(lambda: "offline" in sink.of("P03"))
+            cable.plugged.set()
+            await sink.until(lambda: sink.values("P03", "strokes") == [0, None, 0])
+    assert [what for what in sink.of("P03") if isinstance(what, str)] == [
+        "online", "offline", "online",
+    ]  # fmt: skip
+
+
+def test_pulled_cable_is_noticed_and_values_return_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opcua, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(opcua, "KEEPALIVE_S", 0.3)
+    monkeypatch.setattr(opcua, "SILENCE_S", 1.2)
+    asyncio.run(story_of_a_pulled_cable(tmp_path))
 
 
 async def story_of_a_quiet_press(folder: Path) -> None:
