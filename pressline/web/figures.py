@@ -42,3 +42,11 @@ def silence_s(connection: Connection) -> float:
     """Seconds without a reading after which a press is unknown."""
     row = connection.execute("select extract(epoch from silence)::float from mes.plant").fetchone()
     return row[0] if row else 30.0
+
+
+def stop_after_s(connection: Connection, press: str) -> float:
+    """Seconds without a stroke after which this press counts as stopped."""
+    row = connection.execute(
+        "select extract(epoch from stop_after)::float from mes.press where name = %s", [press]
+    ).fetchone()
+    return row[0] if row else 30.0

@@ -38,6 +38,7 @@ def terminal(request: Request, connection: Database, now: Now, press: str) -> HT
         "locale": locale,
         "zone": zone,
         "silence_s": figures.silence_s(connection),
+        "stop_after_s": figures.stop_after_s(connection, press),
         "figures": _figures(connection, press, now),
         "words": words.scripts_words(*GROUPS),
     }

@@ -45,8 +45,8 @@ function pace(row, shown, age) {
     return html`<div class="pace">${row.unattributed > 0
       ? html`<b class="loose">${t("wall.unattributed", { n: count(row.unattributed) })}</b>` : reason}</div>`;
   }
-  if (row.gap_parts === null) return html`<div class="pace">${reason}</div>`;
-  const side = row.gap_parts < 0 ? "behind" : "ahead";
+  if (row.gap_parts === null || row.segment_kind !== "production") return html`<div class="pace">${reason}</div>`;
+  const side = row.gap_parts < 0 ? "behind" : row.gap_parts > 0 ? "ahead" : "on_pace";
   return html`<div class="pace"><b class=${`gap ${side}`}>${signed(row.gap_parts)}</b>
     <span class="unit">${t(`wall.${side}`)}</span>${reason}</div>`;
 }
@@ -74,14 +74,14 @@ function tile(row) {
 }
 
 function footer(row) {
-  return html`<section class="line" key=${row.line}>
+  return html`<section class="line" key=${row.line}><div>
     <b class="name">${row.line}</b>
     <span class="shift">${shiftWord(row.shift_code)}</span>
     <span class="figure"><small>OEE</small><b>${percent(row.oee)}</b>
       <small class="cover">${t("wall.coverage", { share: percent(row.coverage) })}</small></span>
     <span class="figure"><small>${t("wall.good")}</small><b>${count(row.good)}</b></span>
     <span class="figure"><small>${t("wall.scrap")}</small><b>${count(row.scrap)}</b></span>
-  </section>`;
+  </div></section>`;
 }
 
 function paint() {

@@ -17,6 +17,7 @@ const state = {
   press: boot.press,
   zone: boot.zone,
   silence: boot.silence_s,
+  stopAfter: boot.stop_after_s,
   row: stamped([boot.figures])[0],
   details: null,
   person: JSON.parse(localStorage.getItem(SIGNED_ON) ?? "null"),
@@ -70,6 +71,7 @@ async function refresh() {
     const { ok, status, said } = await calls.details(state.press);
     if (status === 401) return forget();
     if (ok) set({ details: said });
+    if (ok) nothingToAsk();
     if (state.person?.decides) await listReports();
   } catch {
     set({ online: false });
@@ -174,13 +176,20 @@ function scanned(text) {
   scans[read.kind](read.code);
 }
 
-// Ask why when a stop has outlived the press's own limit, once, and never over another sheet.
+// Ask why when production has stood longer than the press's own limit: once, and never over
+// another sheet. A stop that nobody explained stays on the list after the press runs again.
 function askWhy() {
   const { row, person, sheet, later } = state;
   const asked = sheet || later === row.since || row.reason;
-  if (person && !asked && shownState(state) === "stopped" && row.run !== null) {
-    deeds.open("stop");
-  }
+  const stands = shownState(state) === "stopped" && row.state_s >= state.stopAfter;
+  if (person && !asked && stands && row.segment_kind === "production") deeds.open("stop", { asked: true });
+}
+
+// A question that answered itself (no stop after all) goes away; an unexplained stop stays asked.
+function nothingToAsk() {
+  const { row, sheet, draft, details } = state;
+  const open = row.state === "stopped" || details.stops.some((stop) => !stop.reason && stop.until !== null);
+  if (sheet === "stop" && draft.asked && !open) deeds.close();
 }
 
 const watched = (row) => JSON.stringify([row.run, row.segment_kind, row.state, row.since, row.die, row.work_orders, row.reason]);

@@ -1,7 +1,8 @@
-// A hand scanner is a keyboard that types very fast and ends with Enter.
-const FAST = 60; // milliseconds between keys; people are slower
-const SHORTEST = 4;
-export const PREFIXES = ["WO", "DIE", "EMP", "LOT", "RSN"];
+// A hand scanner is a keyboard that ends with Enter. Its prefix says what was read, so any screen
+// takes any code, and a code typed by hand works as well.
+const IDLE = 1500; // milliseconds without a key, after which a new code begins
+const SHORTEST = 4; // characters; less is somebody leaning on the keyboard
+const CODE = /(WO|DIE|EMP|LOT|RSN):\s*(\S.*)$/i;
 
 // By key position, because an input method editor swallows the characters themselves.
 const PLACES = {
@@ -18,30 +19,28 @@ function character(event) {
 
 // "WO:1001" → {kind: "WO", code: "1001"}; null when it is no code of ours.
 export function decode(text) {
-  const [kind, ...rest] = text.trim().split(":");
-  const code = rest.join(":").trim();
-  return code && PREFIXES.includes(kind.toUpperCase()) ? { kind: kind.toUpperCase(), code } : null;
+  const found = CODE.exec(text.trim());
+  return found && { kind: found[1].toUpperCase(), code: found[2].trim() };
 }
 
 export function listen(onScan) {
   let text = "";
   let last = 0;
   const finish = (event) => {
-    const scanned = text.length >= SHORTEST ? text : "";
+    const scanned = text;
     text = "";
-    if (!scanned) return;
+    if (scanned.length < SHORTEST) return;
+    // The Enter belongs to the code, not to whatever key was touched last.
     event.preventDefault();
     event.stopPropagation();
     onScan(scanned);
   };
   addEventListener("keydown", (event) => {
-    const now = event.timeStamp;
-    if (now - last > FAST) text = "";
-    last = now;
+    if (event.timeStamp - last > IDLE) text = "";
+    last = event.timeStamp;
     if (event.key === "Enter") return finish(event);
     if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.code === "Space" && text) event.preventDefault();
     text += character(event);
-    // From the third fast key on it is a scanner: fields must not get what it types.
-    if (text.length > 2) event.preventDefault();
   }, { capture: true });
 }

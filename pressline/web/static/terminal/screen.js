@@ -52,10 +52,15 @@ function countPanel(state) {
     <p class="label">${t("terminal.good")}</p>
     <p class="hero"><b data-figure="good">${count(row.good)}</b>${row.target === null ? "" : html`<span class="target">/ ${count(row.target)}</span>`}</p>
     <div class="progress"><i style=${{ width: `${share * 100}%` }}></i></div>
-    <p class="pace">${row.gap_parts === null ? "" : html`<b class=${row.gap_parts < 0 ? "behind" : "ahead"}>${signed(row.gap_parts)}</b>
-      <span>${t(row.gap_parts < 0 ? "terminal.behind" : "terminal.ahead")}</span>`}
+    <p class="pace">${gap(row)}
       <span class="spm">${t("terminal.spm", { n: count(Math.round(Number(row.spm))) })}</span>${remaining(row)}</p>
     ${silence(state)}</section>`;
+}
+
+function gap(row) {
+  if (row.gap_parts === null || row.segment_kind !== "production") return "";
+  const side = row.gap_parts < 0 ? "behind" : row.gap_parts > 0 ? "ahead" : "on_pace";
+  return html`<b class=${side}>${signed(row.gap_parts)}</b><span>${t(`wall.${side}`)}</span>`;
 }
 
 function remaining(row) {
