@@ -9,3 +9,7 @@ class LockLostError(DatabaseError):
 
 class StoppedError(DatabaseError):
     """The host was asked to stop while it waited for the database."""
+
+
+class BrokerSettingsError(DatabaseError):
+    """The credentials for the broker cannot be used."""

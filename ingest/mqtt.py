@@ -9,11 +9,11 @@ from typing import Any
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.wire import DATA_TYPES, NAMESPACE, State, state_topic
+from ingest.broker import make_client
 
 log = structlog.get_logger()
 
@@ -81,7 +81,7 @@ class HostClient:
         self._client.publish(self._topic, state.encode(), qos=1, retain=True)
 
     def _make_client(self, client_id: str) -> Client:
-        client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
+        client = make_client(client_id)
         client.reconnect_delay_set(1, RECONNECT_LONGEST)
         client.on_pre_connect = self._before_connect
         client.on_connect = self._on_connect

@@ -8,11 +8,11 @@ from typing import Any
 import structlog
 from google.protobuf.message import DecodeError
 from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import READERS, SOURCE_AT, Topic, WrongTypeError, parse_topic, read_properties
+from ingest.broker import make_client
 
 log = structlog.get_logger()
 
@@ -52,7 +52,7 @@ def run(topics: str, host: str, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     decoder = Decoder()
-    client = Client(CallbackAPIVersion.VERSION2)
+    client = make_client()
 
     def connected(client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _: Any) -> None:
         log.info("connected" if not reason.is_failure else f"refused: {reason}", filter=topics)

@@ -40,6 +40,7 @@ class Mosquitto:
     """A broker on loopback that can be stopped and started again on the same port."""
 
     folder: Path
+    access: str = "allow_anonymous true"
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -49,8 +50,8 @@ class Mosquitto:
         assert found, "these tests need mosquitto: apt-get install mosquitto"
         settings = self.folder / "mosquitto.conf"
         settings.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nlog_dest none\n"
-            "persistence false\n"
+            f"listener {self.port} 127.0.0.1\n{self.access}\nlog_dest none\n"
+            "persistence false\nset_tcp_nodelay true\n"
         )
         self.process = subprocess.Popen([found, "-c", str(settings)])
         end = time.monotonic() + START_LIMIT_S
@@ -71,11 +72,11 @@ class Mosquitto:
 
 
 @contextmanager
-def mosquitto_server() -> Generator[Mosquitto]:
-    """A running broker that the test may stop and start."""
+def mosquitto_server(access: str = "allow_anonymous true") -> Generator[Mosquitto]:
+    """A running broker that the test may stop and start; `access` is a piece of its settings."""
     folder = Path(tempfile.mkdtemp(prefix="pressline-mqtt-"))
     folder.chmod(0o755)
-    server = Mosquitto(folder)
+    server = Mosquitto(folder, access)
     server.start()
     try:
         yield server
@@ -94,12 +95,14 @@ def mosquitto() -> Generator[int]:
 class Probe:
     """Anyone at the broker: hears what it subscribed to, says what it likes."""
 
-    def __init__(self, port: int, *topics: str) -> None:
+    def __init__(self, port: int, *topics: str, user: str = "", password: str = "") -> None:
         self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self._ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = self._hear
         self._client.on_subscribe = self._subscribed
+        if user:
+            self._client.username_pw_set(user, password)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         if topics:

@@ -114,6 +114,7 @@ class Edge:
     devices: dict[str, Sequence[Channel]] = field(
         default_factory=lambda: {PRESS: [STROKES]}
     )  # fmt: skip
+    mqtt: Mqtt | None = None
     node: Node = field(init=False)
     outbox: Outbox = field(init=False)
 
@@ -131,7 +132,7 @@ class Edge:
     async def _live(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.outbox = Outbox(self.folder / "outbox.sqlite")
-        mqtt = Mqtt(port=self.port)
+        mqtt = self.mqtt or Mqtt(port=self.port)
         self.node = Node(SITE, NODE, devices=self.devices, outbox=self.outbox, mqtt=mqtt)
         self.next = self.outbox.last + 1
         running = asyncio.create_task(self.node.run())
