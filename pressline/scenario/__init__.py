@@ -4,7 +4,7 @@
 everything after it is the code that runs in a plant, on the scenario's clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +13,7 @@ import typer
 from database.errors import DatabaseError
 from pressline.scenario.compare import differences
 from pressline.scenario.errors import RefusedFolderError
+from pressline.scenario.expected import Row
 from pressline.scenario.folder import Story, read_refusal, read_story
 from pressline.scenario.play import Batch, play, read_batch
 from pressline.scenario.scratch import Scratch, scratch
@@ -21,6 +22,7 @@ from pressline.scenario.tables import found
 __all__ = ["RefusedFolderError", "check", "run_folders"]
 
 EQUAL, DIFFERS, UNREADABLE = 0, 1, 2
+NO_TABLES: Mapping[str, Sequence[Row]] = {}
 
 
 def run_folders(folders: Sequence[Path], batch: str) -> int:
@@ -44,10 +46,9 @@ def check(story: Story, database: str, batch: Batch) -> list[str]:
     Raises RefusedFolderError when something shows in playing that makes the folder unreadable.
     """
     played = play(story, database, batch)
-    tables = found(database, story.as_of, played.refused)
-    apart: list[str] = []
-    if story.expected is not None:
-        apart = differences(story.expected.tables, tables, ZoneInfo(story.plant.time_zone))
+    wanted = story.expected.tables if story.expected is not None else NO_TABLES
+    tables = found(database, story.as_of, wanted, played.refused)
+    apart = differences(wanted, tables, ZoneInfo(story.plant.time_zone))
     if played.residual:
         apart.append(f"residual: expected 0, found {played.residual}\n{played.audit}")
     return apart

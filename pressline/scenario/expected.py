@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -199,7 +200,13 @@ def read_expected(path: Path) -> Expected:
     except PlantError as error:
         raise RefusedFolderError(error.problems) from error
     faults = Faults()
-    head = _entry(file, (), {k: v for k, v in file.data.items() if k not in TABLES}, Head, faults)
+    known = {key: value for key, value in file.data.items() if key in Head.model_fields}
+    head = _entry(file, (), known, Head, faults)
+    for name in file.data.keys() - known.keys() - TABLES.keys():
+        place: tuple[str | int, ...] = (name,) if (name,) in file.lines else (name, 0)
+        close = get_close_matches(name, TABLES, 1)
+        cure = f"did you mean {close[0]}?" if close else f"use {', '.join(TABLES)}"
+        faults.add(file, place, f"there is no table {name!r}", cure)
     tables = {name: _rows(file, name, faults) for name in TABLES if name in file.data}
     if faults.found or head is None:
         raise RefusedFolderError(faults.in_order())

@@ -62,6 +62,11 @@ def play(story: Story, database: str, batch: Batch) -> Played:
         return Played(refused, int(result.residual), str(result))
 
 
+def taken_in(story: Story, batch: Batch) -> list[int]:
+    """How many readings the bridge takes in at once, batch by batch."""
+    return [len(some) for _, readings, _ in _steps(story) for some in _batches(readings, batch)]
+
+
 def _prepare(connection: Connection, story: Story) -> None:
     with connection.transaction():
         mes_plant.store(connection, translate(story.plant), story.start)

@@ -40,17 +40,23 @@ class Scratch:
         """While this lasts, databases can be copied."""
         with self._database(self._name, "template1") as address:
             migrate(address)
+            self._close(self._name)
             yield
+
+    def _close(self, name: str) -> None:
+        """Nobody gets in any more, and who is in must leave: workers of extensions, for one."""
+        with connect(self.server, autocommit=True) as admin:
+            closed = sql.SQL("alter database {} allow_connections false")
+            admin.execute(closed.format(sql.Identifier(name)))
+            admin.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                [name],
+            )
 
     @contextmanager
     def _database(self, name: str, template: str) -> Generator[str]:
         new, old = sql.Identifier(name), sql.Identifier(template)
         with connect(self.server, autocommit=True) as admin:
-            # copying needs the template for itself: background workers of extensions must leave
-            admin.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity "
-                "where datname = %s and datname <> 'template1'", [template]
-            )  # fmt: skip
             admin.execute(sql.SQL("create database {} template {}").format(new, old))
         try:
             yield make_conninfo(self.server, dbname=name)

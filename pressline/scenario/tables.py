@@ -3,7 +3,7 @@
 Each query gives the finest rows with every column that an expected row may name.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, LiteralString, cast
@@ -80,9 +80,9 @@ from board.press_shift('-infinity', %(as_of)s)
 
 NOTIFICATION: LiteralString = "select kind, coalesce(press, '') as press from erp.notification"
 
-PLAIN: Mapping[str, LiteralString] = {
+QUERIES: Mapping[str, LiteralString] = {
     "count": COUNT, "event": EVENT, "posting": POSTING, "report": REPORT, "stock": STOCK,
-    "die": DIE, "energy": ENERGY, "notification": NOTIFICATION,
+    "state": STATE, "die": DIE, "energy": ENERGY, "kpi": KPI, "notification": NOTIFICATION,
 }  # fmt: skip
 SUMS = ("pbt_s", "apt_s", "known_s", "ideal_s", "ideal_good_s")
 SHARES = {
@@ -94,16 +94,20 @@ FOUR_PLACES = Decimal("0.0001")
 
 
 def found(
-    database: str, as_of: datetime, refused: Sequence[tuple[str, str]]
+    database: str, as_of: datetime, names: Iterable[str], refused: Sequence[tuple[str, str]]
 ) -> Mapping[str, Sequence[Row]]:
-    """Every table as the database shows it at `as_of`, and the refused acts."""
+    """These tables as the database shows them at `as_of`; `refused` are the refused acts."""
     with connect(database) as connection:
-        return {
-            **{name: _select(connection, query, as_of) for name, query in PLAIN.items()},
-            "state": _merged(_select(connection, STATE, as_of)),
-            "kpi": _kpi(_select(connection, KPI, as_of)),
-            "refused": [{"act": act, "code": code} for act, code in refused],
-        }
+        return {name: _found(connection, name, as_of, refused) for name in names}
+
+
+def _found(
+    connection: Connection, name: str, as_of: datetime, refused: Sequence[tuple[str, str]]
+) -> Sequence[Row]:
+    if name == "refused":
+        return [{"act": act, "code": code} for act, code in refused]
+    rows = _select(connection, QUERIES[name], as_of)
+    return {"state": _merged, "kpi": _kpi}.get(name, list)(rows)
 
 
 def _select(connection: Connection, query: LiteralString, as_of: datetime) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pressline.scenario import check, run_folders
 from pressline.scenario.compare import differences
 from pressline.scenario.errors import RefusedFolderError
 from pressline.scenario.folder import read_refusal, read_story
-from pressline.scenario.play import read_batch
+from pressline.scenario.play import read_batch, taken_in
 
 STORIES = Path(__file__).parent.parent / "scenarios"
 FOLDERS = sorted(path for path in STORIES.iterdir() if path.is_dir())
@@ -24,22 +24,19 @@ NewDatabase = Callable[[], str]
 
 @pytest.mark.parametrize("name", PLAYED)
 def test_a_story_ends_as_worked_out_by_hand(name: str, new_database: NewDatabase) -> None:
-    assert check(read_story(STORIES / name), new_database(), read_batch("all")) == []
-
-
-@pytest.mark.parametrize("batch", ["1", "7"])
-@pytest.mark.parametrize("name", PLAYED)
-def test_the_batch_makes_no_difference(name: str, batch: str, plain: NewDatabase) -> None:
-    assert check(read_story(STORIES / name), plain(), read_batch(batch)) == []
-
-
-@pytest.mark.parametrize("name", PLAYED)
-def test_played_twice_nothing_is_added(name: str, plain: NewDatabase) -> None:
-    story, database = read_story(STORIES / name), plain()
-    check(story, database, read_batch("all"))
+    story, database = read_story(STORIES / name), new_database()
+    assert check(story, database, read_batch("all")) == []
     before = written(database)
-    assert check(story, database, read_batch("3")) == []
-    assert written(database) == before
+    assert check(story, database, read_batch("3")) == [], "played twice"
+    assert written(database) == before, "nothing is added when it is played twice"
+
+
+@pytest.mark.parametrize(("name", "batch"), [(name, batch) for name in PLAYED for batch in "17"])
+def test_the_batch_makes_no_difference(name: str, batch: str, plain: NewDatabase) -> None:
+    story, size = read_story(STORIES / name), read_batch(batch)
+    if taken_in(story, size) == taken_in(story, None):
+        pytest.skip("the same batches as with all")
+    assert check(story, plain(), size) == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -54,7 +51,7 @@ def test_a_wrong_folder_is_refused_with_place_and_cure(name: str) -> None:
 @pytest.mark.parametrize(
     ("file", "before", "after", "told"),
     [
-        ("expected.toml", "[[count]]", "[[counts]]", "expected.toml:3: counts: unknown key"),
+        ("expected.toml", "[[count]]", "[[counts]]", "did you mean count?"),
         ("expected.toml", "held = 0", "heldd = 0", "did you mean held?"),
         ("expected.toml", 'press = "P01"\nkind', 'press = "P9"\nkind', "there is no press 'P9'"),
         ("expected.toml", "+08:00", "", "has no offset"),
