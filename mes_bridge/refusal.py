@@ -93,10 +93,6 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "Which die is on press {press}? Dies for {item}: {dies}. Scan the die, then the order.",
         "冲床 {press} 上是哪副模具？{item} 可用模具：{dies}。请先扫模具，再扫工单。",
     ),
-    "die_locked": Sentence(
-        "Die {die} has reached the end of its life. Ask the tool room before you start.",
-        "模具 {die} 寿命已到。开工前请联系模具房。",
-    ),
     "run_open_elsewhere": Sentence(
         "Die {die} is running on press {other}. Finish it there first, or read the plate again.",
         "模具 {die} 正在冲床 {other} 上生产。请先在那里完工，或重新核对铭牌。",

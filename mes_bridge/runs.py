@@ -137,11 +137,13 @@ def scan(moment: Moment, work_order: str, die: str | None) -> Scanned:
 
     Raises Refused for an order, die or time that does not fit; the caller rolls back.
     """
-    order = startable(moment.connection, work_order)
+    current = at_instant(moment.connection, moment.press, moment.at)
+    order = startable(
+        moment.connection, work_order, full=_has(moment.connection, current, work_order)
+    )
     used = die or _die_for(moment, order.code, order.item)
     mounts.hold(moment.connection, used)
     operation = fitting(moment, work_order, order.item, used)
-    current = at_instant(moment.connection, moment.press, moment.at)
     if current is not None and current.die == used:
         joined = _join(moment.connection, current, operation)
         if joined:
@@ -182,7 +184,7 @@ def assign(moment: Moment, work_order: str, since: datetime, until: datetime) ->
         raise Refused("interval_empty", since=since, to=until)
     if until > moment.now:
         raise Refused("interval_future", at=until)
-    order = startable(moment.connection, work_order)
+    order = startable(moment.connection, work_order, full=True)
     there = mounts.mounted(moment.connection, moment.press, since)
     die = there.die if there else _only_die(moment, order.code, order.item)
     operation = fitting(moment, work_order, order.item, die)
@@ -234,8 +236,12 @@ def close_if_open(moment: Moment) -> int | None:
     return close(moment)
 
 
-def startable(connection: Connection, work_order: str) -> orders.WorkOrder:
-    """The order, if something may be made for it.
+def _has(connection: Connection, run: Run | None, work_order: str) -> bool:
+    return run is not None and work_order in {o.work_order for o in outputs(connection, run.id)}
+
+
+def startable(connection: Connection, work_order: str, *, full: bool) -> orders.WorkOrder:
+    """The order, if something may be made for it; `full`: also when it has all its parts.
 
     Raises Refused work_order_unknown, work_order_not_released, work_order_finished.
     """
@@ -244,7 +250,7 @@ def startable(connection: Connection, work_order: str) -> orders.WorkOrder:
         raise Refused("work_order_unknown", work_order=work_order)
     if order.state == "draft":
         raise Refused("work_order_not_released", work_order=work_order)
-    if order.state not in {"released", "running"}:
+    if order.state not in {"released", "running"} and not (full and order.state == "produced"):
         raise Refused("work_order_finished", work_order=work_order, state=order.state)
     return order
 

@@ -8,6 +8,7 @@ from press_shop import Shop, clock
 from database.connection import Connection, connect
 from erp_core import notifications
 from mes_bridge import reporting
+from mes_bridge.refusal import Refused
 
 
 @pytest.fixture
@@ -142,6 +143,26 @@ def test_over_production_waits_and_scrap_frees_room_for_it(shop: Shop) -> None:
     assert shop.posted("WO") == {"good": 110, "excess": 3, "scrap:burr": 5}
     assert shop.reports("WO")[1] == (2, 0, -5, 5, "accepted")
     assert shop.in_stock("BRK") == 113
+
+
+def test_a_full_order_may_change_its_coil_and_take_missed_strokes_but_not_start_again(
+    shop: Shop,
+) -> None:
+    """Order 38, good up to 41: 38 in the run, 2 before it."""
+    shop.connection.execute("insert into erp.lot values ('COIL', 'C-1', %s)", [clock("06:00")])
+    shop.order("WO", "BRK", 38)
+    shop.do("07:50", "mount", die="D1")
+    shop.producing("08:00", "WO")
+    shop.strokes("08:10", 38)
+    shop.report("08:15")
+    assert shop.do("08:16", "scan", work_order="WO", lot="C-1")["message"] == "run_running"
+    shop.strokes("07:55", 2)
+    shop.do("08:20", "finish")
+    with pytest.raises(Refused, match="work_order_finished"):
+        shop.do("08:21", "scan", work_order="WO")
+    given = {"since": clock("07:50").isoformat(), "to": clock("08:00").isoformat()}
+    shop.lead("08:22", "assign", work_order="WO", **given)
+    assert shop.posted("WO") == {"good": 40}
 
 
 def test_an_order_on_two_presses_is_full_once(shop: Shop) -> None:
