@@ -154,11 +154,13 @@ class Crew:
         """Scan every order of the press; the first article is passed a little later."""
         duty = self.duties[press]
         for order in duty.place.orders:
-            duty.terminal.act(press, "scan", {"work_order": order})
+            if not self._try(
+                duty.terminal, press, "scan", {"work_order": order}, f"{order} scanned"
+            ):
+                return
         duty.opened = True
         duty.first_article_at = time.monotonic() + min(4.0, self.pace / 3)
         duty.scrap_at = time.monotonic() + self.pace * self._chance.uniform(1.2, 2.0)
-        self.tell(f"{press}: {' + '.join(duty.place.orders)} scanned, run open")
 
     def tick(self) -> None:
         """Do what is due; what a person at the pages has made impossible is left alone."""
@@ -166,39 +168,46 @@ class Crew:
             now = time.monotonic()
             if now >= duty.first_article_at:
                 duty.first_article_at = math.inf
-                self._try(press, "first_article", {"pass": True}, "first article passed")
+                self._try(
+                    duty.terminal, press, "first_article", {"pass": True}, "first article passed"
+                )
             if now >= duty.scrap_at:
                 duty.scrap_at = now + self.pace * self._chance.uniform(0.6, 1.2)
                 scrap = self._some_scrap(duty)
                 said = f"{scrap['qty']} scrap of {scrap['item']}, {scrap['reason']}"
-                self._try(press, "scrap", scrap, said)
+                self._try(duty.terminal, press, "scrap", scrap, said)
 
     def give_stop_reason(self, press: str, since: datetime) -> None:
         """Tell why the press stands since that instant."""
         args = {"from": since.isoformat(), "reason": STOP_REASON}
-        self._try(press, "stop_reason", args, f"stop explained, {STOP_REASON}")
+        self._try(
+            self.duties[press].terminal,
+            press,
+            "stop_reason",
+            args,
+            f"stop explained, {STOP_REASON}",
+        )
 
     def finish_all(self) -> None:
         """Finish every open run."""
         for press, duty in self.duties.items():
             if duty.opened:
                 duty.opened = False
-                self._try(press, "finish", {}, "finished")
+                self._try(duty.terminal, press, "finish", {}, "finished")
 
     def assign(self, press: str, since: datetime, to: datetime) -> None:
         """The leader gives strokes that no run owns to the orders of that press."""
-        orders = self.duties[press].place.orders
         span = {"from": since.isoformat(), "to": to.isoformat()}
-        for order in orders:
-            self.leader.act(press, "assign", {**span, "work_order": order})
-        self.tell(f"{press}: the leader assigned strokes without a run to {' + '.join(orders)}")
+        for order in self.duties[press].place.orders:
+            said = f"strokes without a run assigned to {order} by the leader"
+            self._try(self.leader, press, "assign", {**span, "work_order": order}, said)
 
     def accept_waiting(self) -> None:
         """The leader accepts reports that wait, unless the bridge still holds something back."""
         for row in self.leader.look("/api/reports?state=waiting")["reports"]:
             if HELD_BACK.isdisjoint(row["flags"]):
-                self.leader.act(row["press"], "accept", {"report": row["report"]})
-                self.tell(f"{row['press']}: the leader accepted report {row['report']}")
+                said = f"report {row['report']} accepted by the leader"
+                self._try(self.leader, row["press"], "accept", {"report": row["report"]}, said)
 
     def _some_scrap(self, duty: Duty) -> dict[str, Any]:
         return {
@@ -207,10 +216,11 @@ class Crew:
             "reason": self._chance.choice(SCRAP_REASONS),
         }
 
-    def _try(self, press: str, act: str, args: dict[str, Any], said: str) -> None:
+    def _try(self, who: Browser, press: str, act: str, args: dict[str, Any], said: str) -> bool:
         try:
-            self.duties[press].terminal.act(press, act, args)
+            who.act(press, act, args)
         except TurnedAwayError as error:
             self.tell(f"{press}: {act} refused: {error}")
-        else:
-            self.tell(f"{press}: {said}")
+            return False
+        self.tell(f"{press}: {said}")
+        return True

@@ -1,7 +1,7 @@
 """The final comparison: what the factory wrote down against what the books say.
 
-The only reader of the ground truth. SQL here reads counts, postings and stock moves themselves,
-never a view or a sum that the bridge keeps.
+The only reader of the ground truth. What goes into a residual is summed here from counts,
+postings and stock moves themselves, never taken from a view or from a sum that the bridge keeps.
 """
 
 import math

@@ -91,6 +91,8 @@ class River:
         self.mqtt_port = shopfloor.free_ports(1)[0]
         self.files = shopfloor.write_files(self.folder, self.mqtt_port, self.places)
         self.web_port = shopfloor.first_free_port(self.port)
+        if self.web_port != self.port:
+            self.tell(f"port {self.port} is taken; the pages are on {self.web_port}")
         self.url = f"http://127.0.0.1:{self.web_port}"
 
     def start(self) -> None:

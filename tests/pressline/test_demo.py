@@ -116,7 +116,7 @@ def test_a_stroke_becomes_a_part_in_stock_whatever_breaks(room: Path, tmp_path: 
 
 def test_ctrl_c_leaves_nothing_behind(room: Path) -> None:
     with Run(room, "--port", "18090") as run:
-        said = run.read_until("run open")
+        said = run.read_until("scanned")
         addresses = dict(re.findall(r"^  (.+?)  +(http\S+)", said, re.MULTILINE))
         assert {"wall board", "terminal", "work order"} <= addresses.keys()
         for address in addresses.values():
