@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Any, cast
 
 from edge_agent.address import ModbusAddress
 from edge_agent.entries import DAY, Meter, Plant, Press, Shift, minute
 from edge_agent.faults import Faults
 from edge_agent.profile import Channel
 from edge_agent.register import Register
-from edge_agent.tomlfile import Keys, TomlFile
+from edge_agent.tomlfile import Keys, TomlFile, tables_in
 
 Device = Press | Meter
 
@@ -44,7 +43,7 @@ class PlantCheck:
         return (table, self._number(table, "name", entry.name), *more)
 
     def _number(self, table: str, key: str, name: str, nth: int = 0) -> int:
-        entries = self.file.data[table]
+        entries = tables_in(self.file.data[table])
         return [n for n, entry in enumerate(entries) if entry.get(key) == name][nth]
 
     def fault(self, keys: Keys, what: str, cure: str) -> None:
@@ -86,10 +85,7 @@ class PlantCheck:
 
     def _written(self, table: str) -> list[str]:
         """Names in the file, also of entries that have other faults."""
-        entries: Any = self.file.data.get(table)
-        if not isinstance(entries, list):
-            return []  # told already
-        return [str(entry["name"]) for entry in cast("list[Any]", entries) if "name" in entry]
+        return [str(entry.get("name")) for entry in tables_in(self.file.data.get(table))]
 
     def _unknown(self, device: Device, key: str, name: str, there: list[str]) -> None:
         cure = f'name one of {", ".join(there) or "none yet"}, or add [[{key}]] name = "{name}"'
@@ -147,8 +143,8 @@ class PlantCheck:
     def _channel_keys(self, device: Device, channel: Channel) -> Keys:
         """A channel of the device's own in the file, else the profile that brought it."""
         keys = self.keys(device)
-        own = self.file.data[str(keys[0])][keys[1]].get("channel", [])
-        for number, entry in enumerate(own):
+        own = self.file.data[str(keys[0])][keys[1]].get("channel")
+        for number, entry in enumerate(tables_in(own)):
             if entry.get("name") == channel.name:
                 return (*keys, "channel", number)
         return (*keys, "profile")

@@ -3,6 +3,7 @@
 `config/plant.toml` is the commented sample. Every fault is told with file, line, key and cure.
 """
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -53,7 +54,7 @@ class PlantReading:
         self.file = file
         self.faults = faults
         self.folders = (file.path.parent / "profiles", SHIPPED)
-        self.profiles: dict[str, tuple[TomlFile, Profile | None] | None] = {}
+        self.profiles: dict[str, KnownProfile | None] = {}
 
     def plant(self) -> Plant:
         """The plant with every entry that could be read."""
@@ -98,63 +99,61 @@ class PlantReading:
         return tuple(device for device in found if device is not None)
 
     def _device(self, keys: Keys, table: Table, model: type[DeviceT]) -> DeviceT | None:
-        profile_name = table.get("profile")
-        named = isinstance(profile_name, str) and profile_name
-        profile = self._profile(str(profile_name), (*keys, "profile")) if named else None
-        limits = profile[1].model_dump(include=set(LIMITS)) if profile and profile[1] else {}
+        name = table.get("profile")
+        profile = (
+            self._profile(name, (*keys, "profile")) if name and isinstance(name, str) else None
+        )
+        limits = profile.own.model_dump(include=set(LIMITS)) if profile and profile.own else {}
         own = {key: value for key, value in table.items() if key != "channel"}
         device = self._entry(self.file, keys, {**limits, **own}, model)
-        faults = len(self.faults.found)
         channels = self._channels(keys, table, profile)
-        if len(self.faults.found) > faults or (named and not (profile and profile[1])):
+        if None in channels or (name and not (profile and profile.own)):
             self.faults.unclear.add(str(table.get("name")))
-        return device and device.model_copy(update={"channels": channels})
+        known = tuple(channel for channel in channels if channel is not None)
+        return device and device.model_copy(update={"channels": known})
 
     def _channels(
-        self, keys: Keys, table: Table, profile: tuple[TomlFile, Profile | None] | None
-    ) -> tuple[Channel, ...]:
+        self, keys: Keys, table: Table, profile: "KnownProfile | None"
+    ) -> list[Channel | None]:
         """The profile's channels, with the device's own laid over by name or added."""
         own = self._tables(self.file, (*keys, "channel"), table)
-        self._once(own)
+        self._once(self.file, own)
         over = {str(entry.get("name")): (where, entry) for where, entry in own}
         found: list[Channel | None] = []
-        for where, entry in self._profile_channels(profile):
-            mine = over.pop(str(entry.get("name")), None)
-            place = (profile[0], where) if profile and not mine else (self.file, mine and mine[0])
-            merged = _laid_over(entry, mine[1] if mine else {})
-            found.append(self._channel(place[0], place[1] or keys, merged, profile))
-        for where, entry in over.values():
-            found.append(self._channel(self.file, where, entry, profile))
-        return tuple(channel for channel in found if channel is not None)
+        for where, entry in profile.entries if profile else []:
+            name = str(entry.get("name"))
+            if profile and name not in over:
+                found.append(self._shared(profile, where, name, entry))
+            else:
+                place, mine = over.pop(name)
+                found.append(self._channel(self.file, place, _laid_over(entry, mine), profile))
+        found += [self._channel(self.file, where, e, profile) for where, e in over.values()]
+        return found
+
+    def _shared(
+        self, profile: "KnownProfile", where: Keys, name: str, entry: Table
+    ) -> Channel | None:
+        """A channel as the profile has it: read once for all devices."""
+        if name not in profile.shared:
+            profile.shared[name] = self._channel(profile.file, where, entry, profile)
+        return profile.shared[name]
 
     def _channel(
-        self, file: TomlFile, keys: Keys, entry: Table,
-        profile: tuple[TomlFile, Profile | None] | None,
-    ) -> Channel | None:  # fmt: skip
+        self, file: TomlFile, keys: Keys, entry: Table, profile: "KnownProfile | None"
+    ) -> Channel | None:
         channel = self._entry(file, keys, entry, Channel)
-        if channel is None or profile is None or profile[1] is None:
-            return channel
-        return profile[1].with_order(channel)
+        return profile.own.with_order(channel) if channel and profile and profile.own else channel
 
-    def _once(self, tables: list[tuple[Keys, Table]], file: TomlFile | None = None) -> None:
-        seen: set[object] = set()
+    def _once(self, file: TomlFile, tables: list[tuple[Keys, Table]]) -> None:
+        seen: set[str] = set()
         for keys, entry in tables:
             name = entry.get("name")
             if isinstance(name, str) and name in seen:
                 cure = "give each channel of a machine a name of its own"
-                self.faults.add(
-                    file or self.file, (*keys, "name"), f"duplicate name: channel {name}", cure
-                )
-            seen.add(name if isinstance(name, str) else None)
+                self.faults.add(file, (*keys, "name"), f"duplicate name: channel {name}", cure)
+            seen.add(str(name))
 
-    def _profile_channels(
-        self, profile: tuple[TomlFile, Profile | None] | None
-    ) -> list[tuple[Keys, Table]]:
-        if profile is None:
-            return []
-        return self._tables(profile[0], ("channel",), profile[0].data)
-
-    def _profile(self, name: str, keys: Keys) -> tuple[TomlFile, Profile | None] | None:
+    def _profile(self, name: str, keys: Keys) -> "KnownProfile | None":
         if name not in self.profiles:
             self.profiles[name] = self._read_profile(name)
         if self.profiles[name] is None:
@@ -166,18 +165,30 @@ class PlantReading:
     def _profile_names(self) -> list[str]:
         return sorted({path.stem for folder in self.folders for path in folder.glob("*.toml")})
 
-    def _read_profile(self, name: str) -> tuple[TomlFile, Profile | None] | None:
-        path = next((p for f in self.folders if (p := f / f"{name}.toml").is_file()), None)
+    def _read_profile(self, name: str) -> "KnownProfile | None":
+        paths = [folder / f"{name}.toml" for folder in self.folders]
+        path = next((path for path in paths if path.is_file()), None)
         if path is None or "/" in name:
             return None
         try:
             file = read_toml(path)
         except PlantError as error:
             self.faults.found.extend(error.problems)
-            return TomlFile(path, {}, {}), None
-        self._once(self._tables(file, ("channel",), file.data), file)
+            return KnownProfile(TomlFile(path, {}, {}), None, [])
+        entries = self._tables(file, ("channel",), file.data)
+        self._once(file, entries)
         own = {key: value for key, value in file.data.items() if key != "channel"}
-        return file, self._entry(file, (), own, Profile)
+        return KnownProfile(file, self._entry(file, (), own, Profile), entries)
+
+
+@dataclass(frozen=True)
+class KnownProfile:
+    """A profile's file, its own keys if they are right, its channels as written and as read."""
+
+    file: TomlFile
+    own: Profile | None
+    entries: list[tuple[Keys, Table]]
+    shared: dict[str, Channel | None] = field(default_factory=dict[str, Channel | None])
 
 
 def _laid_over(below: Table, above: Table) -> Table:

@@ -4,7 +4,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from edge_agent.errors import PlantError, Problem
 
@@ -51,6 +51,12 @@ def read_toml(path: Path) -> TomlFile:
         return TomlFile(path, tomllib.loads(text), key_lines(text))
     except tomllib.TOMLDecodeError as error:
         raise PlantError([_syntax_problem(path, str(error))]) from error
+
+
+def tables_in(value: object) -> list[dict[str, Any]]:
+    """The tables of an array of tables; none when the value is something else."""
+    entries = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("dict[str, Any]", entry) for entry in entries if isinstance(entry, dict)]
 
 
 def key_lines(text: str) -> dict[Keys, int]:

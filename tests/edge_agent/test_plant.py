@@ -1,6 +1,7 @@
 """The plant file: the sample is valid, and every fault is told with file, line, key and cure."""
 
 import shutil
+from contextlib import suppress
 from datetime import time
 from pathlib import Path
 
@@ -222,6 +223,27 @@ def test_all_faults_are_told_at_once_in_order_of_lines(tmp_path: Path) -> None:
         "sit", "time_zone", "press.P01.line", "meter.1.name", "meter.1.top_kw", "shift.x.end",
         "shift.x.start",
     ]  # fmt: skip
+
+
+WHOLE = (
+    HEAD + '[mqtt]\nhost = "h"\n[[shift]]\ncode = "a"\nstart = "08:00"\nend = "16:00"\n'
+    'breaks = ["12:00-13:00"]\n' + PRESS + 'run_signal = "running"\n'
+    '[[press.channel]]\nname = "t"\nkind = "gauge"\nregister = "input:0:int16"\n'
+    '[[meter]]\nname = "M"\npress = "P01"\ntop_kw = 9\nprofile = "sdm630"\n'
+    'address = "modbus://10.0.0.2/1"\n'
+)
+JUNK = ("5", '""', '"x"', "true", "nan", "[]", "[1]", "{}", "08:00:00", '"é/#"', '["a", "a"]')
+
+
+@pytest.mark.parametrize("junk", JUNK)
+def test_no_value_anywhere_gets_past_the_checks_or_breaks_them(junk: str, tmp_path: Path) -> None:
+    lines = WHOLE.splitlines()
+    for number, line in enumerate(lines):
+        key = line.split("=")[0] if "=" in line else ""
+        broken = f"{key}= {junk}" if key else f"{line.strip('[]')} = {junk}"
+        text = "\n".join([*lines[:number], broken, *lines[number + 1 :]])
+        with suppress(PlantError):  # told, or right by chance; nothing else may come
+            load(tmp_path, text)
 
 
 def test_a_fault_in_a_profile_names_the_profile(tmp_path: Path) -> None:
