@@ -445,6 +445,16 @@ def test_the_order_page_explains_its_number_down_to_the_readings(
         assert sum(int(text) for text in counted if text) == sums[0]
 
 
+def test_an_order_page_follows_its_press(chromium: Browser, opened: Pair) -> None:
+    shop, site = opened
+    played(shop)
+    with terminal(chromium, site, badge="EMP:B-301") as page:
+        page.goto("/work-order/WO-2601")
+        expect(page.locator("#good")).to_have_text("851")
+        shop.run("P01", 60, 30)
+        expect(page.locator("#good")).to_have_text("881")
+
+
 def played(shop: WebShop) -> None:
     """A quarter of an hour of work, with scrap, a stop and a report."""
     shop.producing("P01", "WO-2601")

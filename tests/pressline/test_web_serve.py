@@ -103,21 +103,21 @@ def test_while_the_database_is_away_people_are_told(database: str) -> None:
     name = str(conninfo_to_dict(database)["dbname"])
     admin_url = make_conninfo(database, dbname="postgres")
     with process(database) as (_, url), psycopg.connect(admin_url, autocommit=True) as admin:
-        open_to(admin, name, "false")
+        open_to(admin, name, allowed=False)
         admin.execute(
             "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name]
         )
         away = httpx.get(f"{url}/wall", headers={"Accept-Language": "zh"}, timeout=30)
         assert away.status_code == 503
         assert "数据库没有响应" in away.text
-        open_to(admin, name, "true")
+        open_to(admin, name, allowed=True)
         while httpx.get(f"{url}/healthz", timeout=30).status_code != 200:
             time.sleep(0.1)
 
 
-def open_to(admin: psycopg.Connection, name: str, allowed: str) -> None:
+def open_to(admin: psycopg.Connection, name: str, *, allowed: bool) -> None:
     admin.execute(
         sql.SQL("alter database {} allow_connections {}").format(
-            sql.Identifier(name), sql.SQL("true" if allowed == "true" else "false")
+            sql.Identifier(name), sql.Literal(allowed)
         )
     )

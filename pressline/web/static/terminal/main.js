@@ -125,7 +125,10 @@ const deeds = {
   draft: (change) => set({ draft: { ...state.draft, ...change } }),
   signIn,
   async signOut() {
+    await box.deliver();
+    const mine = state.queue.some((entry) => entry.who === state.person.person);
     try {
+      if (mine) throw new Error("acts wait");
       await calls.signOut();
     } catch {
       return note("refused", t("terminal.sign_off_offline"));

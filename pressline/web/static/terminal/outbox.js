@@ -59,7 +59,7 @@ export function outbox(hooks) {
   // One act; false when the rest has to wait.
   async function deliverOne(entry) {
     const { status, said } = await send(entry);
-    if (status === 401) {
+    if (status === 401 || said.code === "other_person") {
       hooks.signOn();
       return false;
     }

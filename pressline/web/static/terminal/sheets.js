@@ -115,15 +115,15 @@ function die(state, deeds) {
   return sheet("die", t("act.die"), deeds, html`<p class="hint">${t("terminal.scan_die")}</p>
     <div class="orders">${dies.map((one) => html`<button class="key order" data-act="mount" data-die=${one.die}
       onClick=${() => deeds.act("mount", { die: one.die })}><b>${one.die}</b><span>${one.name}</span>
-      <span class=${`sub ${one.state}`}>${one.share === null ? "" : percent(Number(one.share))} ${one.state === "ok" ? "" : t(`die.${one.state}`)}</span></button>`)}</div>
+      <span class="sub">${one.share === null ? "" : percent(Number(one.share))} ${one.state === "ok" ? "" : html`<b class=${`call ${one.state}`}>${t(`die.${one.state}`)}</b>`}</span></button>`)}</div>
     ${state.row.die === null ? "" : html`<div class="row"><button class="key" data-act="dismount" onClick=${() => deeds.act("dismount", {})}>${t("terminal.dismount", { die: state.row.die })}</button></div>`}`);
 }
 
 function finish(state, deeds) {
   const outputs = state.details?.outputs ?? [];
   return sheet("finish", t("act.finish"), deeds, html`
-    ${outputs.map((output) => html`<p class="big">${output.work_order ?? t("terminal.no_order")} · ${output.item}
-      <span class="sub">${t("terminal.output", { good: count(output.good), scrap: count(output.scrap) })}</span></p>`)}
+    ${outputs.map((output) => html`<p class="big">${output.work_order ?? t("terminal.no_order")} · ${output.item} ${nameOf(output)}<br />
+      <b>${count(output.good)}</b> ${t("terminal.good")} <span class="sub">${t("terminal.scrapped", { n: count(output.scrap) })}</span></p>`)}
     <p class="hint">${t("terminal.finish_hint")}</p>
     <div class="two"><button class="key primary" data-act="confirm" onClick=${() => deeds.act("finish", {})}>${t("terminal.finish_now")}</button>
       <button class="key" data-act="cancel" onClick=${deeds.close}>${t("terminal.not_yet")}</button></div>`);
