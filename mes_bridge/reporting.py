@@ -12,7 +12,7 @@ from itertools import groupby
 from database.connection import Connection
 from erp_core import reports, stock
 from erp_core.reports import Report
-from mes_bridge import materials, shifts, targets, yields
+from mes_bridge import materials, shifts, stops, targets, yields
 from mes_bridge.targets import Source
 from mes_bridge.yields import Key, Target
 
@@ -32,6 +32,8 @@ def propose(
     once when nothing is held, unattributed or in excess, else waiting for a shift leader.
     """
     _lock_presses(connection, press, run)
+    if run is None:
+        stops.settle(connection, press)
     counted = _to_count(connection, now, press, run)
     of = targets.sources(connection, counted)
     _lock_orders(connection, of)

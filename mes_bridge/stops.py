@@ -27,8 +27,8 @@ def label(moment: Moment, since: datetime, until: datetime | None, reason: str) 
     return end
 
 
-def settle(connection: Connection, press: str) -> None:
-    """End the open label of a press where its stop has ended."""
+def settle(connection: Connection, press: str | None = None) -> None:
+    """End the open label of a press (None: of each) where its stop has ended."""
     connection.execute(
         """
         update mes.stop_reason r set span = tstzrange(lower(r.span), ran.since)
@@ -36,12 +36,12 @@ def settle(connection: Connection, press: str) -> None:
           select o.id, min(greatest(lower(s.span), lower(o.span))) as since
           from mes.stop_reason o
           join mes.press_state s on s.press = o.press and s.state = 'running' and s.span && o.span
-          where o.press = %s and upper_inf(o.span)
+          where (%(press)s::text is null or o.press = %(press)s) and upper_inf(o.span)
           group by o.id
         ) ran
         where r.id = ran.id
         """,
-        [press],
+        {"press": press},
     )
 
 

@@ -209,6 +209,17 @@ def test_a_stop_reason_without_an_end_holds_until_that_stop_ends(shop: Shop) -> 
     assert labels(shop) == [("no coil", "09:00", "09:20"), ("die jam", "09:20", "09:30")]
 
 
+def test_a_stop_reason_ends_with_its_stop_at_the_next_quarter_hour(shop: Shop) -> None:
+    shop.do("09:05", "stop_reason", since=clock("09:00").isoformat(), reason="no coil")
+    shop.connection.execute("delete from mes.press_state")
+    shop.connection.execute(
+        "insert into mes.press_state values ('P01', tstzrange(%s, null), 'running')",
+        [clock("09:07")],
+    )
+    shop.report("09:15")
+    assert labels(shop) == [("no coil", "09:00", "09:07")]
+
+
 def test_a_stop_reason_is_about_the_past(shop: Shop) -> None:
     at = {name: clock(name).isoformat() for name in ("08:00", "09:00", "10:00")}
     given = {"reason": "no coil"}
