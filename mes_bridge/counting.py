@@ -175,15 +175,15 @@ def _settled_by(state: State, new: Point, rules: Rules) -> tuple[Point | None, l
 
 
 def _taken_back(pair: Pair, new: Point, blind: bool, rules: Rules) -> bool:
-    """Whether `new` goes on from the old value, or at least not from the waiting one."""
-    if not _continues(pair.new, new, rules):
-        return True
-    if pair.kind in {"gap", "wrap"}:
-        return False
+    """Whether `new` goes on from the old value, and so says that the waiting one was false."""
+    goes_on = _continues(pair.new, new, rules)
+    rose = new.value >= pair.old.value
+    back = (rose or pair.kind == "wrap") and _continues(pair.old, new, rules)
+    if pair.kind in {"gap", "wrap"}:  # possible in itself: only the old value speaks against it
+        return back and not goes_on
     # It goes on from both, where the old value is small or two polls came close together. In time
     # that was seen, the old value wins; after a silence or a bad reading, a restart is believed.
-    back = new.value >= pair.old.value and _continues(pair.old, new, rules)
-    return back and not (pair.unseen or blind)
+    return not goes_on or (back and not (pair.unseen or blind))
 
 
 def _continues(old: Point, new: Point, rules: Rules) -> bool:

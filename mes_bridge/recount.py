@@ -149,13 +149,16 @@ def _strike_out(connection: Connection) -> int:
           from beside where exchange is null and old is not null and next is not null
         ), judged as (
           select channel, place,
-                 not (added between 0 and to_here and blind = old_blind)
-                 and (ahead is null or ahead > from_here
-                      or not (added between 0 and to_here)
-                         and not coalesce(wrapped <= to_here, false)
-                         and next >= old and next - old <= across
-                         and next_blind = old_blind) as wrong
+                 case when added between 0 and to_here and blind = old_blind then false
+                      when added between 0 and to_here then back and not goes_on
+                      when wrapped <= to_here then (back or back_wrapped) and not goes_on
+                      else not goes_on or back and next_blind = old_blind end as wrong
           from room
+          cross join lateral (
+            select coalesce(ahead <= from_here, false) as goes_on,
+                   next >= old and next - old <= across as back,
+                   coalesce(next between 0 and old - 1 and old < modulus
+                            and next - old + modulus <= across, false) as back_wrapped) as after
         ), first as (
           select channel, place
           from (select *, lag(wrong) over (partition by channel order by place) as wrong_before

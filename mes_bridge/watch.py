@@ -146,7 +146,8 @@ def _write(
     new = states.merged([*_before(old, start), *spans])
     if new == old:
         return None
-    first = next((a.start for a, b in zip(old, new, strict=False) if a != b), start)
+    unlike = (min(a.start, b.start) for a, b in zip(old, new, strict=False) if a != b)
+    first = next(unlike, start)
     connection.execute(
         "delete from mes.press_state where press = %s and (upper_inf(span) or upper(span) >= %s)",
         [press, start],
@@ -244,7 +245,7 @@ def _seen_from(connection: Connection, press: str, start: datetime | None) -> li
                              and c.name in (p.stroke_channel, p.run_channel)
         join signal.reading r on r.channel = c.id
         where p.name = %(press)s and r.at >= coalesce(%(start)s, '-infinity'::timestamptz)
-          and r.arrived >= coalesce(%(start)s, '-infinity'::timestamptz) - interval '1 day'
+          and r.arrived >= coalesce(%(start)s, '2000-01-02'::timestamptz) - interval '1 day'
         """,
         {"press": press, "start": start},
     )

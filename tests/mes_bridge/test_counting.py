@@ -152,6 +152,18 @@ def test_a_false_value_at_the_end_of_a_gap_leaves_the_gap() -> None:
     assert counted(given) == 31
 
 
+def test_a_restart_right_after_a_gap_does_not_lose_the_gap() -> None:
+    given: Given = [(0, 100), (60, 150), (65, 0), (70, 3)]
+    assert told(given) == [("gap", 50), ("reset", 0)]
+    assert counted(given) == 53
+
+
+def test_a_false_value_right_after_a_gap_does_not_lose_the_gap() -> None:
+    given: Given = [(0, 100), (60, 150), (65, 40_000), (70, 155)]
+    assert told(given) == [("gap", 50), ("glitch", 0)]
+    assert counted(given) == 55
+
+
 def test_what_waits_at_the_end_is_not_counted_yet() -> None:
     state, found = play([(0, 40), (60, 80)])
     assert found == []
