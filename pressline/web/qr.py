@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from pressline.web import figures
+from pressline.web import figures, reasons
 from pressline.web.given import Database
 from pressline.web.pages import language, page
 from pressline.web.sign_in import NotFoundError, SignedIn
@@ -48,9 +48,17 @@ def die(connection: Database, code: str) -> Response:
     return _svg(f"DIE:{code}")
 
 
+@router.get("/qr/reason/{code}.svg")
+def reason(code: str) -> Response:
+    """`RSN:<code>`, for cards that are scanned with gloves on."""
+    if code not in (*reasons.STOP, *reasons.SCRAP):
+        raise NotFoundError("reason", code)
+    return _svg(f"RSN:{code}")
+
+
 @router.get("/labels")
 def labels(request: Request, person: SignedIn, connection: Database) -> Response:
-    """A sheet to print: open work orders and all dies."""
+    """A sheet to print: open work orders, all dies, the reasons."""
     locale = language(request, person.locale)
     return page(
         request,
@@ -60,6 +68,7 @@ def labels(request: Request, person: SignedIn, connection: Database) -> Response
         person=person,
         orders=_orders(connection),
         dies=_dies(connection),
+        reasons={"stop": reasons.STOP, "scrap": reasons.SCRAP},
     )
 
 

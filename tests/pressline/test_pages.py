@@ -471,7 +471,7 @@ def test_labels_print_codes_that_a_scanner_reads_back(chromium: Browser, opened:
     with terminal(chromium, site) as page:
         page.goto("/labels")
         images = page.locator(".sheet img")
-        assert images.count() == 4 + 3
+        assert images.count() == 4 + 3 + 9 + 6  # orders, dies, stop reasons, scrap reasons
         for image in images.all():
             expect(image).to_have_js_property("complete", True)
             assert image.evaluate("e => e.naturalWidth") > 100
