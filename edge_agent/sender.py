@@ -11,7 +11,8 @@ FIRST_MESSAGES, FIRST_BYTES = 64, 256 * 1024
 MOST_MESSAGES, MOST_BYTES = 1024, 4 * 1024 * 1024
 LEAST_MESSAGES, LEAST_BYTES = 16, 64 * 1024
 PATIENCE, LONGEST_PATIENCE = 1.0, 30.0  # seconds without progress before going back
-DELAY_WEIGHT = 0.125  # of the newest measurement in the usual delay
+SLOW = 0.5  # seconds of usual delay beyond which a wider window would only lengthen the queue
+SLOWER_WEIGHT, FASTER_WEIGHT = 0.5, 0.125  # of the newest measurement in the usual delay
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +117,9 @@ class Sender:
             newest = self._flight.popleft()
             self._weight -= newest.size
         if newest is not None and newest.number == number:
-            self.delay += DELAY_WEIGHT * (now - newest.at - self.delay)
-        if was_full and grow:
+            change = now - newest.at - self.delay
+            self.delay += change * (SLOWER_WEIGHT if change > 0 else FASTER_WEIGHT)
+        if was_full and grow and self.delay < SLOW:
             self.messages = min(self.messages * 2, MOST_MESSAGES)
             self.bytes = min(self.bytes * 2, MOST_BYTES)
         self.acknowledged = number

@@ -36,6 +36,16 @@ def test_doubles_while_acknowledgements_come_and_stays_bounded() -> None:
     assert sender.messages == MOST_MESSAGES
 
 
+def test_a_slow_host_gets_no_wider_window() -> None:
+    sender, number = sender_with(0), 0
+    for turn in range(10):
+        while sender.may_send(100):
+            number += 1
+            sender.handed_out(number, 100, 3.0 * turn)
+        sender.answered(number, False, 3.0 * turn + 2.0)
+    assert sender.messages == FIRST_MESSAGES
+
+
 def test_a_hole_is_gone_back_to_once_until_all_that_was_sent_is_acknowledged() -> None:
     sender = sender_with(40)
     assert sender.answered(10, True, 0.1) == Todo(forget=10, resend=True)

@@ -57,6 +57,7 @@ def test_credentials_that_cannot_be_used_are_told(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.wire
+@pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 def test_a_node_may_publish_only_as_itself(
     tmp_path: Path, database: str, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,7 @@ from floor import NODE, PRESS, SITE, Edge, Ingest, Watcher, lock_watermarks, unt
 from tests.broker import Mosquitto, Probe
 
 pytestmark = pytest.mark.wire
+ON_PLAIN = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 
 
 def test_a_reading_reaches_the_database_and_is_forgotten_by_the_edge(
@@ -52,6 +53,7 @@ def test_ingest_killed_between_delivery_and_commit_loses_and_doubles_nothing(
     watcher.nothing_lost_or_doubled(100)
 
 
+@ON_PLAIN
 def test_an_edge_killed_and_started_again_resends_what_was_not_acknowledged(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
@@ -68,6 +70,7 @@ def test_an_edge_killed_and_started_again_resends_what_was_not_acknowledged(
     watcher.nothing_lost_or_doubled(last + 10)
 
 
+@ON_PLAIN
 def test_a_broker_restart_loses_nothing(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
@@ -83,6 +86,7 @@ def test_a_broker_restart_loses_nothing(
     watcher.nothing_lost_or_doubled(900)
 
 
+@ON_PLAIN
 def test_records_wait_on_the_edge_until_the_host_is_online(
     tmp_path: Path, broker: Mosquitto, watcher: Watcher, database: str
 ) -> None:
@@ -103,6 +107,7 @@ def test_records_wait_on_the_edge_until_the_host_is_online(
     watcher.nothing_lost_or_doubled(300)
 
 
+@ON_PLAIN
 def test_a_standby_takes_over_when_the_host_is_killed(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher, database: str
 ) -> None:
@@ -123,6 +128,7 @@ def test_a_standby_takes_over_when_the_host_is_killed(
     watcher.nothing_lost_or_doubled(300)
 
 
+@ON_PLAIN
 def test_a_database_that_does_not_commit_turns_the_host_offline_and_loses_nothing(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher, database: str
 ) -> None:
@@ -140,6 +146,7 @@ def test_a_database_that_does_not_commit_turns_the_host_offline_and_loses_nothin
     watcher.nothing_lost_or_doubled(30)
 
 
+@ON_PLAIN
 def test_a_database_session_that_is_cut_is_made_again(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
@@ -171,6 +178,7 @@ def test_a_new_disk_is_a_new_outbox(
     assert watcher.rows("select count(*) from signal.channel") == [(1,)]
 
 
+@ON_PLAIN
 def test_lives_of_node_and_device_are_known(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
