@@ -110,7 +110,7 @@ def _apply(connection: Connection, act: Act, now: datetime) -> Outcome:
     except ExclusionViolation as error:
         raise Refused("run_overlap", press=press, at=act.at) from error
     outcome = {"act": str(act.id), **outcome, "shown": shown(connection, press, now)}
-    _write(connection, act, outcome)
+    _write(connection, replace(act, press=press), outcome)
     connection.execute("select pg_notify('act', %s)", [press])
     return outcome
 

@@ -15,8 +15,17 @@ from pydantic import (
 
 from mes_bridge.refusal import Refused
 
-Code = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+PRINTABLE = r"^[^\x00-\x1f]*$"  # one line of text; PostgreSQL keeps no NUL
+MOST = 10**12  # strokes; no press makes so many
+
+Code = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE),
+]
 
 
 def _no_truth_value(given: object) -> object:
@@ -26,8 +35,10 @@ def _no_truth_value(given: object) -> object:
 
 
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
-Counted = Annotated[Whole, Field(ge=0)]
-Reading = Annotated[float, BeforeValidator(_no_truth_value), Field(ge=0, allow_inf_nan=False)]
+Counted = Annotated[Whole, Field(ge=0, le=MOST)]
+Reading = Annotated[
+    float, BeforeValidator(_no_truth_value), Field(ge=0, le=MOST, allow_inf_nan=False)
+]
 
 
 class Arguments(BaseModel):
@@ -135,12 +146,9 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
         return model.model_validate(given)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise _refused(str((first["loc"] or ("args",))[0]), first["msg"], first["input"]) from None
-
-
-def _refused(argument: str, problem: str, given: object) -> Refused:
-    if argument == "reason":
-        return Refused("reason_missing")
-    if argument in {"qty", "count"} and not isinstance(given, dict):
-        return Refused("qty_not_a_number", argument=argument, given=given)
-    return Refused("args_wrong", argument=argument, problem=problem)
+        argument = str((first["loc"] or ("args",))[0])
+        if argument == "reason" and first["type"] in {"missing", "string_too_short"}:
+            raise Refused("reason_missing") from None
+        if argument in {"qty", "count"} and first["type"] != "missing":
+            raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
+        raise Refused("args_wrong", argument=argument, problem=first["msg"]) from None

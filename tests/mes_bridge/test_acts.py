@@ -142,6 +142,10 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("scrap", {"qty": "many", "reason": "burr"}, "qty_not_a_number"),
     ("scrap", {"qty": 1.5, "reason": "burr"}, "qty_not_a_number"),
     ("scrap", {"qty": True, "reason": "burr"}, "qty_not_a_number"),
+    ("scrap", {"qty": 10**30, "reason": "burr"}, "no_open_run"),
+    ("scrap", {"reason": "burr"}, "args_wrong"),
+    ("scrap", {"qty": 1, "reason": "x" * 201}, "args_wrong"),
+    ("mount", {"die": "D\x00"}, "args_wrong"),
     ("scrap", {"qty": 1}, "reason_missing"),
     ("scrap", {"qty": 1, "reason": " "}, "reason_missing"),
     ("scrap", {"qty": -1, "reason": "burr"}, "scrap_not_positive"),
@@ -248,6 +252,8 @@ def test_a_held_event_is_decided_once(shop: Shop) -> None:
     for event in ("P01/2", "P01/x"):
         with pytest.raises(Refused, match="event_unknown"):
             shop.lead("08:20", "decide", event=event, count=30)
+    with pytest.raises(Refused, match="qty_not_a_number"):
+        shop.lead("08:20", "decide", event="P01/1", count=10**30)
     outcome = shop.lead("08:20", "decide", event="P01/1", count=30)
     assert (outcome["message"], outcome["count"]) == ("decided", 30)
     with pytest.raises(Refused, match="event_decided"):
