@@ -89,7 +89,8 @@ class River:
         )
         self.places = shopfloor.places(self.wrap_after_s)
         self.mqtt_port = shopfloor.free_ports(1)[0]
-        self.files = shopfloor.write_files(self.folder, self.mqtt_port, self.places)
+        now = datetime.now(UTC)
+        self.files = shopfloor.write_files(self.folder, self.mqtt_port, self.places, now)
         self.web_port = shopfloor.first_free_port(self.port)
         if self.web_port != self.port:
             self.tell(f"port {self.port} is taken; the pages are on {self.web_port}")

@@ -5,10 +5,12 @@ import socket
 import tomllib
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from string import Template
+from zoneinfo import ZoneInfo
 
 TOP_OF_16_BIT = 65_536
 
@@ -102,15 +104,19 @@ class Files:
     truth: Path
 
 
-def write_files(folder: Path, mqtt_port: int, presses: tuple[Place, ...]) -> Files:
-    """Write plant file, masters and factory plan, with free ports for every machine."""
+def write_files(folder: Path, mqtt_port: int, presses: tuple[Place, ...], now: datetime) -> Files:
+    """Write plant file, masters and factory plan, with free ports for every machine.
+
+    The plant's shift begins in the minute of `now` and lasts twelve hours.
+    """
     names = [p.press for p in presses] + [m.meter for m in METERS]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     made = Files(
         *(folder / name for name in ("plant.toml", "masters.toml", "factory.json", "truth"))
     )
     shown = {name.replace("-", "_"): str(port) for name, port in ports.items()}
-    made.plant.write_text(Template(_shipped("plant.toml")).substitute(shown, mqtt=mqtt_port))
+    plant = Template(_shipped("plant.toml"))
+    made.plant.write_text(plant.substitute(shown, **_shifts(now), mqtt=mqtt_port))
     made.masters.write_text(_shipped("masters.toml"))
     made.factory.write_text(json.dumps(_factory(made.truth, presses, ports), indent=1))
     return made
@@ -144,6 +150,13 @@ def first_free_port(wanted: int, host: str = "127.0.0.1") -> int:
 
 def _shipped(name: str) -> str:
     return files("pressline.demo").joinpath(name).read_text(encoding="utf-8")
+
+
+def _shifts(now: datetime) -> dict[str, str]:
+    local = now.astimezone(ZoneInfo("Asia/Shanghai"))
+    codes = ("day", "night") if 6 <= local.hour < 18 else ("night", "day")
+    start, half = (at.strftime("%H:%M") for at in (local, local + timedelta(hours=12)))
+    return {"shift": codes[0], "next_shift": codes[1], "start": start, "half": half}
 
 
 def _factory(truth: Path, presses: tuple[Place, ...], ports: dict[str, int]) -> dict[str, object]:
