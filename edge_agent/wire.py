@@ -132,7 +132,7 @@ class State:
         """The state a STATE message tells; None when it tells none."""
         try:
             told: object = json.loads(payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
         if not isinstance(told, dict):
             return None

@@ -118,10 +118,13 @@ class Intake:
         topic, payload, raw = message.topic, message.payload, message.raw
         birth = read_node_birth(payload)
         node = self._node(topic)
+        uuid = birth.outbox or f"{topic.site}/{topic.node}"
+        if not self._leave_to(node, uuid):
+            self._refuse(message, f"outbox {uuid} is another live node's: give this one its own")
+            return
         self._flush()
         node.born(birth)
         node.seq = payload.seq
-        uuid = birth.outbox or f"{topic.site}/{topic.node}"
         if node.stream is None or node.stream.uuid != uuid:
             node.stream = self._writer.run(
                 lambda connection: store.open_outbox(connection, uuid, topic.site, topic.node)
@@ -134,6 +137,16 @@ class Intake:
             self._writer.run(lambda c: store.skip_to(c, stream, birth.first))
         self._writer.run(lambda c: store.node_born(c, topic.site, topic.node, birth.bdseq, raw))
         self._declare(node, message)
+
+    def _leave_to(self, node: Node, uuid: str) -> bool:
+        """Whether an outbox is this node's: a renamed node keeps it, a copied disk gets none."""
+        for other in self._nodes.values():
+            if other is not node and other.stream is not None and other.stream.uuid == uuid:
+                if other.online:
+                    return False
+                self._flush()
+                other.stream = None
+        return True
 
     def _device_birth(self, message: Message) -> None:
         topic, payload, raw = message.topic, message.payload, message.raw

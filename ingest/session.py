@@ -3,6 +3,7 @@
 Losing one is losing both, so two hosts of one id can never write at once.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -99,7 +100,8 @@ class Session:
         if self._connection is None:
             return False
         try:
-            self._connection.execute("set client_connection_check_interval = '1s'")
+            with contextlib.suppress(psycopg.DataError):  # a server on another system than Linux
+                self._connection.execute("set client_connection_check_interval = '1s'")
             row = self._connection.execute(
                 "select pg_try_advisory_lock(%s, hashtext(%s))", [HOST_LOCK, self._host_id]
             ).fetchone()

@@ -335,6 +335,23 @@ def test_a_death_of_an_earlier_session_is_ignored(intake: Intake, connection: Co
     assert connection.execute("select online from signal.device").fetchall() == [(False,)]
 
 
+def test_a_copied_outbox_is_refused_while_the_first_node_lives_and_then_goes_on(
+    intake: Intake, connection: Connection
+) -> None:
+    renamed = [(topic.replace("edge-1", "edge-2")) for topic in (NBIRTH, DBIRTH, DDATA)]
+    born(intake)
+    tell(intake, (DDATA, strokes(1)))
+    births = [(renamed[0], node_birth()), (renamed[1], device_birth(STROKES))]
+    assert acks(tell(intake, *births)) == []
+    assert "another live node's" in reasons(connection)[0]
+    assert acks(tell(intake, (DDATA, strokes(2)))) == [Ack(UUID, 2)]
+    tell(intake, (NDEATH, death(0, NOW)))
+    assert acks(tell(intake, *births, (renamed[2], strokes(3)))) == [Ack(UUID, 3)]
+    assert connection.execute("select node, number from signal.outbox").fetchall() == [
+        ("edge-2", 3)
+    ]
+
+
 def test_a_flood_of_garbage_is_counted_instead_of_kept(
     intake: Intake, connection: Connection
 ) -> None:
