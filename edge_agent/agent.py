@@ -30,22 +30,35 @@ TYPES = {
 }  # fmt: skip
 
 
-def run(path: Path, node: str | None = None) -> None:
+def run(
+    path: Path, node: str | None = None, *, outbox: Path | None = None,
+    mqtt_host: str | None = None, mqtt_port: int | None = None,
+) -> None:  # fmt: skip
     """Read and deliver the machines of one node until SIGTERM or SIGINT.
 
-    `node` is the plant file's own unless given. Raises EdgeError (PlantError, OutboxError) with
-    the cure when something must be mended first.
+    `node`, `outbox` and the broker's address are the plant file's own unless given. Raises
+    EdgeError (PlantError, OutboxError) with the cure when something must be mended first.
     """
-    plant = load_plant(path)
+    plant = _placed(load_plant(path), outbox, mqtt_host, mqtt_port)
     name = node or plant.node
     if name not in plant.nodes:
         known = ", ".join(plant.nodes) or "none: the file has no press and no meter"
         raise EdgeError(f"{path}: no machine belongs to node {name}; nodes with machines: {known}")
-    outbox = Outbox(outbox_path(plant, name))
+    kept = Outbox(outbox_path(plant, name))
     try:
-        asyncio.run(_serve(plant, name, outbox))
+        asyncio.run(_serve(plant, name, kept))
     finally:
-        outbox.close()
+        kept.close()
+
+
+def _placed(plant: Plant, outbox: Path | None, host: str | None, port: int | None) -> Plant:
+    """The plant as it stands on this machine: a container keeps its outbox on a volume."""
+    broker = {"host": host or plant.mqtt.host, "port": port or plant.mqtt.port}
+    place = {"path": outbox or plant.outbox.path}
+    return plant.model_copy(update={
+        "mqtt": plant.mqtt.model_copy(update=broker),
+        "outbox": plant.outbox.model_copy(update=place),
+    })  # fmt: skip
 
 
 def outbox_path(plant: Plant, node: str) -> Path:

@@ -15,7 +15,9 @@ from pydantic import (
 
 from edge_agent.register import Layout, Order, Register, parse_register
 
-SHIPPED = Path(__file__).resolve().parent.parent / "config" / "profiles"
+HERE = Path(__file__).resolve().parent
+PACKAGED = HERE / "profiles"  # where the wheel carries them; a checkout has them in config/
+SHIPPED = PACKAGED if PACKAGED.exists() else HERE.parent / "config" / "profiles"
 
 Kind = Literal["counter", "state", "gauge", "text"]
 DataType = Literal[

@@ -153,11 +153,17 @@ def edge_read(file: PlantFile) -> None:
 
 
 @edge.command("run")
-def edge_run(file: PlantFile, node: Annotated[str | None, typer.Option()] = None) -> None:
+def edge_run(
+    file: PlantFile,
+    node: Annotated[str | None, typer.Option(help="Which node of the plant file")] = None,
+    outbox: Annotated[Path | None, typer.Option(envvar="PRESSLINE_OUTBOX")] = None,
+    mqtt_host: Annotated[str | None, typer.Option(envvar="MQTT_HOST")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(envvar="MQTT_PORT")] = None,
+) -> None:
     """Read the machines of one node and deliver until stopped."""
     from edge_agent.agent import run
 
-    run(file, node)
+    run(file, node, outbox=outbox, mqtt_host=mqtt_host, mqtt_port=mqtt_port)
 
 
 @ingest.command("run")
