@@ -6,7 +6,23 @@ from pathlib import Path
 
 import pytest
 from floor import NODE, PRESS, SITE, Edge, Ingest, Watcher, lock_watermarks, until
+from spoken import (
+    DBIRTH,
+    DDATA,
+    FORCE,
+    NBIRTH,
+    NOW,
+    STROKES,
+    UUID,
+    data,
+    device_birth,
+    node_birth,
+    strokes,
+)
 
+from edge_agent.sample import Sample
+from edge_agent.sparkplug_pb2 import Metric, Payload
+from edge_agent.wire import REBIRTH
 from tests.broker import Mosquitto, Probe
 
 pytestmark = pytest.mark.wire
@@ -161,6 +177,41 @@ def test_a_database_session_that_is_cut_is_made_again(
             edge.strokes(100)
             watcher.until_number(last)
     watcher.nothing_lost_or_doubled(300)
+
+
+def command(probe: Probe) -> Metric:
+    """What the host says to the node next."""
+    [metric] = Payload.FromString(probe.hear("NCMD")[1]).metrics
+    return metric
+
+
+@ON_PLAIN
+def test_garbage_and_an_unknown_alias_are_answered_and_the_next_record_is_taken(
+    broker: Mosquitto, ingest: Ingest, watcher: Watcher
+) -> None:
+    with Probe(broker.port, "spBv1.0/STATE/+", f"spBv1.0/{SITE}/NCMD/#") as node:
+        while b"true" not in node.hear("STATE")[1]:
+            pass
+        node.say(NBIRTH, node_birth())
+        node.say(DBIRTH, device_birth(STROKES))
+        assert command(node).string_value == f"{UUID}:0"
+        node.say(DDATA, b"\xffgarbage")
+        node.say(DDATA, strokes(1))
+        assert command(node).string_value == f"{UUID}:1"
+        unknown = data(2, (FORCE, Sample("force", NOW, 1.5)))
+        node.say(DDATA, unknown)
+        asked = command(node)
+        assert (asked.name, asked.boolean_value) == (REBIRTH, True)
+        node.say(NBIRTH, node_birth())
+        node.say(DBIRTH, device_birth(STROKES, FORCE))
+        node.say(DDATA, unknown)
+        while command(node).string_value != f"{UUID}:2":
+            pass
+    assert watcher.rows("select count, gauge from signal.reading order by number") == [
+        (1, None),
+        (None, 1.5),
+    ]
+    assert watcher.value("select count(*) from signal.quarantine") == 1
 
 
 def test_a_new_disk_is_a_new_outbox(
