@@ -33,8 +33,14 @@ def run_folders(folders: Sequence[Path], batch: str) -> int:
     """
     try:
         size = read_batch(batch)
-        with scratch() as databases:
-            return max((_run(folder, size, databases) for folder in folders), default=EQUAL)
+        read = [(folder, _read(folder)) for folder in folders]
+        stories = [(folder, one) for folder, one in read if isinstance(one, Story)]
+        refused = [(folder, one) for folder, one in read if isinstance(one, RefusedFolderError)]
+        told = [_tell_refused(*one) for one in refused]
+        if stories:
+            with scratch() as databases:
+                told += [_play(*story, size, databases) for story in stories]
+        return max(told, default=EQUAL)
     except (DatabaseError, RefusedFolderError) as error:
         typer.echo(error, err=True)
         return UNREADABLE
@@ -54,9 +60,15 @@ def check(story: Story, database: str, batch: Batch) -> list[str]:
     return apart
 
 
-def _run(folder: Path, batch: Batch, databases: Scratch) -> int:
+def _read(folder: Path) -> Story | RefusedFolderError:
     try:
-        story = read_story(folder)
+        return read_story(folder)
+    except RefusedFolderError as error:
+        return error
+
+
+def _play(folder: Path, story: Story, batch: Batch, databases: Scratch) -> int:
+    try:
         with databases.fresh() as database:
             apart = check(story, database, batch)
     except RefusedFolderError as error:

@@ -38,7 +38,7 @@ class Scratch:
     @contextmanager
     def template(self) -> Generator[None]:
         """While this lasts, databases can be copied."""
-        with self._database(self._name, "template1") as address:
+        with self._database(self._name, "template0") as address:  # nobody ever is in that one
             migrate(address)
             self._close(self._name)
             yield
