@@ -26,7 +26,8 @@ def broker_command(folder: Path, port: int, mosquitto: str | None) -> list[str]:
         return [sys.executable, "-m", "pressline.demo.broker", str(port)]
     settings = folder / "mosquitto.conf"
     settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nlog_dest stderr\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        "set_tcp_nodelay true\nlog_dest stderr\n"
     )
     return [mosquitto, "-c", str(settings)]
 
