@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from psycopg_pool import ConnectionPool
 
-from database.connection import Connection
+from database.connection import SESSION, Connection
 
 Pool = ConnectionPool[Connection]
 Clock = Callable[[], datetime]
@@ -22,7 +22,7 @@ def open_pool(database: str) -> Pool:
         max_size=MOST,
         timeout=5,
         open=False,
-        kwargs={"application_name": "pressline web", "options": "-c TimeZone=UTC"},
+        kwargs={"application_name": "pressline web", "options": SESSION},
     )
 
 

@@ -18,6 +18,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import StreamingResponse
 from psycopg.rows import TupleRow, dict_row
 
+from database.connection import SESSION
 from pressline.web import figures
 from pressline.web.given import Clock
 
@@ -85,7 +86,7 @@ class Feed:
                     self.database,
                     autocommit=True,
                     application_name="pressline web",
-                    options="-c TimeZone=UTC",
+                    options=SESSION,
                 ) as connection:
                     if said:
                         log.info("the database is back")

@@ -228,7 +228,7 @@ def test_every_answer_carries_the_secure_headers(opened: Pair) -> None:
 def test_events_bring_the_whole_picture_first_and_changes_after_a_notice(opened: Pair) -> None:
     shop, site = opened
     shop.producing("P01", "WO-2601")
-    with site.client(timeout=20) as client, client.stream("GET", "/api/events") as stream:
+    with site.client() as client, client.stream("GET", "/api/events") as stream:
         lines = stream.iter_lines()
         first = next_picture(lines)
         assert [row["press"] for row in first["presses"]][:2] == ["P01", "P02"]
@@ -242,7 +242,7 @@ def test_a_terminals_stream_brings_its_own_press_only(opened: Pair) -> None:
     shop, site = opened
     shop.producing("P02", "WO-2602")
     url = "/api/events?press=P02"
-    with site.client(timeout=20) as client, client.stream("GET", url) as stream:
+    with site.client() as client, client.stream("GET", url) as stream:
         assert [r["press"] for r in next_picture(stream.iter_lines())["presses"]] == ["P02"]
 
 

@@ -178,7 +178,7 @@ class Site:
     server: Server
 
     def client(self, **options: Any) -> httpx.Client:
-        return httpx.Client(base_url=self.url, **options)
+        return httpx.Client(base_url=self.url, timeout=60, **options)
 
     @contextmanager
     def signed_in(
