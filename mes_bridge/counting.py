@@ -114,7 +114,9 @@ def exchange(state: State, old: Point, new: int, rules: Rules) -> tuple[State, l
     after = State(base=Point(old.at, new), unseen=later is not None and state.pend_unseen)
     pairs = [*settled]
     if base is not None:
-        amount = _ahead(base, old, rules)
+        amount = old.value - base.value if old.value >= base.value else None
+        if amount is None and _continues(base, old, rules):
+            amount = _ahead(base, old, rules)
         if amount is None or base.at > old.at:
             return None
         waited = base is state.base and state.pend_unseen

@@ -126,8 +126,9 @@ def merged(spans: Sequence[Span]) -> list[Span]:
     return result
 
 
-def _order(sign: Sign) -> tuple[datetime, bool]:
-    return sign.at, isinstance(sign, Stroke)
+def _order(sign: Sign) -> tuple[datetime, int]:
+    """By instant; of one instant a bad reading first (a good one beside it wins), strokes last."""
+    return sign.at, 2 if isinstance(sign, Stroke) else int(sign.good)
 
 
 def _first(sign: Sign) -> Watch | None:
@@ -137,7 +138,7 @@ def _first(sign: Sign) -> Watch | None:
 
 
 def _bad(watch: Watch, sign: Seen, rules: Rules) -> Watch:
-    if not sign.decides:
+    if not sign.decides or sign.at <= watch.seen:
         return watch
     since = watch.bad_since or min(sign.at, watch.seen + rules.silence)
     return replace(watch, bad_since=since, latest=max(sign.at, watch.latest))
@@ -150,7 +151,10 @@ def _good(watch: Watch, sign: Seen, rules: Rules, settled: list[Span]) -> Watch:
     blind = watch.bad_since
     if blind is None and sign.at - watch.seen > rules.silence:
         blind = watch.seen + rules.silence
-    unknown = watch.unknown if blind is None else (*watch.unknown, (blind, sign.at))
+    if blind is None or blind >= sign.at:
+        unknown = watch.unknown
+    else:
+        unknown = (*watch.unknown, (blind, sign.at))
     watch = replace(watch, seen=max(sign.at, watch.seen), bad_since=None, unknown=unknown)
     if not rules.by_signal or sign.running is None or sign.running == watch.running:
         return watch

@@ -246,6 +246,7 @@ def _seen_from(connection: Connection, press: str, start: datetime | None) -> li
         join signal.reading r on r.channel = c.id
         where p.name = %(press)s and r.at >= coalesce(%(start)s, '-infinity'::timestamptz)
           and r.arrived >= coalesce(%(start)s, '2000-01-02'::timestamptz) - interval '1 day'
+        order by r.at, r.arrived, r.outbox, r.number
         """,
         {"press": press, "start": start},
     )

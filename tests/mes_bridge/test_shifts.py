@@ -1,0 +1,101 @@
+"""Shifts on the plant's clock: nights belong to the day they began, also when clocks change."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from database.connection import Connection
+from mes_bridge import plant, shifts
+from mes_bridge.errors import PlantNotLoadedError
+from mes_bridge.plant import Meter, Plant, Press, ShiftPattern
+from mes_bridge.shifts import Span
+
+BERLIN = ZoneInfo("Europe/Berlin")
+DAY = ShiftPattern("day", time(8), time(20), [(time(12), time(13))])
+NIGHT = ShiftPattern("night", time(20), time(8), [(time(23, 45), time(0, 15)), (time(3), time(4))])
+NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
+
+
+def at(day: int, hour: int, minute: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
+def stored(connection: Connection, *patterns: ShiftPattern, zone: str = "UTC") -> None:
+    silence = timedelta(seconds=30)
+    plant.store(
+        connection,
+        Plant(
+            site="s",
+            time_zone=zone,
+            silence=silence,
+            lines=["L1"],
+            presses=[Press("P01", "L1", 60, silence, "strokes")],
+            meters=[Meter("E01", "P01", 40, "energy")],
+            shifts=patterns,
+        ),
+        NOW,
+    )
+
+
+def instances(connection: Connection) -> list[tuple[date, str]]:
+    return connection.execute("select date, code from mes.shift order by span").fetchall()
+
+
+def test_a_night_shift_and_its_breaks_cross_midnight() -> None:
+    night = shifts.on(NIGHT, date(2026, 3, 2), ZoneInfo("UTC"))
+    assert night.date == date(2026, 3, 2)
+    assert night.span == Span(at(2, 20), at(3, 8))
+    assert night.breaks == (Span(at(2, 23, 45), at(3, 0, 15)), Span(at(3, 3), at(3, 4)))
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [(date(2026, 3, 28), 11), (date(2026, 10, 24), 13), (date(2026, 6, 1), 12)]
+)
+def test_the_night_in_which_clocks_change_is_shorter_or_longer(day: date, hours: int) -> None:
+    span = shifts.on(NIGHT, day, BERLIN).span
+    assert span.end - span.start == timedelta(hours=hours)
+    assert span.end == shifts.on(DAY, day + timedelta(days=1), BERLIN).span.start
+
+
+def test_instances_are_made_once_and_own_their_instants(connection: Connection) -> None:
+    stored(connection, DAY, NIGHT)
+    assert shifts.ensure(connection, at(2, 10), at(3, 10)) == 3
+    assert shifts.ensure(connection, at(2, 10), at(3, 10)) == 0
+    assert instances(connection) == [
+        (date(2026, 3, 2), "day"), (date(2026, 3, 2), "night"), (date(2026, 3, 3), "day"),
+    ]  # fmt: skip
+    night = shifts.at(connection, at(2, 20))
+    assert shifts.at(connection, at(3, 7, 59)) == night != shifts.at(connection, at(3, 8))
+    assert shifts.at(connection, at(1, 12)) is None
+
+
+def test_the_next_boundary_is_a_quarter_hour_or_an_earlier_shift_end(
+    connection: Connection,
+) -> None:
+    stored(connection, ShiftPattern("early", time(6), time(13, 50)))
+    shifts.ensure(connection, at(2, 0), at(3, 0))
+    assert shifts.boundary_after(connection, at(2, 13, 31)) == at(2, 13, 45)
+    assert shifts.boundary_after(connection, at(2, 13, 45)) == at(2, 13, 50)
+    assert shifts.boundary_after(connection, at(2, 13, 50)) == at(2, 14, 0)
+
+
+def test_loading_the_same_plant_again_changes_nothing(connection: Connection) -> None:
+    stored(connection, DAY, NIGHT)
+    shifts.ensure(connection, at(2, 10), at(4, 10))
+    before = instances(connection)
+    stored(connection, DAY, NIGHT)
+    assert instances(connection) == before
+
+
+def test_a_new_pattern_holds_from_the_next_shift_on(connection: Connection) -> None:
+    stored(connection, DAY, NIGHT)
+    shifts.ensure(connection, at(2, 10), at(4, 10))
+    stored(connection, ShiftPattern("long", time(20), time(14)))
+    shifts.ensure(connection, at(2, 10), at(3, 10))
+    assert instances(connection) == [(date(2026, 3, 2), "day"), (date(2026, 3, 2), "long")]
+
+
+def test_without_a_plant_the_cure_is_told(connection: Connection) -> None:
+    with pytest.raises(PlantNotLoadedError, match="pressline plant load"):
+        shifts.ensure(connection, at(2, 10), at(3, 10))
