@@ -22,6 +22,7 @@ def open_pool(database: str) -> Pool:
         max_size=MOST,
         timeout=5,
         open=False,
+        check=ConnectionPool.check_connection,
         kwargs={"application_name": "pressline web", "options": SESSION},
     )
 

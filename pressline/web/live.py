@@ -92,7 +92,7 @@ class Feed:
                         log.info("the database is back")
                     said = False
                     await self._follow(connection)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 if not said:
                     log.warning("live figures wait for the database", reason=str(error))
                 said = True

@@ -240,6 +240,7 @@ def test_the_terminal_opens_without_a_network(chromium: Browser, opened: Pair) -
         page.reload()
         expect(page.locator("[data-act=person]")).to_have_text("张伟")
         expect(page.locator("[data-queue]")).to_be_visible()
+        expect(page.locator(".bar [data-state=unknown]")).to_be_visible()
 
 
 def test_a_leader_decides_on_a_report_at_the_press(chromium: Browser, opened: Pair) -> None:

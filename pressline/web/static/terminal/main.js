@@ -26,6 +26,7 @@ const state = {
   queue: [],
   online: navigator.onLine,
   silent: false,
+  heard: false, // whether live figures have come since the page was opened
   offset: Date.parse(boot.now) - Date.now(),
   sheet: null, // name of the open sheet
   draft: {}, // what is being entered on it
@@ -65,6 +66,11 @@ const box = outbox({
   refused: (entry, said) => note("refused", said.message ?? t("terminal.refused")),
 });
 
+// A page that was opened without a network shows figures of whenever it was kept: not to be trusted.
+function cutOff() {
+  set({ online: false, silent: state.silent || !state.heard });
+}
+
 async function refresh() {
   if (!state.person) return;
   try {
@@ -74,7 +80,7 @@ async function refresh() {
     if (ok) nothingToAsk();
     if (state.person?.decides) await listReports();
   } catch {
-    set({ online: false });
+    cutOff();
   }
 }
 
@@ -88,7 +94,7 @@ async function listPeople() {
     const { ok, said } = await calls.people(state.press);
     if (ok) set({ people: said.people });
   } catch {
-    set({ online: false });
+    cutOff();
   }
 }
 
@@ -202,7 +208,7 @@ function take(picture) {
   if (!mine) return;
   const before = watched(state.row);
   const [row] = stamped([mine]);
-  set({ row, offset: Date.parse(picture.now) - Date.now(), online: true });
+  set({ row, offset: Date.parse(picture.now) - Date.now(), online: true, heard: true, silent: false });
   if (watched(row) !== before) refresh();
   askWhy();
 }
