@@ -28,17 +28,31 @@ top_speed = 45
 stop_after_s = 90
 run_signal = "running"
 
+[[press.channel]]
+name = "strokes"
+kind = "counter"
+
+[[press.channel]]
+name = "running"
+kind = "state"
+
 [[meter]]
 name = "E01"
 press = "P01"
 top_kw = 120
+
+[[meter.channel]]
+name = "energy_import"
+kind = "gauge"
+unit = "kWh"
 """
 
 
 def loaded(connection: Connection) -> list[list[tuple[object, ...]]]:
     queries = (
         "select site, time_zone, silence from mes.plant",
-        "select name, line, top_spm::float8, stop_after, stroke_channel, run_channel from mes.press",
+        "select name, line, top_spm::float8, stop_after, stroke_channel, run_channel "
+        "from mes.press",
         "select name, press, top_kw::float8, energy_channel from mes.meter",
         "select code, start_time, end_time, breaks from mes.shift_pattern",
     )
