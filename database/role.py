@@ -18,4 +18,5 @@ def make_board_role(url: str, password: str) -> None:
         )
         connection.execute("alter role board set statement_timeout = '10s'")
         connection.execute("alter role board set default_transaction_read_only = on")
+        connection.execute("alter role board set jit = off")  # plans take longer than the queries
     migrate(url)  # the views' grants

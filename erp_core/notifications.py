@@ -21,7 +21,7 @@ class Notification:
     role: str
 
 
-def raise_once(  # noqa: PLR0917 - a notification is these five facts, read in this order
+def raise_once(
     connection: Connection, kind: str, subject: str, press: str | None, role: str, now: datetime
 ) -> bool:
     """Say that something waits; True when it was not said before. A closed one is opened again."""

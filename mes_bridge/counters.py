@@ -180,7 +180,7 @@ def book(connection: Connection, bookings: Sequence[Booking], act: UUID | None =
     )
 
 
-def decide(  # noqa: PLR0917 - an act's facts, read in this order
+def decide(
     connection: Connection, press: str, n: int, count: int, act_id: UUID, now: datetime
 ) -> datetime:
     """A person says how many strokes held event `<press>/<n>` was: counted at its later reading.
@@ -211,7 +211,7 @@ def decide(  # noqa: PLR0917 - an act's facts, read in this order
     return from_at
 
 
-def swap(  # noqa: PLR0917 - an act's facts, read in this order
+def swap(
     connection: Connection, press: str, channel_name: str, old: float, new: float, at: datetime,
     act_id: UUID, now: datetime,
 ) -> datetime:  # fmt: skip

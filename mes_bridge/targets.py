@@ -81,7 +81,7 @@ def wanted(
     for source in of:
         if source.id in counted:
             target |= _target(source, figures)
-    return _with_excess(of, target, _shift_starts(connection))
+    return _with_excess(of, target, posted, _shift_starts(connection))
 
 
 def good_made(connection: Connection, run_output: int) -> int:
@@ -111,8 +111,9 @@ def _at_rest(posted: Target, counted: Collection[int]) -> Target:
 
 
 def _with_excess(
-    of: Sequence[Source], target: Target, shift_starts: Mapping[int | None, datetime]
-) -> Target:
+    of: Sequence[Source], target: Target, posted: Target,
+    shift_starts: Mapping[int | None, datetime],
+) -> Target:  # fmt: skip
     split = {key: qty for key, qty in target.items() if key.kind != "good"}
     for operation, limit in {(s.operation, s.limit) for s in of if s.operation is not None}:
         since = {source.id: source.since for source in of if source.operation == operation}
@@ -121,7 +122,7 @@ def _with_excess(
             for key, qty in target.items()
             if key.kind == "good" and key.run_output in since
         ]
-        split |= yields.split_excess(shares, limit)
+        split |= yields.split_excess(shares, limit, posted)
     return split
 
 

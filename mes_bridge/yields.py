@@ -103,15 +103,24 @@ def _shift_of(scrap: Scrap, cells: Sequence[Cell]) -> int | None:
     return before[-1].shift if before else scrap.shift
 
 
-def split_excess(shares: Iterable[Share], limit: int) -> Target:
-    """Good up to `limit` in order of time, the rest excess; zeros are left out."""
-    split: Counter[Key] = Counter()
-    total = 0
-    for share in sorted(shares, key=lambda each: (each.first, each.key.run_output)):
-        before, total = total, total + share.qty
-        good = min(total, limit) - min(before, limit)
-        split[share.key] += good
-        split[share.key._replace(kind="excess")] += share.qty - good
+def split_excess(shares: Iterable[Share], limit: int, posted: Mapping[Key, int]) -> Target:
+    """Good up to `limit`, the rest excess; zeros are left out.
+
+    What was posted as good stays good while it is there: parts that are made later on another
+    press are the excess ones. What room is left goes to the rest in order of time.
+    """
+    ordered = sorted(shares, key=lambda each: (each.first, each.key.run_output))
+    good = Counter({each.key: each.qty for each in ordered if each.qty < 0})
+    room = max(limit - sum(good.values()), 0)
+    for kept in (True, False):
+        for share in ordered:
+            wanted = min(share.qty, posted.get(share.key, 0)) if kept else share.qty
+            more = min(max(wanted - good[share.key], 0), room)
+            good[share.key] += more
+            room -= more
+    split = Counter(good)
+    for share in ordered:
+        split[share.key._replace(kind="excess")] += share.qty - good[share.key]
     return {key: qty for key, qty in split.items() if qty}
 
 

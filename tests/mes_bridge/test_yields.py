@@ -82,17 +82,27 @@ def test_scrap_told_just_after_the_shift_change_belongs_to_the_shift_that_made_i
 def test_excess_begins_where_the_order_is_full_in_order_of_time() -> None:
     late = Share(Key(1, 2, "good"), START + timedelta(hours=1), 30)
     early = Share(Key(2, 1, "good"), START, 80)
-    assert yields.split_excess([late, early], 100) == {
+    assert yields.split_excess([late, early], 100, {}) == {
         Key(2, 1, "good"): 80,
         Key(1, 2, "good"): 20,
         Key(1, 2, "excess"): 10,
     }
 
 
+def test_good_that_was_posted_stays_good_when_another_press_goes_on() -> None:
+    first, second = Key(1, 1, "good"), Key(2, 1, "good")
+    shares = [Share(first, START, 60), Share(second, START + timedelta(minutes=5), 20)]
+    posted = {first: 30, second: 20}
+    assert yields.split_excess(shares, 50, posted) == {
+        **posted,
+        first._replace(kind="excess"): 30,
+    }
+
+
 def test_room_that_scrap_frees_turns_excess_into_good() -> None:
     key = Key(1, 1, "good")
-    before = yields.split_excess([Share(key, START, 110)], 100)
-    after = yields.split_excess([Share(key, START, 104)], 100)
+    before = yields.split_excess([Share(key, START, 110)], 100, {})
+    after = yields.split_excess([Share(key, START, 104)], 100, before)
     assert yields.difference(after, before) == {key._replace(kind="excess"): -6}
 
 
@@ -108,14 +118,17 @@ def test_any_cut_of_the_strokes_gives_the_same_total(of: list[Cell], data: st.Da
     assert joined == yields.whole_parts(of)
 
 
-@given(cells, scraps, adjusted, st.booleans(), st.integers(0, 20_000))
+@given(cells, scraps, adjusted, st.booleans(), st.integers(0, 20_000), st.data())
 def test_second_equation_parts_equal_the_sum_of_all_kinds(
-    of: list[Cell], told: list[Scrap], back: dict[int | None, int], ordered: bool, limit: int
-) -> None:
+    of: list[Cell], told: list[Scrap], back: dict[int | None, int], ordered: bool, limit: int,
+    data: st.DataObject,
+) -> None:  # fmt: skip
     target = yields.target(7, of, told, back, ordered=ordered)
     assert sum(target.values()) == total(of)
     shares = [Share(key, START, qty) for key, qty in target.items() if key.kind == "good"]
-    split = yields.split_excess(shares, limit)
+    kept = {share.key: data.draw(st.integers(-50, 20_000)) for share in shares}
+    split = yields.split_excess(shares, limit, kept)
+    assert yields.split_excess(shares, limit, split) == split
     assert sum(split.values()) == sum(share.qty for share in shares)
     good = sum(qty for key, qty in split.items() if key.kind == "good")
     assert good == min(sum(share.qty for share in shares), limit)
