@@ -85,7 +85,7 @@ language sql stable security definer set search_path = '' as $$
          now_state.state, now_state.since,
          extract(epoch from as_of - now_state.since)::numeric,
          why.reason,
-         greatest(extract(epoch from as_of - seen.at), 0)::numeric,
+         case when seen.at is not null then greatest(extract(epoch from as_of - seen.at), 0) end::numeric,
          r.id, lower(r.span), seg.kind, coalesce(r.die, m.die),
          dl.strokes, dl.share, dl.state,
          job.work_orders, job.items, job.good, job.target,
