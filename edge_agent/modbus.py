@@ -26,7 +26,7 @@ from edge_agent.profile import Channel
 from edge_agent.register import Decode, Register, bit_decoder, word_decoder
 from edge_agent.sample import Sample, Sink
 
-FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 5.0  # a press switched on again is seen within seconds
 ILLEGAL_ADDRESS, ILLEGAL_VALUE = 2, 3  # the request is at fault, not the machine
 GATEWAY_PATH, GATEWAY_TARGET = 10, 11  # the gateway answers for a machine that does not
 FUNCTIONS = {"coil": 1, "discrete": 2, "holding": 3, "input": 4}
