@@ -176,18 +176,27 @@ class Bridge:
         ).fetchone()
 
     def _fire(self, name: str, due: datetime, now: datetime) -> None:
-        """Make the reports of one timer and set it anew, in one transaction."""
-        with self.connection.transaction():
-            if name == BOUNDARY:
-                reporting.propose(self.connection, due, now)
-                following = shifts.boundary_after(self.connection, due)
-                self.connection.execute(
-                    "update mes.timer set due = %s where name = %s", [following, name]
-                )
-            else:
+        """Make the reports of one timer, then set it anew; cut short, it is fired again."""
+        if name == BOUNDARY:
+            self._report_all(due, now)
+        else:
+            with self.connection.transaction():
                 run = int(name.removeprefix("run:"))
                 reporting.propose(self.connection, None, now, run=run)
                 self.connection.execute("delete from mes.timer where name = %s", [name])
+
+    def _report_all(self, boundary: datetime, now: datetime) -> None:
+        """Report press by press, each in a transaction, so that none waits long for another."""
+        with self.connection.transaction():
+            presses = self.connection.execute("select name from mes.press order by name").fetchall()
+        for (press,) in presses:
+            with self.connection.transaction():
+                reporting.propose(self.connection, boundary, now, press=press)
+        with self.connection.transaction():
+            self.connection.execute(
+                "update mes.timer set due = %s where name = %s",
+                [shifts.boundary_after(self.connection, boundary), BOUNDARY],
+            )
 
 
 def run(database: str) -> None:
