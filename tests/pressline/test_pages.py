@@ -125,6 +125,7 @@ def test_an_order_can_be_chosen_by_hand_and_finished_in_two_taps(
         shop.do("first_article", "P01", passed=True)
         shop.later(1)
         shop.run("P01", 60, 50)
+        expect(page.locator("[data-figure=good]")).not_to_have_text("0")  # it heard the new time
         shop.later(1)
         page.locator("[data-act=finish]").click()
         page.locator("[data-act=confirm]").click()
