@@ -152,7 +152,7 @@ def _shifts(path: Path) -> tuple[Shift, ...]:
 
 def _table(path: Path, columns: Sequence[str], optional: Sequence[str] = ()) -> Iterator[Line]:
     """Rows of a CSV file with the line on which each ends, checked against its columns."""
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.reader(file, strict=True)
         header = next(rows, list[str]())
         wrong = [*(set(columns) - set(header)), *(set(header) - {*columns, *optional})]
