@@ -17,7 +17,7 @@ from psycopg.errors import ExclusionViolation
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
-from erp_core import people
+from erp_core import people, reports
 from erp_core.errors import StateError, UnknownError
 from erp_core.people import Person
 from erp_core.reports import Report
@@ -303,27 +303,28 @@ def _swap(moment: Moment, args: arguments.Swap) -> Outcome:
 
 
 def _accept(moment: Moment, args: arguments.Accept) -> Outcome:
-    return _decided(args.report, lambda: reporting.accept(
+    return _decided(moment, args.report, lambda: reporting.accept(
         moment.connection, args.report, moment.who, moment.now))  # fmt: skip
 
 
 def _reject(moment: Moment, args: arguments.Decline) -> Outcome:
-    return _decided(args.report, lambda: reporting.reject(
+    return _decided(moment, args.report, lambda: reporting.reject(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
 
 
 def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
-    return _decided(args.report, lambda: reporting.reverse(
+    return _decided(moment, args.report, lambda: reporting.reverse(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
 
 
-def _decided(name: str, decide: Callable[[], Report]) -> Outcome:
+def _decided(moment: Moment, name: str, decide: Callable[[], Report]) -> Outcome:
     try:
         report = decide()
     except UnknownError:
         raise Refused("report_unknown", report=name) from None
-    except StateError as error:
-        raise Refused("report_wrong_state", report=name, state=error.what) from None
+    except StateError:
+        state = reports.find(moment.connection, name).state
+        raise Refused("report_wrong_state", report=name, state=state) from None
     return {"message": f"report_{report.state}", **_shown_report(report)}
 
 

@@ -41,6 +41,27 @@ Reading = Annotated[
 ]
 
 
+# How pydantic's kinds of errors begin, and the word of mes_bridge.refusal for each.
+PROBLEMS = (
+    ("missing", "missing"),
+    ("extra_forbidden", "not_asked"),
+    ("string_too_short", "empty"),
+    ("string_too_long", "too_long"),
+    ("string_pattern_mismatch", "not_one_line"),
+    ("string", "not_text"),
+    ("int", "not_a_number"),
+    ("float", "not_a_number"),
+    ("finite_number", "not_a_number"),
+    ("value_error", "not_a_number"),
+    ("greater", "too_small"),
+    ("less", "too_large"),
+    ("bool", "not_yes_or_no"),
+    ("literal_error", "no_choice"),
+    ("datetime", "no_instant"),
+    ("timezone", "no_instant"),
+)
+
+
 class Arguments(BaseModel):
     """What an act says beside who, where and when."""
 
@@ -151,4 +172,5 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
             raise Refused("reason_missing") from None
         if argument in {"qty", "count"} and first["type"] != "missing":
             raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
-        raise Refused("args_wrong", argument=argument, problem=first["msg"]) from None
+        problem = next((p for kind, p in PROBLEMS if first["type"].startswith(kind)), "unclear")
+        raise Refused("args_wrong", argument=argument, problem=problem) from None

@@ -34,7 +34,7 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     ),
     "args_wrong": Sentence(
         "{argument}: {problem}. Correct it and send it again.",
-        "{argument} 填写有误（{problem}）。请改正后重新提交。",
+        "{argument}：{problem}。请改正后重新提交。",
     ),
     "qty_not_a_number": Sentence(
         "{argument} must be a whole number, not {given}. Type digits only (0 or more).",
@@ -169,6 +169,72 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
 })  # fmt: skip
 
 
+# Facts that are codes, worded: names of arguments, what is wrong with one, acts, states.
+WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
+    "problem": {
+        "missing": Sentence("is missing", "未填写"),
+        "not_asked": Sentence("is not asked for here", "此处不需要"),
+        "empty": Sentence("is empty", "不能为空"),
+        "too_long": Sentence("is too long", "太长"),
+        "not_one_line": Sentence("must be one line of plain text", "只能是一行普通文字"),
+        "not_text": Sentence("must be text", "必须是文字"),
+        "not_a_number": Sentence("is not a number", "不是数字"),
+        "too_small": Sentence("is too small", "太小"),
+        "too_large": Sentence("is too large", "太大"),
+        "not_yes_or_no": Sentence("must be yes or no", "只能是“是”或“否”"),
+        "no_choice": Sentence("is none of the choices", "不在可选项中"),
+        "no_instant": Sentence("is no instant with its time zone", "不是带时区的有效时间"),
+        "unclear": Sentence("cannot be understood", "无法识别"),
+    },
+    "argument": {
+        "args": Sentence("arguments", "内容"),
+        "work_order": Sentence("work_order", "工单"),
+        "die": Sentence("die", "模具"),
+        "lot": Sentence("lot", "批次"),
+        "kind": Sentence("kind", "阶段"),
+        "pass": Sentence("pass", "首件结果"),
+        "item": Sentence("item", "零件"),
+        "qty": Sentence("qty", "数量"),
+        "reason": Sentence("reason", "原因"),
+        "open": Sentence("open", "产出开关"),
+        "from": Sentence("from", "开始时间"),
+        "to": Sentence("to", "结束时间"),
+        "event": Sentence("event", "计数事件"),
+        "count": Sentence("count", "计入冲次"),
+        "report": Sentence("report", "报工单"),
+        "channel": Sentence("channel", "计数通道"),
+        "old": Sentence("old", "旧计数器读数"),
+        "new": Sentence("new", "新计数器读数"),
+    },
+    "act": {
+        "mount": Sentence("mount", "装模"),
+        "dismount": Sentence("dismount", "卸模"),
+        "scan": Sentence("scan", "扫描工单"),
+        "segment": Sentence("segment", "切换阶段"),
+        "first_article": Sentence("first_article", "首件检验"),
+        "scrap": Sentence("scrap", "报废"),
+        "output": Sentence("output", "产出开关"),
+        "stop_reason": Sentence("stop_reason", "停机原因"),
+        "finish": Sentence("finish", "完工"),
+        "assign": Sentence("assign", "补录工单"),
+        "decide": Sentence("decide", "计数判定"),
+        "accept": Sentence("accept", "审核通过"),
+        "reject": Sentence("reject", "驳回报工"),
+        "reverse": Sentence("reverse", "冲销报工"),
+        "swap": Sentence("swap", "更换计数器"),
+    },
+    "state": {
+        "closed": Sentence("closed", "已关闭"),
+        "cancelled": Sentence("cancelled", "已取消"),
+        "produced": Sentence("produced", "已产出"),
+        "waiting": Sentence("waiting", "待审核"),
+        "accepted": Sentence("accepted", "已通过"),
+        "rejected": Sentence("rejected", "已驳回"),
+        "reversed": Sentence("reversed", "已冲销"),
+    },
+})  # fmt: skip
+
+
 class Refused(Exception):  # noqa: N818 - the word the shop floor and the golden stories use
     """An act that was refused; nothing was written.
 
@@ -184,9 +250,21 @@ class Refused(Exception):  # noqa: N818 - the word the shop floor and the golden
 
     def text(self, locale: str) -> str:
         """The sentence in `en` or `zh` that says what happened and what to do."""
-        sentence = SENTENCES[self.code]
-        facts = {name: _plain(fact, self.zone) for name, fact in self.facts.items()}
-        return (sentence.en if locale == "en" else sentence.zh).format_map(facts)
+        facts = {
+            name: _worded(name, _plain(fact, self.zone), locale)
+            for name, fact in self.facts.items()
+        }
+        return _in(SENTENCES[self.code], locale).format_map(facts)
+
+
+def _in(sentence: Sentence, locale: str) -> str:
+    return sentence.en if locale == "en" else sentence.zh
+
+
+def _worded(name: str, fact: object, locale: str) -> object:
+    """A code that has a word, as its word; anything else as it is."""
+    word = WORDS.get(name, {}).get(fact) if isinstance(fact, str) else None
+    return fact if word is None else _in(word, locale)
 
 
 def _plain(fact: object, zone: ZoneInfo | None) -> object:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 from psycopg.rows import dict_row
@@ -16,6 +16,7 @@ from mes_bridge.acts import Act, record
 from mes_bridge.refusal import Refused
 from pressline.web import words
 from pressline.web.given import Database, Now
+from pressline.web.pages import language
 from pressline.web.sign_in import SignedIn, sees
 
 router = APIRouter()
@@ -34,20 +35,27 @@ class GivenAct(BaseModel):
 
 
 @router.post("/api/acts")
-def post_act(given: GivenAct, person: SignedIn, connection: Database, now: Now) -> JSONResponse:
+def post_act(
+    request: Request, given: GivenAct, person: SignedIn, connection: Database, now: Now
+) -> JSONResponse:
     """Record an act of the person signed in; the same id again gives the first outcome.
 
     409 when it is refused: nothing was written, and the message says what to do.
     """
+    locale = language(request, person.locale)
     if given.who is not None and given.who != person.code:
-        return _refusal("other_person", words.say(person.locale, "say.other_person", who=given.who))
+        return _refusal("other_person", words.say(locale, "say.other_person", who=given.who))
     act = Act(given.id, person.code, given.press, given.at or now, given.act, given.args)
     try:
         with connection.transaction():
             outcome = record(connection, act, now)
     except Refused as refused:
-        return _refusal(refused.code, refused.text(person.locale))
-    told = {**outcome, "done": outcome["message"], "message": message(person.locale, outcome)}
+        return _refusal(refused.code, refused.text(locale))
+    told = {
+        **outcome,
+        "done": outcome["message"],
+        "message": message(locale, given.act, outcome),
+    }
     return JSONResponse(jsonable_encoder(told))
 
 
@@ -55,8 +63,11 @@ def _refusal(code: str, text: str) -> JSONResponse:
     return JSONResponse({"code": code, "message": text}, 409)
 
 
-def message(locale: str, outcome: Mapping[str, Any]) -> str:
+def message(locale: str, act: str, outcome: Mapping[str, Any]) -> str:
     """What became of an act, and what happens next, as a person of this language reads it."""
+    told = outcome["message"]
+    if act == "assign" and told == "reported_waiting":
+        told = "assigned_waiting"  # to whom decides, "please wait" would be no news
     facts = {
         "qty": "",
         "item": "",
@@ -68,7 +79,7 @@ def message(locale: str, outcome: Mapping[str, Any]) -> str:
     }
     if facts.get("reason"):
         facts["reason"] = words.plant_word(locale, "reason", facts["reason"])
-    return words.say(locale, f"done.{outcome['message']}", **facts)
+    return words.say(locale, f"done.{told}", **facts)
 
 
 @router.get("/api/reports")

@@ -18,7 +18,18 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from database.migrate import require_current
-from pressline.web import acts, home, live, problems, qr, sign_in, terminal, wall, work_order
+from pressline.web import (
+    acts,
+    attention,
+    home,
+    live,
+    problems,
+    qr,
+    sign_in,
+    terminal,
+    wall,
+    work_order,
+)
 from pressline.web.given import Clock, open_pool, present
 from pressline.web.pages import STATIC
 
@@ -56,7 +67,7 @@ def make_application(database: str, clock: Clock = present) -> FastAPI:
     app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock
     app.state.feed = live.Feed(database, clock)
-    for part in (home, wall, terminal, work_order, sign_in, acts, live, qr):
+    for part in (home, wall, terminal, work_order, attention, sign_in, acts, live, qr):
         app.include_router(part.router)
     problems.answer_for(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

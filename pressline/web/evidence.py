@@ -96,8 +96,8 @@ def reports(connection: Connection, code: str) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            select r.report, r.press, r.good, r.excess, r.other, r.state, r.flags, r.proposed_at,
-                   r.decided_at, r.decided_by, e.name as decided_name, r.reason
+            select r.report, r.press, r.line, r.good, r.excess, r.other, r.state, r.flags,
+                   r.proposed_at, r.decided_at, r.decided_by, e.name as decided_name, r.reason
             from board.report r left join erp.person e on e.code = r.decided_by
             where r.work_order = %s order by r.proposed_at, r.n
             """,

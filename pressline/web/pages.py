@@ -11,6 +11,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
+from erp_core import people
+from erp_core.people import Person
 from pressline.web import words
 
 FOLDER = Path(__file__).parent
@@ -89,11 +91,17 @@ def page(
         tag=words.TAGS[locale],
         other_language=other_language(),
         version=static_version(),
+        decides=decides(facts.get("person")),
         **facts,
     )
     answer = HTMLResponse(html, status)
     remember_language(request, answer)
     return answer
+
+
+def decides(person: Person | None) -> bool:
+    """Whether this person decides about reports, counts and strokes without an order."""
+    return person is not None and people.may(person.role, "accept")
 
 
 def remember_language(request: Request, answer: Response) -> None:

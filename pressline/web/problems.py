@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from pressline.web import words
 from pressline.web.pages import language, page
-from pressline.web.sign_in import NotFoundError, NotYoursError, SignedOutError
+from pressline.web.sign_in import NotAllowedError, NotFoundError, NotYoursError, SignedOutError
 
 
 def answer_for(app: FastAPI) -> None:
@@ -19,6 +19,7 @@ def answer_for(app: FastAPI) -> None:
     app.add_exception_handler(SignedOutError, signed_out)
     app.add_exception_handler(NotFoundError, not_found)
     app.add_exception_handler(NotYoursError, not_yours)
+    app.add_exception_handler(NotAllowedError, not_allowed)
     app.add_exception_handler(RequestValidationError, unclear)
     app.add_exception_handler(HTTPException, by_status)
     app.add_exception_handler(OperationalError, no_database)
@@ -63,6 +64,14 @@ def not_yours(request: Request, error: Exception) -> Response:
     locale = language(request)
     cure = words.say(locale, "say.not_yours", what=error.what, lines=", ".join(error.lines))
     return _told(request, 403, "not_yours", words.say(locale, "say.not_yours_title"), cure)
+
+
+def not_allowed(request: Request, error: Exception) -> Response:
+    """403: the page is for people who decide."""
+    assert isinstance(error, NotAllowedError)
+    locale = language(request)
+    title, cure = words.say(locale, "say.not_allowed_title"), words.say(locale, "say.not_allowed")
+    return _told(request, 403, "not_allowed", title, cure)
 
 
 def unclear(request: Request, error: Exception) -> Response:

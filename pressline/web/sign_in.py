@@ -18,7 +18,7 @@ from erp_core import people
 from erp_core.people import Person, SignIn
 from pressline.web import figures, words
 from pressline.web.given import Database, Now
-from pressline.web.pages import language, page
+from pressline.web.pages import decides, language, page
 
 router = APIRouter()
 
@@ -45,6 +45,14 @@ class NotYoursError(Exception):
     def __init__(self, what: str, lines: Sequence[str]) -> None:
         super().__init__(what)
         self.what, self.lines = what, lines
+
+
+class NotAllowedError(Exception):
+    """The page is for people who decide; `who` is not one of them."""
+
+    def __init__(self, who: str) -> None:
+        super().__init__(who)
+        self.who = who
 
 
 class GivenSignIn(BaseModel):
@@ -89,7 +97,7 @@ def told(person: Person) -> dict[str, object]:
         "role": person.role,
         "locale": person.locale,
         "lines": person.lines,
-        "decides": people.may(person.role, "accept"),
+        "decides": decides(person),
     }
 
 

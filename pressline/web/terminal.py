@@ -17,7 +17,19 @@ from pressline.web.sign_in import NotFoundError, NotYoursError, SignedIn, sees
 router = APIRouter()
 
 RECENT = timedelta(hours=12)  # stops that are still asked about
-GROUPS = ("terminal", "act", "state", "segment", "time", "die", "reason", "flag", "wall", "role")
+GROUPS = (
+    "terminal",
+    "attention",
+    "act",
+    "state",
+    "segment",
+    "time",
+    "die",
+    "reason",
+    "flag",
+    "wall",
+    "role",
+)
 
 Row = dict[str, Any]
 

@@ -10,7 +10,7 @@ from psycopg.rows import dict_row
 
 from database.connection import Connection
 from erp_core.people import Person
-from pressline.web import evidence, figures
+from pressline.web import evidence, figures, reasons
 from pressline.web.given import Database, Now
 from pressline.web.pages import language, page
 from pressline.web.sign_in import NotFoundError, NotYoursError, SignedIn, sees
@@ -28,7 +28,7 @@ def work_order(
     """What was ordered, made, scrapped, reported and stocked, and why."""
     order = _order(connection, code)
     _must_see(connection, person, code)
-    runs = evidence.runs(connection, code, now)
+    runs, made = evidence.runs(connection, code, now), evidence.reports(connection, code)
     return page(
         request,
         "work_order.html",
@@ -38,7 +38,9 @@ def work_order(
         order=order,
         ladder=ladder(order, runs),
         runs=runs,
-        reports=evidence.reports(connection, code),
+        reports=made,
+        decides_on={report["line"] for report in made if sees(person, report["line"])},
+        reasons=reasons.REJECT,
         postings=evidence.postings(connection, code),
         moves=evidence.moves(connection, code),
     )

@@ -1,12 +1,12 @@
 """The pages as people meet them, in Chromium: scanner, fingers, a network that goes away."""
 
 import re
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
+from web_screen import MM, TERMINAL, assert_boxes, assert_chinese, scan, screen, terminal
 from web_shop import Site, WebShop, shop_at
 
 # What a page shows does not depend on the flavour of the database: the plain one is enough.
@@ -14,40 +14,8 @@ pytestmark = [
     pytest.mark.page,
     pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session"),
 ]
-expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--no-first-run",
-]  # fmt: skip
-MM = 96 / 25.4  # pixels, on a screen that nobody calibrated
-TERMINAL = {"width": 1280, "height": 800}
 WALL = {"width": 1920, "height": 1080}
-LATIN = re.compile(r"[A-Za-z]{2,}")
-# Codes, names of people and of the other language are no English words.
-NO_WORDS = {
-    "OEE",
-    "PIN",
-    "English",
-    "pressline",
-    "BRK",
-    "HNG",
-    "WSH",
-    "WO",
-    "COIL",
-    "kWh",
-    "Wh",
-    "Anna",
-    "Smith",
-}
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -57,40 +25,6 @@ def opened(database: str) -> Iterator[tuple[WebShop, Site]]:
 
 
 Pair = tuple[WebShop, Site]
-
-
-@contextmanager
-def screen(
-    chromium: Browser, site: Site, path: str, size: dict[str, Any], locale: str = "zh-CN"
-) -> Generator[Page]:
-    """A page of the site on a screen of this size; no script error is overlooked."""
-    context = chromium.new_context(viewport=size, locale=locale, base_url=site.url)  # pyright: ignore[reportArgumentType] - a plain dict is what it takes
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    try:
-        page.goto(path)
-        yield page
-        assert problems == []
-    finally:
-        context.close()
-
-
-@contextmanager
-def terminal(
-    chromium: Browser, site: Site, press: str = "P01", badge: str = "EMP:B-101"
-) -> Generator[Page]:
-    """A terminal with someone signed on by badge."""
-    with screen(chromium, site, f"/terminal/{press}", TERMINAL) as page:
-        scan(page, badge)
-        expect(page.locator("[data-act=scrap]")).to_be_visible()
-        yield page
-
-
-def scan(page: Page, code: str) -> None:
-    """Type like a hand scanner: fast, and Enter."""
-    page.keyboard.type(code, delay=5)
-    page.keyboard.press("Enter")
 
 
 def test_an_operator_signs_on_scans_the_order_and_sees_the_count_rise(
@@ -291,21 +225,6 @@ def test_whatever_a_finger_meets_is_twenty_millimetres(
             page.locator("[data-act=close]").click()
 
 
-def assert_boxes(page: Page, mm: float) -> None:
-    """Each key is 20 mm wide and high, and on the screen."""
-    sheet = page.locator(".sheet [data-act]")
-    keys = sheet if sheet.count() else page.locator("[data-act]")
-    assert keys.count() > 0
-    for key in keys.all():
-        box = key.bounding_box()
-        name = key.get_attribute("data-act")
-        assert box is not None
-        assert box["width"] >= 20 * mm - 0.5, name
-        assert box["height"] >= 20 * mm - 0.5, name
-        assert box["x"] >= 0, name
-        assert box["x"] + box["width"] <= TERMINAL["width"], name
-
-
 def test_the_wall_turns_red_on_a_stop_and_hatched_on_silence(
     chromium: Browser, opened: Pair
 ) -> None:
@@ -397,11 +316,6 @@ def test_no_english_word_stands_on_a_chinese_page(chromium: Browser, opened: Pai
             page.locator(f"[data-act={sheet}]").first.click()
             assert_chinese(page)
             page.locator("[data-act=close]").click()
-
-
-def assert_chinese(page: Page) -> None:
-    found = set(LATIN.findall(page.locator("body").inner_text())) - NO_WORDS
-    assert found == set(), page.url
 
 
 def test_english_pages_are_english(chromium: Browser, opened: Pair) -> None:

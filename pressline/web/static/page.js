@@ -1,11 +1,12 @@
-// Office pages: signing in and out, and an order's page that follows its presses.
+// Office pages: signing in and out, deciding, and pages that follow their presses.
 import { follow } from "./follow.js";
+import { uuid } from "./uuid.js";
 
 async function post(path, body) {
   const answer = await fetch(path, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body),
   });
-  return { ok: answer.ok, said: await answer.json() };
+  return { ok: answer.ok, status: answer.status, said: await answer.json() };
 }
 
 document.getElementById("sign-out")?.addEventListener("click", async () => {
@@ -30,8 +31,12 @@ form?.addEventListener("submit", async (event) => {
 const AGAIN = 4000; // milliseconds
 const presses = document.querySelector("[data-live]")?.dataset.live.split(" ").filter(Boolean) ?? [];
 
+// Nothing that somebody reads, opens or fills in is taken from under their hands.
+const busy = () =>
+  document.hidden || !getSelection().isCollapsed || document.querySelector("main details[open], main form[data-dirty]")
+  || document.activeElement?.closest("main form");
+
 async function renew() {
-  if (document.hidden || !getSelection().isCollapsed) return;
   const answer = await fetch(location.href).catch(() => null);
   if (!answer?.ok || answer.redirected) return;
   const news = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -42,6 +47,85 @@ if (presses.length > 0) {
   let due;
   follow("/api/events", ({ presses: rows }) => {
     if (!rows.some((row) => presses.includes(row.press))) return;
-    due ??= setTimeout(() => renew().finally(() => (due = undefined)), AGAIN);
+    due ??= setTimeout(() => Promise.resolve(busy() ? null : renew()).finally(() => (due = undefined)), AGAIN);
   }, (silent) => document.querySelector("main").classList.toggle("silent", silent));
 }
+
+// Deciding: a form is an act. What was asked keeps its number until the server has answered it.
+const asked = new WeakMap();
+
+function numbered(form, act, args) {
+  const known = asked.get(form) ?? new Map();
+  asked.set(form, known);
+  const key = JSON.stringify(args);
+  if (!known.has(key)) known.set(key, uuid());
+  return { id: known.get(key), act, args, ...(form.dataset.press ? { press: form.dataset.press } : {}) };
+}
+
+// One act; or one for each chosen value of the field that `data-each` names.
+function actsOf(form) {
+  const { act, args, each } = form.dataset;
+  const given = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
+  const plain = given.filter(([name]) => name !== each).map(([name, value]) =>
+    [name, name === "count" && /^\d+$/.test(value.trim()) ? Number(value) : value.trim()]);
+  const all = { ...JSON.parse(args), ...Object.fromEntries(plain) };
+  const chosen = given.filter(([name]) => name === each);
+  return (chosen.length ? chosen : [[]]).map(([name, value]) =>
+    numbered(form, act, name ? { ...all, [name]: value } : all));
+}
+
+function tell(form, text) {
+  const problem = form.querySelector(".problem");
+  problem.textContent = text;
+  problem.hidden = false;
+}
+
+async function decide(form) {
+  const told = [];
+  for (const act of actsOf(form)) {
+    const { ok, status, said } = await post(`/api/acts?lang=${document.documentElement.lang.slice(0, 2)}`, act);
+    if (status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+    if (!ok) return tell(form, said.message);
+    told.push(said.message);
+  }
+  await renew();
+  const note = document.querySelector(".told");
+  note.textContent = told.join(" · ");
+  note.hidden = false;
+  note.scrollIntoView({ block: "nearest" });
+  countAttention();
+}
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form.deed");
+  if (form) form.dataset.dirty = "";
+});
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target.closest("form.deed");
+  if (!form) return;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    await decide(form);
+  } catch {
+    tell(form, document.querySelector("main").dataset.unsent);
+  } finally {
+    button.disabled = false;
+  }
+});
+
+// How much waits, beside the page's name.
+async function countAttention() {
+  const badge = document.getElementById("attention");
+  if (!badge || document.hidden) return;
+  const answer = await fetch("/api/attention").catch(() => null);
+  if (!answer?.ok) return;
+  const { n } = await answer.json();
+  badge.textContent = n;
+  badge.hidden = n === 0;
+}
+
+countAttention();
+setInterval(countAttention, 30000);

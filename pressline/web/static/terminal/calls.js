@@ -12,4 +12,5 @@ export const signIn = (given) => call("POST", "/api/sign-in", given);
 export const signOut = () => call("POST", "/api/sign-out", {});
 export const details = (press) => call("GET", `/api/press/${encodeURIComponent(press)}`);
 export const people = (press) => call("GET", `/api/press/${encodeURIComponent(press)}/people`);
+export const attention = (press) => call("GET", `/api/attention?press=${encodeURIComponent(press)}`);
 export const reports = () => call("GET", "/api/reports?state=waiting");

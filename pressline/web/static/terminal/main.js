@@ -1,9 +1,10 @@
 // The operator's terminal: one state, views as functions of it, acts through the outbox.
 import { follow, stamped } from "../follow.js";
 import { html, render } from "../html.js";
+import { uuid } from "../uuid.js";
 import { speak, t } from "../words.js";
 import * as calls from "./calls.js";
-import { outbox, uuid } from "./outbox.js";
+import { outbox } from "./outbox.js";
 import { decode, listen } from "./scanner.js";
 import { screen, shownState } from "./screen.js";
 
@@ -23,6 +24,7 @@ const state = {
   person: JSON.parse(localStorage.getItem(SIGNED_ON) ?? "null"),
   people: [],
   reports: [],
+  strays: [], // intervals of strokes without an order on this press, for who decides
   queue: [],
   online: navigator.onLine,
   silent: false,
@@ -85,8 +87,9 @@ async function refresh() {
 }
 
 async function listReports() {
-  const { ok, said } = await calls.reports();
-  if (ok) set({ reports: said.reports });
+  const [reports, attention] = await Promise.all([calls.reports(), calls.attention(state.press)]);
+  if (reports.ok) set({ reports: reports.said.reports });
+  if (attention.ok) set({ strays: attention.said.strokes });
 }
 
 async function listPeople() {
@@ -108,7 +111,7 @@ function welcome(person) {
 
 function forget() {
   localStorage.removeItem(SIGNED_ON);
-  set({ person: null, details: null, reports: [], sheet: null, draft: {} });
+  set({ person: null, details: null, reports: [], strays: [], sheet: null, draft: {} });
   listPeople();
 }
 

@@ -139,8 +139,31 @@ function report(one, state, deeds) {
         <button class="key" data-act="reject" onClick=${() => deeds.draft({ reject: one.report })}>${t("terminal.reject")}</button>`}</div>`;
 }
 
-const reports = (state, deeds) => sheet("reports", t("terminal.reports", { n: state.reports.length }), deeds,
-  state.reports.length ? state.reports.map((one) => report(one, state, deeds)) : html`<p class="big">${t("terminal.no_reports")}</p>`);
+// Strokes that no order owns: one tap gives them to an order, or one for each part of the die.
+function stray(one, state, deeds) {
+  const choosing = state.draft.assign === one.since;
+  const chosen = state.draft.chosen ?? one.parts.map((part) => part.proposed);
+  const give = (orders) => orders.filter(Boolean).forEach((code) => deeds.act("assign", { from: one.since, to: one.to, work_order: code }));
+  const choose = (n, code) => {
+    if (one.parts.length === 1) return give([code]);
+    deeds.draft({ chosen: chosen.map((old, m) => (m !== n ? old : old === code ? null : code)) });
+  };
+  const orders = one.parts.flatMap((part, n) => part.orders.map((work) => html`<button
+    class=${`key order ${one.parts.length > 1 && chosen[n] === work.work_order ? "chosen" : ""}`} data-act="to-order" data-order=${work.work_order}
+    onClick=${() => choose(n, work.work_order)}><b>${work.work_order}</b><span>${work.item} ${nameOf(work)}</span></button>`));
+  const begin = clock(Date.parse(one.from_at), state.zone);
+  return html`<div class="report stray" key=${one.since} data-stray=${one.since}><div><b>${begin} – ${clock(Date.parse(one.until), state.zone)}</b> <span class="sub">${one.die ?? t("wall.no_die")}</span>
+      <p>${t("terminal.stray", { n: count(one.strokes) })}</p>
+      ${orders.length === 0 ? html`<p class="sub">${t("attention.none_fits")}</p>` : one.going_on ? html`<p class="sub">${t("attention.going_on")}</p>` : ""}</div>
+    ${choosing ? html`<div class="orders">${orders}</div>` : ""}
+    ${choosing && one.parts.length > 1 ? html`<button class="key primary" data-act="assign-now" disabled=${!chosen.some(Boolean)} onClick=${() => give(chosen)}>${t("terminal.assign_now")}</button>` : ""}
+    ${choosing || orders.length === 0 ? "" : html`<button class="key" data-act="assign" onClick=${() => deeds.draft({ assign: one.since, chosen: undefined })}>${t("terminal.assign")}</button>`}</div>`;
+}
+
+const reports = (state, deeds) => sheet("reports", t("terminal.reports", { n: state.reports.length + state.strays.length }), deeds,
+  state.reports.length + state.strays.length
+    ? html`${state.reports.map((one) => report(one, state, deeds))}${state.strays.map((one) => stray(one, state, deeds))}`
+    : html`<p class="big">${t("terminal.no_reports")}</p>`);
 
 function person(state, deeds) {
   const other = language() === "zh" ? "en" : "zh";
