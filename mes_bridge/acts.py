@@ -35,6 +35,7 @@ from mes_bridge import (
 from mes_bridge.arguments import A
 from mes_bridge.errors import (
     DecidedEventError,
+    DecisionTooLargeError,
     SwapError,
     UnknownCounterError,
     UnknownEventError,
@@ -284,6 +285,8 @@ def _decide(moment: Moment, args: arguments.Decide) -> Outcome:
         raise Refused("event_unknown", event=args.event) from None
     except DecidedEventError:
         raise Refused("event_decided", event=args.event) from None
+    except DecisionTooLargeError:
+        raise Refused("decision_too_large", event=args.event, count=args.count) from None
     reporting.remind(moment.connection, moment.press, since, moment.now)
     return {"message": "decided", "event": args.event, "count": args.count}
 

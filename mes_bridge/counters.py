@@ -17,7 +17,13 @@ from psycopg.rows import class_row
 from database.connection import Connection
 from mes_bridge import counting, facts
 from mes_bridge.counting import Pair, Point, Rules, State
-from mes_bridge.errors import DecidedEventError, SwapError, UnknownCounterError, UnknownEventError
+from mes_bridge.errors import (
+    DecidedEventError,
+    DecisionTooLargeError,
+    SwapError,
+    UnknownCounterError,
+    UnknownEventError,
+)
 
 WATT_HOURS = {"wh": 1.0, "kwh": 1e3, "mwh": 1e6, "gwh": 1e9}
 MOST = 2**62  # beyond this a value is no count
@@ -186,9 +192,10 @@ def decide(
     """A person says how many strokes held event `<press>/<n>` was: counted at its later reading.
 
     Refreshes the facts; returns the instant from which figures changed.
-    Raises UnknownEventError, DecidedEventError.
+    A jump cannot count for more than its readings show; a fall shows no number, and any will do.
+    Raises UnknownEventError, DecidedEventError, DecisionTooLargeError.
     """
-    event, from_at = _held_event(connection, press, n)
+    event, from_at = _held_event(connection, press, n, count)
     connection.execute(
         "update mes.counter_event set held = false, decided_act = %s, decided_count = %s "
         "where id = %s",
@@ -348,9 +355,9 @@ def _count_row(one: Booking, event: int | None) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _held_event(connection: Connection, press: str, n: int) -> tuple[int, datetime]:
+def _held_event(connection: Connection, press: str, n: int, count: int) -> tuple[int, datetime]:
     row = connection.execute(
-        "select id, from_at, held, kind from mes.counter_event "
+        "select id, from_at, held, kind, amount from mes.counter_event "
         "where coalesce(press, meter) = %s and n = %s for update",
         [press, n],
     ).fetchone()
@@ -358,10 +365,15 @@ def _held_event(connection: Connection, press: str, n: int) -> tuple[int, dateti
         raise UnknownEventError(
             f"Press {press} has no counter event {n}. Choose one of the events it lists."
         )
-    event, from_at, held, kind = row
+    event, from_at, held, kind, amount = row
     if not held:
         raise DecidedEventError(
             f"Counter event {press}/{n} ({kind}) waits for no decision. Choose one that is held."
+        )
+    if 0 < amount < count:
+        raise DecisionTooLargeError(
+            f"Counter event {press}/{n}: {count} is more than the {amount} its readings show. "
+            "Count what was made, at most that."
         )
     return event, from_at
 

@@ -16,6 +16,10 @@ class DecidedEventError(BridgeError):
     """The event is not held: it was decided before, or never needed a decision."""
 
 
+class DecisionTooLargeError(BridgeError):
+    """More was to be counted than the readings of the held event show."""
+
+
 class UnknownCounterError(BridgeError):
     """The press counts nothing on a channel of that name."""
 

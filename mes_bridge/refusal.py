@@ -150,6 +150,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "Counter event {event} needs no decision (any more). Reload the list.",
         "计数事件 {event} 无需（或已经）判定。请刷新清单。",
     ),
+    "decision_too_large": Sentence(
+        "{count} is more than counter event {event} shows. Enter what was made, at most that.",
+        "{count} 超过计数事件 {event} 的读数差。请填写实际冲次，不超过该差值。",
+    ),
     "channel_unknown": Sentence(
         "{channel} is not a counter of press {press}. Choose one of its counters.",
         "{channel} 不是冲床 {press} 的计数通道。请选择其计数通道。",
@@ -172,18 +176,18 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
 # Facts that are codes, worded: names of arguments, what is wrong with one, acts, states.
 WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
     "problem": {
-        "missing": Sentence("is missing", "未填写"),
-        "not_asked": Sentence("is not asked for here", "此处不需要"),
-        "empty": Sentence("is empty", "不能为空"),
-        "too_long": Sentence("is too long", "太长"),
+        "missing": Sentence("missing", "未填写"),
+        "not_asked": Sentence("not asked for here", "此处不需要"),
+        "empty": Sentence("empty", "不能为空"),
+        "too_long": Sentence("too long", "太长"),
         "not_one_line": Sentence("must be one line of plain text", "只能是一行普通文字"),
         "not_text": Sentence("must be text", "必须是文字"),
-        "not_a_number": Sentence("is not a number", "不是数字"),
-        "too_small": Sentence("is too small", "太小"),
-        "too_large": Sentence("is too large", "太大"),
+        "not_a_number": Sentence("not a number", "不是数字"),
+        "too_small": Sentence("too small", "太小"),
+        "too_large": Sentence("too large", "太大"),
         "not_yes_or_no": Sentence("must be yes or no", "只能是“是”或“否”"),
-        "no_choice": Sentence("is none of the choices", "不在可选项中"),
-        "no_instant": Sentence("is no instant with its time zone", "不是带时区的有效时间"),
+        "no_choice": Sentence("none of the choices", "不在可选项中"),
+        "no_instant": Sentence("no instant with its time zone", "不是带时区的有效时间"),
         "unclear": Sentence("cannot be understood", "无法识别"),
     },
     "argument": {

@@ -55,7 +55,7 @@ def play(story: Story, database: str, batch: Batch) -> Played:
 
     Raises RefusedFolderError when orders.toml names what is not there.
     """
-    with connect(database) as connection:
+    with connect(database, autocommit=True) as connection:
         _prepare(connection, story)
         refused = _play(connection, story, batch)
         result = audit(connection)

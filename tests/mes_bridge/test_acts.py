@@ -254,6 +254,8 @@ def test_a_held_event_is_decided_once(shop: Shop) -> None:
             shop.lead("08:20", "decide", event=event, count=30)
     with pytest.raises(Refused, match="qty_not_a_number"):
         shop.lead("08:20", "decide", event="P01/1", count=10**30)
+    with pytest.raises(Refused, match="decision_too_large"):
+        shop.lead("08:20", "decide", event="P01/1", count=100_000)
     outcome = shop.lead("08:20", "decide", event="P01/1", count=30)
     assert (outcome["message"], outcome["count"]) == ("decided", 30)
     with pytest.raises(Refused, match="event_decided"):
