@@ -32,6 +32,9 @@ check: install ## ruff, pyright strict, import contracts
 bench: install ## Measured figures; ARGS="--json FILE" writes them too
 	@$(BIN)/python -m bench $(ARGS)
 
+fault: install ## The demo plant broken at random, then compared; ARGS="--minutes 10 --seed 1"
+	@$(BIN)/python -m bench.fault $(ARGS)
+
 schema: install ## Write database/schema.sql anew from the migrations
 	@$(BIN)/python -m database.schema
 
@@ -41,4 +44,4 @@ proto: install ## Compile edge_agent/sparkplug.proto
 clean: ## Remove the environment and what tests left
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
 
-.PHONY: help install demo test check bench schema proto clean
+.PHONY: help install demo test check bench fault schema proto clean

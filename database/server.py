@@ -80,8 +80,9 @@ class Server:
         user = self._give_away()
         if not (self.data / "PG_VERSION").exists():
             self._initdb(user)
-        self._sockets = Path(tempfile.mkdtemp(prefix="pressline-pg-"))
-        self._sockets.chmod(0o777)
+        if self._sockets is None:
+            self._sockets = Path(tempfile.mkdtemp(prefix="pressline-pg-"))
+            self._sockets.chmod(0o777)
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             process = subprocess.Popen(
                 self._command(),
@@ -102,6 +103,17 @@ class Server:
             self.pid = self._process = None
         if self._sockets is not None:
             shutil.rmtree(self._sockets, ignore_errors=True)
+            self._sockets = None
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be; `start` recovers over the same folder and address.
+
+        A start too soon after it can fail: sessions of the dead server need a moment to end.
+        """
+        if self.pid is not None:
+            _signal(self.pid, signal.SIGKILL)
+            self._wait_gone(self.pid)
+            self.pid = self._process = None
 
     def _wait_gone(self, pid: int) -> None:
         if self._process is not None:

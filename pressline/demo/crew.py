@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from pressline.demo.processes import DemoError
 from pressline.demo.shopfloor import Making, Place, making
 
-PATIENCE = 15.0  # seconds a call is repeated while the web does not answer
+PATIENCE = 15.0  # seconds one call may take, and it is repeated while the web does not answer
 LEADER = "B-201"
 SCRAP_REASONS = ("burr", "crack", "dent")
 STOP_REASON = "die_jam"
@@ -40,6 +40,7 @@ class Browser:
 
     url: str
     badge: str
+    patience: float = PATIENCE
     cookie: str = ""
 
     def act(self, press: str, act: str, args: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -69,7 +70,7 @@ class Browser:
         self._send("POST", "/api/sign-in", {"badge": self.badge})
 
     def _send(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self.patience
         while True:
             try:
                 status, answer = self._call(method, path, json.dumps(body))
@@ -141,11 +142,18 @@ class Crew:
     """Everyone at work. `tell` is called with what somebody did, in words."""
 
     def __init__(
-        self, url: str, presses: Sequence[Place], pace: float, tell: Callable[[str], None]
+        self,
+        url: str,
+        presses: Sequence[Place],
+        pace: float,
+        tell: Callable[[str], None],
+        patience: float = PATIENCE,
     ) -> None:
         made = making(tuple(presses))
-        self.duties = {p.press: Duty(p, made[p.press], Browser(url, p.badge)) for p in presses}
-        self.leader = Browser(url, LEADER)
+        self.duties = {
+            p.press: Duty(p, made[p.press], Browser(url, p.badge, patience)) for p in presses
+        }
+        self.leader = Browser(url, LEADER, patience)
         self.pace = pace  # seconds between scrap declarations at one press
         self.tell = tell
         self._chance = random.Random(2026)  # noqa: S311 - which parts are bad, not a secret

@@ -16,6 +16,7 @@ from typing import Any
 
 import typer
 
+from database.connection import Connection
 from mes_bridge.audit import audit
 from pressline.demo import reconcile, shopfloor
 from pressline.demo.crew import Crew
@@ -60,6 +61,7 @@ class Progress:
     """Prints lines with the seconds since the start."""
 
     begun: float = field(default_factory=time.monotonic)
+    aside: bool = False  # to standard error
 
     @property
     def seconds(self) -> float:
@@ -68,7 +70,7 @@ class Progress:
 
     def __call__(self, text: str) -> None:
         """Print one line."""
-        typer.echo(f"{self.seconds:6.1f} s  {text}")
+        typer.echo(f"{self.seconds:6.1f} s  {text}", err=self.aside)
         sys.stdout.flush()
 
 
@@ -142,7 +144,7 @@ class Proof:
         begin(self.river, self.crew)
         story = Story(self.seconds, self.river, self.crew, self.progress)
         self._play(story)
-        self._end_of_work()
+        self.end_of_work()
         self.river.stop_rooms()
         found = self._reconcile(story)
         if report is not None:
@@ -162,7 +164,7 @@ class Proof:
             self.crew.tick()
             time.sleep(TICK)
 
-    def _end_of_work(self) -> None:
+    def end_of_work(self) -> None:
         """Stop the presses, wait for the last reading, finish the runs, let the leader decide."""
         for place in self.river.places:
             self.river.factory.order("stop", place.press)
@@ -186,12 +188,9 @@ class Proof:
 
     def _reconcile(self, story: Story) -> dict[str, Any]:
         with self.river.connection() as connection:
-            presses = [place.press for place in self.river.places]
-            truths = [reconcile.read_truth(self.river.files.truth, press) for press in presses]
-            books = [reconcile.read_books(connection, press) for press in presses]
+            pairs = both_sides(self.river, connection)
             audited = audit(connection)
         made = shopfloor.making(self.river.places)
-        pairs = list(zip(truths, books, strict=True))
         rows = [reconcile.compare(t, b, made[t.press].parts) for t, b in pairs]
         found = reconcile.report(rows, pairs, story.faults)
         found |= {
@@ -204,6 +203,16 @@ class Proof:
         if audited.residual:
             typer.echo(str(audited))
         return found
+
+
+def both_sides(
+    river: River, connection: Connection
+) -> list[tuple[reconcile.Truth, reconcile.Books]]:
+    """Of every press: what the factory wrote down, and what the books say."""
+    presses = [place.press for place in river.places]
+    truths = [reconcile.read_truth(river.files.truth, press) for press in presses]
+    books = [reconcile.read_books(connection, press) for press in presses]
+    return list(zip(truths, books, strict=True))
 
 
 UNATTRIBUTED_SPANS = """

@@ -1,9 +1,10 @@
 """The demo plant: six presses on two lines, what each is making, and the files that say so."""
 
 import json
+import secrets
 import socket
 import tomllib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -13,6 +14,7 @@ from string import Template
 from zoneinfo import ZoneInfo
 
 TOP_OF_16_BIT = 65_536
+OWN_PORTS = range(20_000, 32_000)
 
 
 @dataclass(frozen=True)
@@ -123,12 +125,19 @@ def write_files(folder: Path, mqtt_port: int, presses: tuple[Place, ...], now: d
 
 
 def free_ports(number: int, host: str = "127.0.0.1") -> list[int]:
-    """So many different loopback ports that nobody uses now."""
+    """So many different loopback ports that nobody uses now.
+
+    They lie below those that the kernel lends to outgoing connections: a client that keeps calling
+    while its server is away could otherwise be lent that very port, and keep the server out.
+    """
     with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind((host, 0))
-        return [probe.getsockname()[1] for probe in probes]
+        found: list[int] = []
+        while len(found) < number:
+            probe, port = held.enter_context(socket.socket()), secrets.choice(OWN_PORTS)
+            with suppress(OSError):
+                probe.bind((host, port))
+                found.append(port)
+        return found
 
 
 def first_free_port(wanted: int, host: str = "127.0.0.1") -> int:

@@ -1,0 +1,251 @@
+"""`make fault`: the demo plant, broken at random moments, then compared with what it made.
+
+Ends with one line of JSON on standard output; everything else goes to standard error. Exit code 1
+when a stroke was lost or doubled or the audit finds a residual, 2 when the run could not be done.
+How to read the line: docs/reliability.md.
+"""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from bisect import bisect_left, bisect_right
+from collections import Counter, deque
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench.breakage import Breaker, Broken, plan
+from mes_bridge.audit import audit
+from pressline.demo import shopfloor
+from pressline.demo.crew import Crew
+from pressline.demo.demo import (
+    TICK,
+    Progress,
+    Proof,
+    begin,
+    both_sides,
+    ignore_signals,
+    told_by_signal,
+)
+from pressline.demo.processes import DemoError
+from pressline.demo.reconcile import Books, Truth, concerns
+from pressline.demo.river import River
+
+FIRST_PORT = 18_400
+PACE_S = 20.0  # seconds between scrap declarations of one operator
+PATIENCE_S = 120.0  # seconds an operator's call is repeated while web or database is away
+HEAL_LIMIT_S = 120.0  # seconds for the last faults to heal
+
+Pairs = Sequence[tuple[Truth, Books]]
+
+
+@dataclass
+class Lab:
+    """One run on one plant."""
+
+    river: River
+    minutes: float
+    seed: int
+    progress: Progress
+
+    def run(self) -> dict[str, Any]:
+        """Start, break, heal, drain, compare; returns the line and every fault."""
+        self.river.start()
+        crew = Crew(self.river.url, self.river.places, PACE_S, self.progress, PATIENCE_S)
+        begin(self.river, crew)
+        crew.open_run(shopfloor.STARTS_EARLY)
+        planned = plan(self.seed, 60 * self.minutes)
+        breaker = Breaker(self.river, self.seed, deque(planned), self.progress)
+        self.progress(f"{len(planned)} faults planned")
+        with at_work(crew):
+            self._break(breaker)
+        self._drain(crew)
+        return self._compare(breaker)
+
+    def _break(self, breaker: Breaker) -> None:
+        """Work through the plan, then go on until everything is healed."""
+        started, seconds = time.monotonic(), 60 * self.minutes
+        while (elapsed := time.monotonic() - started) < seconds or not breaker.at_rest:
+            if elapsed > seconds + HEAL_LIMIT_S:
+                raise DemoError(f"Not healed {HEAL_LIMIT_S:.0f} s after the last fault")
+            breaker.tick(elapsed)
+            time.sleep(TICK / 2)
+
+    def _drain(self, crew: Crew) -> None:
+        """Let the plant work on until it is seen again, then end the shift as the demo does."""
+        self.progress("everything is healed; the plant works on")
+        if not self.river.wait_delivered(datetime.now(UTC)):
+            self.progress("not every press is counted again; the line will show it")
+        Proof(self.river, crew, self.progress, 60 * self.minutes, 0).end_of_work()
+        self.river.stop_rooms()
+
+    def _compare(self, breaker: Breaker) -> dict[str, Any]:
+        with self.river.connection() as connection:
+            pairs = both_sides(self.river, connection)
+            audited = audit(connection)
+        if audited.residual:
+            self.progress(str(audited))
+        line = result(pairs, breaker.done) | {
+            "audit_residual": audited.residual,
+            "ended_by_themselves": dict(breaker.ended),
+            "seed": self.seed,
+            "minutes": self.minutes,
+        }
+        presses = {t.press: {"made": len(t.at), "counted": b.counted} for t, b in pairs}
+        self.progress(f"presses: {presses}")
+        return {"line": line, "presses": presses, "each": _each(pairs, breaker.done)}
+
+
+def result(pairs: Pairs, done: Sequence[Broken]) -> dict[str, Any]:
+    """What was broken, and what became of the strokes; lost and doubled never cancel out."""
+    short = [len(truth.at) - books.counted for truth, books in pairs]
+    return {
+        "faults": dict(sorted(Counter(one.planned.kind for one in done).items())),
+        "strokes_made": sum(len(truth.at) for truth, _ in pairs),
+        "lost": sum(max(0, one) for one in short),
+        "doubled": sum(max(0, -one) for one in short),
+        "longest_recovery_s": max((recovery_s(pairs, one) for one in done), default=0.0),
+    }
+
+
+def recovery_s(pairs: Pairs, broken: Broken) -> float:
+    """Seconds from the healing until the books had caught up, at the slowest press concerned.
+
+    Caught up: every stroke made before the healing is counted; and how long the first stroke made
+    after it waited to be counted. A killed web has recovered when it takes connections.
+    """
+    if broken.answered is not None:
+        return round((broken.answered - broken.healed) / 1e9, 2)
+    waits = [
+        wait
+        for truth, books in pairs
+        if concerns(broken.fault, truth.press)
+        for wait in _waits(truth, books, broken.healed)
+    ]
+    return round(max(waits, default=0) / 1e9, 2)
+
+
+def _waits(truth: Truth, books: Books, healed: int) -> list[int]:
+    before = bisect_right(truth.at, healed)
+    totals = [total for total, _ in books.commits]
+    since = {before: healed}
+    if before < len(truth.at):
+        since[before + 1] = truth.at[before]
+    places = {number: bisect_left(totals, number) for number in since}
+    return [
+        books.commits[place][1] - since[number]
+        for number, place in places.items()
+        if place < len(totals)  # else never counted: it is lost, and said so
+    ]
+
+
+def _each(pairs: Pairs, done: Sequence[Broken]) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": one.planned.number,
+            "kind": one.planned.kind,
+            "press": one.planned.press,
+            "planned_at_s": one.planned.at_s,
+            "pause_s": one.planned.pause_s,
+            "began": datetime.fromtimestamp(one.began / 1e9, UTC).isoformat(),
+            "lasted_s": round((one.healed - one.began) / 1e9, 2),
+            "recovery_s": recovery_s(pairs, one),
+        }
+        for one in done
+    ]
+
+
+@contextmanager
+def at_work(crew: Crew) -> Generator[None]:
+    """The crew does what is due, in a thread: a call that waits must not hold up the healing.
+
+    Raises DemoError when a call was not answered within the crew's patience.
+    """
+    enough = threading.Event()
+
+    def work() -> None:
+        while not enough.wait(TICK):
+            crew.tick()
+
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(work)
+        try:
+            yield
+        finally:
+            enough.set()
+        working.result()
+
+
+@contextmanager
+def folder_kept_when_wrong(progress: Progress) -> Generator[Path]:
+    """A temporary folder; removed unless the body raises. Its database tells what went wrong."""
+    folder = Path(tempfile.mkdtemp(prefix="pressline-fault-"))
+    folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+    try:
+        yield folder
+    except BaseException:
+        progress(f"kept, to find out why: {folder}")
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class WrongError(Exception):
+    """Strokes were lost or doubled, or the books do not fit."""
+
+    def __init__(self, line: dict[str, Any]) -> None:
+        super().__init__(
+            ", ".join(f"{key} {line[key]}" for key in ("lost", "doubled", "audit_residual"))
+        )
+
+
+def fault(minutes: float, seed: int, file: Path | None) -> int:
+    """Run the lab and print its line; returns the exit code."""
+    progress = Progress(aside=True)
+    try:
+        with told_by_signal(), folder_kept_when_wrong(progress) as folder:
+            _in_folder(folder, minutes, seed, file, progress)
+    except WrongError as error:
+        progress(str(error))
+        return 1
+    except (DemoError, KeyboardInterrupt) as error:
+        progress(f"stopped: {error}")
+        return 2
+    return 0
+
+
+def _in_folder(
+    folder: Path, minutes: float, seed: int, file: Path | None, progress: Progress
+) -> None:
+    river = River(folder, FIRST_PORT, 20 * max(1.0, minutes), progress)
+    try:
+        found = Lab(river, minutes, seed, progress).run()
+    finally:
+        ignore_signals()
+        river.stop()
+    if file is not None:
+        file.write_text(json.dumps(found, indent=1) + "\n")
+    line = found["line"]
+    print(json.dumps(line), flush=True)
+    if line["lost"] + line["doubled"] or line["audit_residual"]:
+        raise WrongError(line)
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="bench.fault", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="every fault, too")
+    given = parser.parse_args(arguments)
+    return fault(given.minutes, given.seed, given.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
