@@ -94,7 +94,6 @@ def _clock(connection: Connection) -> datetime:
 
 
 def _copy(connection: Connection, rows: Sequence[bytes], instant: datetime) -> None:
-    start = ARRIVED.pack(COLUMNS, 8, (instant - EPOCH_2000) // timedelta(microseconds=1))
     with (
         connection.cursor() as cursor,
         cursor.copy(
@@ -102,7 +101,47 @@ def _copy(connection: Connection, rows: Sequence[bytes], instant: datetime) -> N
             "quality, status, outbox, number) from stdin (format binary)"
         ) as copy,
     ):
-        copy.write(b"".join((HEADER, start, start.join(rows), TRAILER)))
+        copy.write(_packed(rows, instant))
+
+
+def _packed(rows: Sequence[bytes], instant: datetime) -> bytes:
+    start = ARRIVED.pack(COLUMNS, 8, (instant - EPOCH_2000) // timedelta(microseconds=1))
+    return b"".join((HEADER, start, start.join(rows), TRAILER))
+
+
+def add_missing(connection: Connection, batch: Batch) -> int:
+    """Write those rows of a batch that are not there yet, and say how many.
+
+    A reading is there when its channel has the same value and quality at the same capture time,
+    whichever record brought it. Where all are, not even the watermark moves.
+    """
+    with connection.transaction():
+        connection.execute("create temp table again (like signal.reading)")
+        with connection.cursor() as cursor:
+            with cursor.copy("copy again from stdin (format binary)") as copy:
+                copy.write(_packed(batch.rows, EPOCH_2000))
+            cursor.execute(
+                "delete from again a where exists (select from signal.reading r "
+                "where (r.channel, r.at) = (a.channel, a.at) "
+                "and (r.count, r.gauge, r.wide, r.word, r.quality) "
+                "is not distinct from (a.count, a.gauge, a.wide, a.word, a.quality))"
+            )
+            instant = _advance(connection, batch, None) if _any_again(connection) else None
+            added = 0
+            if instant is not None:
+                added = cursor.execute(
+                    "insert into signal.reading select %s, at, source_at, channel, count, gauge, "
+                    "wide, word, quality, status, outbox, number from again",
+                    [instant],
+                ).rowcount
+                cursor.execute("notify reading")
+                _write_latest(connection, batch.latest, instant)
+            cursor.execute("drop table again")
+    return added
+
+
+def _any_again(connection: Connection) -> bool:
+    return connection.execute("select from again limit 1").fetchone() is not None
 
 
 def _write_latest(connection: Connection, latest: dict[int, Latest], instant: datetime) -> None:

@@ -20,10 +20,11 @@ bridge = typer.Typer(no_args_is_help=True, help="Turn readings into counts, runs
 web = typer.Typer(no_args_is_help=True, help="Wall board, terminals, work orders.")
 plant = typer.Typer(no_args_is_help=True, help="Lines, presses, meters and shifts from plant.toml.")
 masters = typer.Typer(no_args_is_help=True, help="Items, BOMs, dies, orders, people.")
+quarantine = typer.Typer(no_args_is_help=True, help="Messages that could not be taken.")
 scenario = typer.Typer(no_args_is_help=True, help="Golden cases as folders.")
 for name, group in {
     "edge": edge, "ingest": ingest, "bridge": bridge, "web": web,
-    "plant": plant, "masters": masters, "scenario": scenario,
+    "plant": plant, "masters": masters, "quarantine": quarantine, "scenario": scenario,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 
@@ -219,6 +220,56 @@ def masters_load(file: Path, database: Database = None) -> None:
 
     with connect(database_url(database)) as connection:
         typer.echo(str(load(connection, file, datetime.now(UTC))))
+
+
+@quarantine.command("list")
+def quarantine_list(
+    limit: Annotated[int, typer.Option(min=1, help="So many at most")] = 50,
+    database: Database = None,
+) -> None:
+    """Id, arrival, size, topic and reason of each message, the newest first."""
+    from database.connection import connect, database_url
+    from ingest.quarantine import faults
+
+    with connect(database_url(database)) as connection:
+        for fault in faults(connection, limit):
+            typer.echo(str(fault))
+
+
+@quarantine.command("show")
+def quarantine_show(
+    number: Annotated[int, typer.Argument(metavar="ID")], database: Database = None
+) -> None:
+    """Topic, reason, hex dump and, where it can be decoded, what it says."""
+    from database.connection import connect, database_url
+    from ingest.quarantine import described
+
+    with connect(database_url(database)) as connection:
+        lines = described(connection, number)
+    if lines is None:
+        typer.echo(f"{number}: no such message in quarantine", err=True)
+        raise typer.Exit(1)
+    typer.echo("\n".join(lines))
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]…")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All that is there")] = False,
+    database: Database = None,
+) -> None:
+    """Take messages in again, after an upgrade or a birth; exit 1 when any of them stays."""
+    from database.connection import connect, database_url
+    from ingest.replay import replay
+
+    if bool(numbers) == everything:
+        raise typer.BadParameter("give ids, or --all")
+    with connect(database_url(database), autocommit=True) as connection:
+        stayed = 0
+        for outcome in replay(connection, numbers or None):
+            typer.echo(str(outcome))
+            stayed += outcome.taken is None
+    raise typer.Exit(1 if stayed else 0)
 
 
 @scenario.command("run")

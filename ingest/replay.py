@@ -1,0 +1,182 @@
+"""What lies in quarantine is handed to intake again: after an upgrade, after the missing birth.
+
+A replayed message becomes a record of quarantine's own outbox: its edge's record is acknowledged
+long since, and who reads the tail of the readings would never look there again. Births and deaths
+are not replayed: they tell what was true then.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from database.connection import Connection
+from edge_agent.sparkplug_pb2 import Metric
+from edge_agent.wire import Topic
+from ingest import store
+from ingest.births import Node
+from ingest.intake import Intake, Message
+from ingest.quarantine import LONGEST, Quarantine
+from ingest.readings import RECORD, Batch, Signal
+
+OWN_OUTBOX = "quarantine"  # its readings came from no edge's outbox
+CUT = f"only its first {LONGEST} bytes were kept: what is missing cannot be taken"
+OUTDATED = "a birth or death tells what was true then; its node's next one tells it anew"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one message: `taken` is the number of readings written, None: it stays."""
+
+    id: int
+    taken: int | None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        if self.taken is None:
+            return f"{self.id}: stays: {self.reason}"
+        if self.taken == 0:
+            return f"{self.id}: removed: all its readings are there already"
+        return f"{self.id}: taken, {self.taken} reading{'s' if self.taken > 1 else ''}"
+
+
+def replay(connection: Connection, ids: Sequence[int] | None = None) -> Iterator[Outcome]:
+    """Take these messages in again, or all, the oldest first: each in a transaction of its own.
+
+    Births are those in force when it begins. A message with anything faulty stays whole.
+    """
+    wanted = _all(connection) if ids is None else sorted(set(ids))
+    if not wanted:
+        return
+    reader = Reader(connection)
+    for each in wanted:
+        yield _replay_one(connection, reader, each)
+
+
+def _all(connection: Connection) -> list[int]:
+    return [each for (each,) in connection.execute("select id from signal.quarantine order by id")]
+
+
+def _replay_one(connection: Connection, reader: "Reader", each: int) -> Outcome:
+    with connection.transaction():
+        outbox, number = _lock_own_outbox(connection)
+        kept = connection.execute(
+            "select topic, payload, arrived from signal.quarantine where id = %s for update", [each]
+        ).fetchone()
+        if kept is None:
+            return Outcome(each, None, "no such message in quarantine")
+        topic, payload, arrived = kept
+        if len(payload) >= LONGEST:
+            return Outcome(each, None, CUT)
+        batch = reader.read(topic, payload, arrived, (outbox, number + 1))
+        if batch.quarantine:
+            return Outcome(each, None, batch.quarantine[0][2])
+        taken = store.add_missing(connection, batch)
+        connection.execute("delete from signal.quarantine where id = %s", [each])
+        return Outcome(each, taken)
+
+
+def _lock_own_outbox(connection: Connection) -> tuple[int, int]:
+    """Quarantine's outbox and its last record; two replays never run at once."""
+    stream = store.open_outbox(connection, OWN_OUTBOX, "", "")  # its upsert locks the row
+    return stream.outbox, stream.committed
+
+
+@dataclass
+class _Writer:
+    connection: Connection
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        return work(self.connection)
+
+
+@dataclass
+class _Reasons(Quarantine):
+    """Tells why a message cannot be taken; it is in quarantine already."""
+
+    def take(self, batch: Batch, topic: str, payload: bytes, reason: str) -> None:
+        batch.quarantine.append((topic, payload, reason))
+
+
+@dataclass
+class _Kept:
+    """The message at hand: when it came, and the record that it becomes."""
+
+    arrived: datetime
+    record: tuple[int, int]
+
+
+class Reader(Intake):
+    """Intake of what came before: decodes and checks as live messages are, judges no sequence."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(_Writer(connection), lambda: time.time_ns() // 1_000_000, time.monotonic)
+        self._connection = connection
+        self._quarantine = _Reasons()
+        self._kept = _Kept(datetime.min.replace(tzinfo=UTC), (0, 0))
+
+    def read(self, topic: str, payload: bytes, arrived: datetime, record: tuple[int, int]) -> Batch:
+        """The message as a batch of one record; its `quarantine` tells why it cannot be taken."""
+        self._batch, self._kept = Batch(), _Kept(arrived, record)
+        self.take(topic, payload)
+        batch, self._batch = self._batch, Batch()
+        if not batch.rows and not batch.quarantine:
+            batch.quarantine.append((topic, payload, "nothing in it is a reading"))
+        return batch
+
+    def _dispatch(self, topic: Topic, raw: bytes) -> None:
+        if topic.type in ("NDATA", "DDATA"):
+            super()._dispatch(topic, raw)
+        else:
+            self._quarantine.take(self._batch, str(topic), raw, OUTDATED)
+
+    def _data(self, message: Message) -> None:
+        topic = message.topic
+        node = self._node(topic)
+        device = node.device(topic.device)
+        found: list[tuple[Metric, Signal | None]] = []
+        number: int | None = None
+        for metric in message.payload.metrics:
+            signal = device.signal(metric)
+            if signal is None and metric.alias in node.records:
+                number = metric.long_value
+            else:
+                found.append((metric, signal))
+        reason = self._obstacle(node, number, found)
+        if reason:
+            self._refuse(message, reason)
+            return
+        outbox, own = self._kept.record
+        self._batch.extend_run(outbox, own)
+        self._add(message, found, RECORD.pack(4, outbox, 8, own))
+
+    def _obstacle(
+        self, node: Node, number: int | None, found: Sequence[tuple[Metric, Signal | None]]
+    ) -> str:
+        """Why a message that can be decoded must not be taken (yet); empty: it may."""
+        if node.stream is None:
+            return f"no birth of node {node.site}/{node.node} is in force: wait until it is online"
+        if node.foreign:
+            return self._foreign_obstacle(node, found)
+        if number is None:
+            return "no outbox/record, although its NBIRTH declares an outbox"
+        row = self._connection.execute(
+            "select number from signal.outbox where id = %s", [node.stream.outbox]
+        ).fetchone()
+        if row is None or number > row[0]:
+            return f"record {number} is not acknowledged: its edge still has it and sends it again"
+        return ""
+
+    def _foreign_obstacle(self, node: Node, found: Sequence[tuple[Metric, Signal | None]]) -> str:
+        """A foreign node may give an alias to another metric with each birth; ours never do."""
+        if not any(metric.HasField("alias") for metric, _ in found):
+            return ""
+        row = self._connection.execute(
+            "select birth_at from signal.node where (site, node) = (%s, %s)", [node.site, node.node]
+        ).fetchone()
+        if row is None or row[0] is None or row[0] > self._kept.arrived:
+            return "its node was born again since: the aliases may mean other metrics now"
+        return ""
