@@ -97,16 +97,19 @@ def intervals(connection: Connection, presses: Sequence[str]) -> list[Row]:
         return cursor.execute(
             """
             with suspect as (
-              select press, coalesce(min(minute), 'infinity') as first,
-                     bool_or(minute is null) as gap
-              from mes.fact_minute
+              select press, minute from mes.fact_minute
               where segment is null and strokes > 0 and press = any (%(presses)s)
-              group by press
+            ), found as (
+              select o.* from suspect s
+              join mes.owned_count o on o.press = s.press and not o.unseen
+                and o.at >= s.minute and o.at < s.minute + interval '1 minute'
+              union all
+              select o.* from suspect s
+              join mes.owned_count o on o.press = s.press and o.unseen
+              where s.minute is null
             ), stray as (
               select o.press, o.id, o.from_at, o.at, o.amount, o.unseen or o.kind = 'gap' as unseen
-              from suspect join mes.owned_count o on o.press = suspect.press
-                and (o.at >= suspect.first or suspect.gap and o.unseen)
-              where o.measure = 'stroke' and o.segment is null
+              from found o where o.measure = 'stroke' and o.segment is null
             ), crossed as (
               select s.*, s.unseen and exists (
                        select from mes.run r

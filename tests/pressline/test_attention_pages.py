@@ -1,5 +1,6 @@
 """Leaders decide: on the page of what waits, on an order's page, at the press."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -158,3 +159,16 @@ def test_a_leader_assigns_at_the_press(chromium: Browser, opened: Pair) -> None:
         expect(page.locator("[data-queue]")).to_have_count(0)
     runs = shop.connection.execute("select press from mes.run where source = 'assigned'").fetchall()
     assert runs == [("P01",), ("P04",)]
+
+
+def test_an_english_page_answers_in_english(chromium: Browser, opened: Pair) -> None:
+    shop, site = opened
+    waiting(shop)
+    with terminal(chromium, site, badge=LEADER) as page:
+        page.goto("/attention?lang=en")
+        page.locator("[data-event] button").click()
+        expect(page.locator("[data-event] .problem")).to_have_text(
+            "count: missing. Correct it and send it again."
+        )
+        text = page.locator("main").inner_text().replace("刘洋", "")
+        assert not re.search(r"[\u4e00-\u9fff]", text)
