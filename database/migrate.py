@@ -4,11 +4,12 @@ Migrations are plain SQL files, each run once in its own transaction. Views hold
 are dropped and made again at every migration: a view is one file that says what it is now.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 
-from database.connection import Connection, connect
+from database.connection import Connection, connect, wait_connect
 from database.errors import OutdatedError
 
 FOLDER = Path(__file__).parent
@@ -29,17 +30,30 @@ def migrate(url: str) -> list[str]:
     return missing
 
 
-def require_current(url: str) -> None:
-    """Raise OutdatedError, naming what is missing, unless the schema is this program's."""
-    with connect(url) as connection:
-        try:
-            missing = _pending(connection)
-        except psycopg.errors.UndefinedTable:
-            missing = _known()
+def require_current(url: str, *, stop: Callable[[], bool] = lambda: False) -> None:
+    """Raise OutdatedError, naming what is missing, unless the schema is this program's.
+
+    Waits while the database is away, until `stop()` turns true: a server that recovers from a
+    crash takes connections and drops them again, so whoever asks first must be able to ask twice.
+    """
+    missing = None
+    while missing is None and (connection := wait_connect(url, stop=stop)) is not None:
+        missing = _missing(connection)
     if missing:
         raise OutdatedError(
             f"The database lacks {', '.join(missing)}. Run `pressline migrate`, then start again."
         )
+
+
+def _missing(connection: Connection) -> list[str] | None:
+    """Names of migrations that are missing; None when the database went away."""
+    try:
+        with connection:
+            return _pending(connection)
+    except psycopg.errors.UndefinedTable:
+        return _known()
+    except psycopg.OperationalError:
+        return None
 
 
 def _known() -> list[str]:

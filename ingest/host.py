@@ -10,7 +10,7 @@ import time
 
 import structlog
 
-from database.connection import Connection, wait_connect
+from database.connection import Connection
 from database.migrate import require_current
 from edge_agent.wire import Topic, rebirth_request
 from ingest.errors import LockLostError, StoppedError
@@ -33,11 +33,7 @@ def run(database: str, mqtt_host: str, mqtt_port: int, host_id: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    first = wait_connect(database, stop=stop.is_set)
-    if first is None:
-        return
-    first.close()
-    require_current(database)
+    require_current(database, stop=stop.is_set)
     Host(database, mqtt_host, mqtt_port, host_id, stop).run()
 
 

@@ -138,7 +138,10 @@ class Server(uvicorn.Server):
 
 
 def serve(database: str, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT. Raises OutdatedError when the schema is not this program's."""
+    """Serve until SIGTERM or SIGINT; waits for a database that is away at the start.
+
+    Raises OutdatedError when the schema is not this program's.
+    """
     require_current(database)
     app = make_application(database)
     if not _is_loopback(host):

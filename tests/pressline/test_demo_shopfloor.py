@@ -17,7 +17,7 @@ from pressline.demo.twin import JITTER
 PRESSES = places(12)
 
 
-@settings(max_examples=10)
+@settings(max_examples=10, deadline=None)
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis takes naive bounds
 def test_the_plant_file_holds_at_every_hour(now: datetime) -> None:
     with tempfile.TemporaryDirectory() as folder:
