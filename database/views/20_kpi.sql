@@ -32,33 +32,38 @@ language sql stable security definer set search_path = '' as $$
            sum(k.strokes * k.ideal * case when k.made > 0 then greatest(k.made - k.scrap, 0)::numeric / k.made else 1 end) as ideal_good_s,
            sum(k.made)::bigint as made, sum(k.scrap)::bigint as scrap
     from (
-      select c.run, sum(c.amount)::bigint as strokes,
-             60 / coalesce(d.ideal_spm, p.top_spm) as ideal,
-             parts.made, coalesce(lost.qty, 0) as scrap
-      from mes.owned_count c
-      join mes.run_segment seg on seg.id = c.segment and seg.kind = 'production'
-      join mes.run r on r.id = c.run
+      select made.run, made.strokes, 60 / coalesce(d.ideal_spm, p.top_spm) as ideal,
+             made.parts as made, coalesce(lost.qty, 0) as scrap
+      from (
+        -- each stroke is read once: boards ask every few seconds, and a shift has tens of thousands
+        select seg.run, sum(own.strokes)::bigint as strokes,
+               floor(sum(own.strokes * per_stroke.parts))::bigint as parts
+        from (
+          select f.segment, f.strokes from mes.fact_minute f
+          where f.press = p.name and f.minute >= lower(sh.span) and f.minute < upper(sh.span)
+          union all
+          select c.segment, c.amount from mes.owned_count c
+          where c.press = p.name and c.measure = 'stroke' and c.unseen and c.shift = sh.id
+        ) own
+        join mes.run_segment seg on seg.id = own.segment and seg.kind = 'production'
+        cross join lateral (
+          select sum(so.parts_num::numeric / so.parts_den) as parts
+          from mes.segment_output so where so.segment = own.segment
+        ) per_stroke
+        where own.strokes <> 0
+        group by seg.run
+      ) made
+      join mes.run r on r.id = made.run
       join erp.die d on d.code = r.die
-      cross join lateral (
-        select floor(sum(x.amount * so.parts_num::numeric / so.parts_den))::bigint as made
-        from mes.owned_count x
-        join mes.run_segment xs on xs.id = x.segment and xs.kind = 'production'
-        join mes.segment_output so on so.segment = x.segment
-        where x.press = p.name and x.measure = 'stroke' and x.run = c.run and x.shift = sh.id
-          and x.at >= lower(sh.span) and x.at < upper(sh.span)
-      ) parts
       left join lateral (
         -- scrap belongs to the shift that made it: the last one that produced before it was told
         select sum(s.qty)::bigint as qty from board.scrap s join mes.run_output ro on ro.id = s.run_output
-        where ro.run = c.run and s.at >= lower(sh.span) and not exists (
+        where ro.run = made.run and s.at >= lower(sh.span) and not exists (
           select from mes.owned_count x
           join mes.run_segment xs on xs.id = x.segment and xs.kind = 'production'
-          where x.press = p.name and x.measure = 'stroke' and x.run = c.run
+          where x.press = p.name and x.measure = 'stroke' and x.run = made.run
             and x.at >= upper(sh.span) and x.at <= s.at)
       ) lost on true
-      where c.press = p.name and c.measure = 'stroke' and c.shift = sh.id
-        and c.at >= lower(sh.span) and c.at < upper(sh.span)
-      group by c.run, d.ideal_spm, parts.made, lost.qty
     ) k
   ) part on true
   where sh.span && tstzrange(since, as_of)

@@ -75,3 +75,15 @@ def test_energy_of_the_run_with_idle_apart(connection: Connection) -> None:
     assert row == (50 * 50, 10 * 10)
     shared = connection.execute("select wh, idle_wh from board.work_order_progress").fetchone()
     assert shared == (1250, 50)  # left is half of what a stroke makes
+
+
+def test_figures_of_a_shift_read_each_stroke_once(connection: Connection) -> None:
+    # 40 counts of 30 strokes in production; boards ask every few seconds, all shift long
+    with connection.transaction():
+        connection.execute("select * from board.line_shift_at(%s)", [at(60)]).fetchall()
+        looks = connection.execute(
+            """select coalesce(seq_scan, 0) + coalesce(idx_scan, 0)
+            from pg_stat_xact_user_tables where schemaname = 'mes' and relname = 'count'"""
+        ).fetchone()
+    assert looks is not None
+    assert looks[0] < 10, "mes.count is looked through again for each of its rows"
