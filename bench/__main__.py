@@ -1,30 +1,47 @@
-"""`make bench`: measure, print a table, write JSON with `--json FILE`."""
+"""`make bench`: measure, print a table, write JSON; ARGS="--only edge|ingest --json FILE"."""
 
+import argparse
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from bench.edge import edge_figures
 from bench.figure import Figure
+from bench.ingest import ingest_figures
+
+PARTS: dict[str, Callable[[], list[Figure]]] = {"edge": edge_figures, "ingest": ingest_figures}
 
 
 def table(figures: list[Figure]) -> str:
-    rows = [f"{'figure':24} {'value':>12} {'limit':>14} {'ratio':>7}  unit"]
+    rows = [f"{'figure':32} {'value':>12} {'limit':>14} {'ratio':>7}  unit"]
     for figure in figures:
         value = figure.why_null if figure.value is None else f"{figure.value:12.4g}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:7.2f}"
         missed = "" if figure.met else "  MISSED"
-        limit = f"{figure.sense} {figure.limit:g}"
-        rows.append(f"{figure.name:24} {value:>12} {limit:>14} {ratio:>7}  {figure.unit}{missed}")
+        limit = "" if figure.limit is None else f"{figure.sense} {figure.limit:g}"
+        rows.append(f"{figure.name:32} {value:>12} {limit:>14} {ratio:>7}  {figure.unit}{missed}")
     return "\n".join(rows)
 
 
+def measured(part: str) -> list[Figure]:
+    """The figures of a part, with what else this machine had to do when they were taken."""
+    load = Figure(f"load_before_{part}", os.getloadavg()[0], "<", None, "runnable, 1 min")
+    return [load, *PARTS[part]()]
+
+
 def main(arguments: list[str]) -> int:
-    figures = edge_figures()
+    options = argparse.ArgumentParser(prog="bench", description="Measured figures.")
+    options.add_argument("--only", choices=PARTS, help="one part instead of all")
+    options.add_argument("--json", type=Path, metavar="FILE", help="write them there too")
+    chosen = options.parse_args(arguments)
+    parts = [chosen.only] if chosen.only else list(PARTS)
+    figures = [figure for part in parts for figure in measured(part)]
     print(table(figures))
-    if "--json" in arguments:
-        target = Path(arguments[arguments.index("--json") + 1])
-        target.write_text(json.dumps([figure.as_row() for figure in figures], indent=2) + "\n")
+    if chosen.json:
+        rows = [figure.as_row() for figure in figures]
+        chosen.json.write_text(json.dumps(rows, indent=2) + "\n")
     return 0 if all(figure.met for figure in figures) else 1
 
 

