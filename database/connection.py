@@ -18,7 +18,7 @@ log = structlog.get_logger()
 # Compiling a plan takes seconds where the server's planner thinks it worth it; ours run in ms.
 SESSION = "-c TimeZone=UTC -c jit=off"
 RETRY_FIRST = 0.2  # seconds
-RETRY_LONGEST = 5.0  # seconds
+RETRY_LONGEST = 1.0  # seconds; a few programs ask, and a plant waits for them
 
 
 def database_url(given: str | None = None) -> str:
