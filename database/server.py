@@ -103,7 +103,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 user=user,
-                preexec_fn=_die_with_owner(),  # noqa: PLW1509 - starts before threads do
+                preexec_fn=_die_with_owner(),  # noqa: PLW1509 - two system calls, no lock
             )
         self.pid, self._process = process.pid, process
         self._wait_ready(process)

@@ -46,7 +46,7 @@ class Child:
                 stderr=log,
                 text=True,
                 env={**os.environ, **self.environment},
-                preexec_fn=_of_our_own(),  # noqa: PLW1509 - the demo has no threads
+                preexec_fn=_of_our_own(),  # noqa: PLW1509 - two system calls, no lock
             )
         return self
 
