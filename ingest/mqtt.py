@@ -88,7 +88,6 @@ class HostClient:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
-        client.message_callback_add(self._topic, self._on_state)
         return client
 
     # The network thread calls these.
@@ -113,16 +112,20 @@ class HostClient:
         client.subscribe([*((topic, 0) for topic in TOPICS), (self._topic, 1)])
         self._tell_state()
 
-    def _on_state(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+    def _on_state(self, payload: bytes) -> None:
         """A late will of an earlier session says offline: repeat what is true."""
-        state = State.decode(bytes(message.payload))
+        state = State.decode(payload)
         if state is not None and state.online != self._online:
             self._since = max(self._since, state.timestamp)
             self._tell_state()
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        topic = message.topic  # paho decodes it at each look
+        if topic == self._topic:
+            self._on_state(bytes(message.payload))
+            return
         if self._queue.qsize() < MOST_WAITING:
-            self._queue.put((message.topic, bytes(message.payload)))
+            self._queue.put((topic, bytes(message.payload)))
             return
         if self._dropped == 0:
             log.warning("more messages come than the database takes; nodes will send them again")
