@@ -78,8 +78,8 @@ def mosquitto_server(access: str = "allow_anonymous true") -> Generator[Mosquitt
     folder = Path(tempfile.mkdtemp(prefix="pressline-mqtt-"))
     folder.chmod(0o755)
     server = Mosquitto(folder, access)
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()

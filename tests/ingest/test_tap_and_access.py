@@ -2,6 +2,8 @@
 
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -56,24 +58,30 @@ def test_credentials_that_cannot_be_used_are_told(monkeypatch: pytest.MonkeyPatc
         make_client()
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that mosquitto may enter after it has left root behind."""
+    with tempfile.TemporaryDirectory(prefix="pressline-access-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.wire
 @pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 def test_a_node_may_publish_only_as_itself(
-    tmp_path: Path, database: str, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+    open_folder: Path, database: str, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    passwords, secret = tmp_path / "passwords", tmp_path / "secret"
+    passwords, secret = open_folder / "passwords", open_folder / "secret"
     secret.write_text("s3cret\n")
     program = shutil.which("mosquitto_passwd")
     assert program
     for user in ("ingest", "edge-1", "edge-2"):
         create = [] if passwords.exists() else ["-c"]
         subprocess.run([program, "-b", *create, str(passwords), user, "s3cret"], check=True)
-    access = tmp_path / "access"
+    access = open_folder / "access"
     shutil.copy(ACCESS_LIST, access)
     for file in (passwords, access):
         file.chmod(0o644)
-    for folder in [tmp_path, *tmp_path.parents[:2]]:
-        folder.chmod(0o755)
     rules = f"allow_anonymous false\npassword_file {passwords}\nacl_file {access}"
     monkeypatch.setenv("MQTT_USER", "ingest")
     monkeypatch.setenv("MQTT_PASSWORD_FILE", str(secret))
@@ -82,7 +90,7 @@ def test_a_node_may_publish_only_as_itself(
         ingest.start()
         settings = Mqtt(port=broker.port, user="edge-1", password_file=secret)
         with (
-            Edge(tmp_path, broker.port, mqtt=settings) as edge,
+            Edge(open_folder, broker.port, mqtt=settings) as edge,
             Probe(broker.port, user="edge-2", password="s3cret") as imposter,
         ):
             edge.strokes(1)
