@@ -36,7 +36,10 @@ class Flavour:
         """A fresh migrated database; its address."""
         name = f"test_{next(numbers)}"
         with psycopg.connect(self.server.url, autocommit=True) as admin:
-            admin.execute(f"create database {name} template template_pressline strategy file_copy")  # pyright: ignore[reportCallIssue, reportArgumentType]
+            strategy = "wal_log" if self.name == "timescale" else "file_copy"  # the faster one
+            admin.execute(
+                f"create database {name} template template_pressline strategy {strategy}"  # pyright: ignore[reportCallIssue, reportArgumentType]
+            )
         self.made.append(name)
         return self.server.url_of(name)
 
