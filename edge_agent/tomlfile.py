@@ -39,7 +39,7 @@ def read_toml(path: Path) -> TomlFile:
     Raises PlantError when the file cannot be read or is not TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors begin with a byte order mark
     except OSError as error:
         what = f"cannot be read ({error.strerror})"
         cure = "give the path of an existing plant.toml"
@@ -51,6 +51,9 @@ def read_toml(path: Path) -> TomlFile:
         return TomlFile(path, tomllib.loads(text), key_lines(text))
     except tomllib.TOMLDecodeError as error:
         raise PlantError([_syntax_problem(path, str(error))]) from error
+    except (RecursionError, ValueError) as error:  # brackets in brackets; thousands of digits
+        what = "cannot be read: a number is too long or tables lie too deep in each other"
+        raise PlantError([Problem(path.name, "", what, "take it out")]) from error
 
 
 def tables_in(value: object) -> list[dict[str, Any]]:

@@ -11,8 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from psycopg import DataError
+
 from database.connection import Connection
 from erp_core import orders, people, stock
+from erp_core.errors import MastersError
 from erp_core.masters_check import check, opening_key, steps
 from erp_core.masters_file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
 from erp_core.stock import Cause
@@ -45,6 +48,16 @@ def load(connection: Connection, source: Path | Mapping[str, Any], now: datetime
     """
     raw, masters = read(source)
     raw.refuse(check(connection, masters))
+    try:
+        with connection.transaction():
+            return _write(connection, masters, now)
+    except DataError as error:  # NUL in a text, a number beyond 64 bits
+        name = source if isinstance(source, Path) else "masters"
+        what = f"{name}: {error}; take that value out, nothing was written"
+        raise MastersError([what]) from error
+
+
+def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
     stock.make_locations(connection)
     _write_items(connection, masters)
     for bom in masters.bom:

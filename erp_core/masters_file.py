@@ -190,7 +190,7 @@ def read(source: Path | Mapping[str, Any]) -> tuple[Source, Masters]:
 
 def _from_file(path: Path) -> Source:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors begin with a byte order mark
         return Source(path.name, tomllib.loads(text, parse_float=Decimal), text)
     except OSError as error:
         raise MastersError(
@@ -202,3 +202,6 @@ def _from_file(path: Path) -> Source:
         line = re.search(r"line (\d+)", str(error))
         where = f"{path.name}:{line[1]}" if line else path.name
         raise MastersError([f"{where}: is not TOML ({error}); mend that line"]) from error
+    except (RecursionError, ValueError) as error:  # brackets in brackets; thousands of digits
+        what = "a number is too long or tables lie too deep in each other; take it out"
+        raise MastersError([f"{path.name}: {what}"]) from error

@@ -117,6 +117,9 @@ class Intake:
     def _node_birth(self, message: Message) -> None:
         topic, payload, raw = message.topic, message.payload, message.raw
         birth = read_node_birth(payload)
+        if birth.bdseq is None:  # an empty message, as clears a retained one, is no birth
+            self._refuse(message, "an NBIRTH without bdSeq: the standard demands it")
+            return
         node = self._node(topic)
         uuid = birth.outbox or f"{topic.site}/{topic.node}"
         if not self._leave_to(node, uuid):

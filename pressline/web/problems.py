@@ -5,7 +5,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from psycopg import OperationalError
+from psycopg import DataError, OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -22,6 +22,8 @@ def answer_for(app: FastAPI) -> None:
     app.add_exception_handler(NotAllowedError, not_allowed)
     app.add_exception_handler(RequestValidationError, unclear)
     app.add_exception_handler(HTTPException, by_status)
+    for impossible in (DataError, UnicodeError, OverflowError):
+        app.add_exception_handler(impossible, not_storable)
     app.add_exception_handler(OperationalError, no_database)
     app.add_exception_handler(PoolTimeout, no_database)
 
@@ -79,6 +81,12 @@ def unclear(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     where = ".".join(str(part) for part in error.errors()[0]["loc"] if part != "body") or "body"
     text = words.say(language(request), "say.unclear", where=where)
+    return _told(request, 422, "unclear", text, text)
+
+
+def not_storable(request: Request, _error: Exception) -> Response:
+    """422: what the database cannot hold: NUL, half a character, the year 10000."""
+    text = words.say(language(request), "say.unclear", where=request.url.path.replace("\0", ""))
     return _told(request, 422, "unclear", text, text)
 
 

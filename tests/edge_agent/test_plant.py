@@ -275,3 +275,12 @@ def test_key_lines_see_through_lists_strings_and_nested_tables() -> None:
         ("t", 0, "u", 0, "q r"): 12, ("t", 1): 13, ("t", 1, "v"): 14, ("t", 1, "v", "w"): 15,
         ("t", 1, "v", "z"): 16,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, "a = " + "9" * 5000])
+def test_what_the_toml_reader_cannot_hold_is_a_fault_of_the_file(tmp_path: Path, text: str) -> None:
+    assert "take it out" in faults(tmp_path, text)[0]
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
+    assert load(tmp_path, "\ufeff" + HEAD + PRESS).site == "s"

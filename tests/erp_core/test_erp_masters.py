@@ -329,3 +329,28 @@ def test_a_file_that_cannot_be_read_is_named(connection: Connection, tmp_path: P
     latin.write_bytes("[[item]]\ncode = 'Ä'\n".encode("latin-1"))
     with pytest.raises(MastersError, match=r"latin.toml: is not UTF-8; save it as UTF-8"):
         load(connection, latin, NOW)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("a = " + "[" * 5000, "too deep"),
+        ("a = " + "9" * 5000, "too long"),
+        (
+            '[[item]]\ncode = "A\\u0000"\nname_zh = "a"\nname_en = "a"\n'
+            'unit = "pcs"\nkind = "part"',
+            "NUL",
+        ),
+    ],
+)
+def test_what_cannot_be_held_is_told_too(
+    connection: Connection, written: Callable[[str], Path], text: str, told: str
+) -> None:
+    with pytest.raises(MastersError, match=told):
+        load(connection, written(text), NOW)
+
+
+def test_a_byte_order_mark_is_passed_over(connection: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "masters.toml"
+    path.write_text("# from a Windows editor", encoding="utf-8-sig")
+    assert load(connection, path, NOW).items == 0

@@ -243,6 +243,18 @@ def test_words_that_no_text_column_holds_are_quarantined(
     assert connection.execute("select word from signal.reading").fetchall() == [("ok",)]
 
 
+def test_an_empty_birth_is_quarantined_and_the_node_keeps_its_outbox(
+    intake: Intake, connection: Connection
+) -> None:
+    born(intake)
+    answers = tell(intake, (NBIRTH, b""), (DDATA, strokes(1)))
+    assert answers.rebirths == []
+    assert [ack.number for ack in acks(answers)] == [1]
+    assert counts(connection) == [1]
+    reason = connection.execute("select reason from signal.quarantine").fetchall()
+    assert reason == [("an NBIRTH without bdSeq: the standard demands it",)]
+
+
 def test_a_birth_that_cannot_be_stored_is_quarantined(
     intake: Intake, connection: Connection
 ) -> None:

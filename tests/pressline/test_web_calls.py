@@ -249,3 +249,29 @@ def test_a_terminals_stream_brings_its_own_press_only(opened: Pair) -> None:
 def next_picture(lines: Iterator[str]) -> dict[str, Any]:
     data = next(line for line in lines if line.startswith("data: "))
     return json.loads(data.removeprefix("data: "))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"press": "P\0"},
+        {"press": "\ud800"},
+        {"act": "\ud800"},
+        {"at": "9999-12-31T23:59:59-12:00"},
+        {"act": "stop_reason", "args": {"from": "9999-12-31T23:59:59-12:00", "reason": "x"}},
+    ],
+)
+def test_what_no_database_holds_is_told_and_nothing_is_written(
+    opened: Pair, told: dict[str, object]
+) -> None:
+    shop, site = opened
+    with site.client() as client:
+        client.post("/api/sign-in", json={"badge": "EMP:B-101", "press": "P01"})
+        body: dict[str, object] = {"id": str(uuid4()), "press": "P01", "act": "finish", **told}
+        answer = client.post(
+            "/api/acts", content=json.dumps(body), headers={"content-type": "application/json"}
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "unclear")
+        assert client.get("/terminal/%00").status_code in (404, 422)
+        assert client.get("/work-order/%00").status_code in (404, 422)
+    assert shop.connection.execute("select count(*) from mes.act").fetchone() == (0,)
