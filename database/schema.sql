@@ -109,10 +109,13 @@ CREATE TABLE mes.press (
     stop_after interval NOT NULL,
     stroke_channel text NOT NULL,
     run_channel text,
+    node text,
     CONSTRAINT press_top_spm CHECK ((top_spm > (0)::numeric))
 );
 
 COMMENT ON COLUMN mes.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
+
+COMMENT ON COLUMN mes.press.node IS 'The edge node that reads this press: what another node says in its name is not counted. Null: any.';
 
 CREATE TABLE signal.node (
     site text NOT NULL,
@@ -553,8 +556,58 @@ CREATE TABLE mes.meter (
     name text NOT NULL,
     press text,
     top_kw numeric NOT NULL,
-    energy_channel text NOT NULL
+    energy_channel text NOT NULL,
+    node text
 );
+
+CREATE TABLE mes.plant (
+    one boolean DEFAULT true NOT NULL,
+    site text NOT NULL,
+    time_zone text NOT NULL,
+    silence interval NOT NULL,
+    CONSTRAINT plant_one_check CHECK (one)
+);
+
+COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
+
+CREATE TABLE signal.channel (
+    id integer NOT NULL,
+    site text NOT NULL,
+    node text NOT NULL,
+    device text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    datatype integer NOT NULL,
+    unit text,
+    scale double precision DEFAULT 1 NOT NULL,
+    modulus bigint,
+    source text,
+    CONSTRAINT channel_kind CHECK ((kind = ANY (ARRAY['counter'::text, 'state'::text, 'gauge'::text, 'text'::text])))
+);
+
+COMMENT ON COLUMN signal.channel.scale IS 'Value in unit = stored value x scale; readings are stored unscaled.';
+
+CREATE VIEW mes.own_channel AS
+ SELECT c.id,
+    c.site,
+    c.node,
+    c.device,
+    c.name,
+    c.kind,
+    c.unit,
+    c.scale,
+    c.modulus
+   FROM ((signal.channel c
+     JOIN mes.plant ON ((plant.site = c.site)))
+     JOIN ( SELECT press.name,
+            press.node
+           FROM mes.press
+        UNION ALL
+         SELECT meter.name,
+            meter.node
+           FROM mes.meter) machine ON (((machine.name = c.device) AND ((machine.node IS NULL) OR (machine.node = c.node)))));
+
+COMMENT ON VIEW mes.own_channel IS 'Channels of the plant''s machines, from the node that reads each: a stranger who speaks in a press''s name is stored and never counted.';
 
 CREATE TABLE mes.shift (
     id bigint NOT NULL,
@@ -602,16 +655,6 @@ CREATE VIEW mes.owned_count AS
          LIMIT 1) assigned ON (true));
 
 COMMENT ON VIEW mes.owned_count IS 'mes.count with the segment and run that own each row (null: unattributed), and the shift of its later reading (null: outside every shift).';
-
-CREATE TABLE mes.plant (
-    one boolean DEFAULT true NOT NULL,
-    site text NOT NULL,
-    time_zone text NOT NULL,
-    silence interval NOT NULL,
-    CONSTRAINT plant_one_check CHECK (one)
-);
-
-COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
 
 ALTER TABLE mes.posting ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.posting_id_seq
@@ -708,23 +751,6 @@ CREATE TABLE mes.timer (
 );
 
 COMMENT ON TABLE mes.timer IS 'When the bridge next has to do something by the clock.';
-
-CREATE TABLE signal.channel (
-    id integer NOT NULL,
-    site text NOT NULL,
-    node text NOT NULL,
-    device text NOT NULL,
-    name text NOT NULL,
-    kind text NOT NULL,
-    datatype integer NOT NULL,
-    unit text,
-    scale double precision DEFAULT 1 NOT NULL,
-    modulus bigint,
-    source text,
-    CONSTRAINT channel_kind CHECK ((kind = ANY (ARRAY['counter'::text, 'state'::text, 'gauge'::text, 'text'::text])))
-);
-
-COMMENT ON COLUMN signal.channel.scale IS 'Value in unit = stored value x scale; readings are stored unscaled.';
 
 ALTER TABLE signal.channel ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.channel_id_seq

@@ -117,7 +117,7 @@ class Bridge:
         channels = {one.reading.channel for one in tail if one.press is None}
         rows = self.connection.execute(
             """
-            select m.press from signal.channel c
+            select m.press from mes.own_channel c
             join mes.meter m on m.name = c.device and m.energy_channel = c.name
             where c.id = any(%s) and m.press is not null
             """,
@@ -286,6 +286,7 @@ def _read_tail(connection: Connection, limit: int | None) -> list[_Tail]:
         join signal.channel c on c.id = t.channel
         left join (mes.press p join mes.plant on true)
           on p.name = c.device and plant.site = c.site
+          and (p.node is null or p.node = c.node)
           and c.name in (p.stroke_channel, p.run_channel)
         where (t.came, t.outbox, t.number) <= (last.came, last.outbox, last.number)
         order by t.place

@@ -106,8 +106,7 @@ def ensure(connection: Connection, channels: Sequence[int]) -> None:
         """
         insert into mes.counter as old (channel, press, meter, measure, modulus, top_rate)
         select c.id, p.name, null, 'stroke', (c.modulus * c.scale)::bigint, p.top_spm / 60
-        from signal.channel c
-        join mes.plant on plant.site = c.site
+        from mes.own_channel c
         join mes.press p on p.name = c.device and p.stroke_channel = c.name
         where c.id = any(%(channels)s)
         union all
@@ -115,8 +114,7 @@ def ensure(connection: Connection, channels: Sequence[int]) -> None:
                (c.modulus * c.scale * case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6
                                       when 'gwh' then 1e9 else 1 end)::bigint,
                m.top_kw * 1000 / 3600
-        from signal.channel c
-        join mes.plant on plant.site = c.site
+        from mes.own_channel c
         join mes.meter m on m.name = c.device and m.energy_channel = c.name
         where c.id = any(%(channels)s)
         on conflict (channel) do update

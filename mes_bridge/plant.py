@@ -26,7 +26,7 @@ class Press:
     """`top_spm`: strokes per minute; stopped after `stop_after` without a stroke.
 
     `stroke_channel` and `run_channel` are channel names of the press; without a run channel the
-    strokes say whether it runs.
+    strokes say whether it runs. `node` is the edge node that reads it (None: any).
     """
 
     name: str
@@ -35,6 +35,7 @@ class Press:
     stop_after: timedelta
     stroke_channel: str
     run_channel: str | None = None
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Meter:
     press: str | None
     top_kw: float
     energy_channel: str
+    node: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +101,24 @@ def _store_presses(connection: Connection, presses: Sequence[Press]) -> None:
     connection.cursor().executemany(
         """
         insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel,
-                               run_channel)
-        values (%s, %s, %s, %s, %s, %s, %s)
+                               run_channel, node)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (name) do update
         set line = excluded.line, position = excluded.position, top_spm = excluded.top_spm,
             stop_after = excluded.stop_after, stroke_channel = excluded.stroke_channel,
-            run_channel = excluded.run_channel
+            run_channel = excluded.run_channel, node = excluded.node
         """,
         [
-            (p.name, p.line, position, p.top_spm, p.stop_after, p.stroke_channel, p.run_channel)
+            (
+                p.name,
+                p.line,
+                position,
+                p.top_spm,
+                p.stop_after,
+                p.stroke_channel,
+                p.run_channel,
+                p.node,
+            )
             for position, p in enumerate(presses)
         ],
     )
@@ -116,12 +127,13 @@ def _store_presses(connection: Connection, presses: Sequence[Press]) -> None:
 def _store_meters(connection: Connection, meters: Sequence[Meter]) -> None:
     connection.cursor().executemany(
         """
-        insert into mes.meter (name, press, top_kw, energy_channel) values (%s, %s, %s, %s)
+        insert into mes.meter (name, press, top_kw, energy_channel, node)
+        values (%s, %s, %s, %s, %s)
         on conflict (name) do update
         set press = excluded.press, top_kw = excluded.top_kw,
-            energy_channel = excluded.energy_channel
+            energy_channel = excluded.energy_channel, node = excluded.node
         """,
-        [(m.name, m.press, m.top_kw, m.energy_channel) for m in meters],
+        [(m.name, m.press, m.top_kw, m.energy_channel, m.node) for m in meters],
     )
 
 

@@ -29,14 +29,12 @@ def _read(connection: Connection) -> None:
           select c.id as channel, p.name as owner, p.name as press, 'stroke' as measure,
                  p.top_spm::float8 / 60 as rate, c.scale as factor,
                  (c.modulus * c.scale)::bigint as modulus
-          from signal.channel c
-          join mes.plant on plant.site = c.site
+          from mes.own_channel c
           join mes.press p on p.name = c.device and p.stroke_channel = c.name
           union all
           select c.id, m.name, m.press, 'wh', (m.top_kw * 1000 / 3600)::float8, u.factor,
                  (c.modulus * u.factor)::bigint
-          from signal.channel c
-          join mes.plant on plant.site = c.site
+          from mes.own_channel c
           join mes.meter m on m.name = c.device and m.energy_channel = c.name
           cross join lateral (
             select c.scale * case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6

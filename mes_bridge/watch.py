@@ -210,9 +210,7 @@ def _last_signal(
         """
         select r.at, r.count <> 0
         from mes.press p
-        join mes.plant on true
-        join signal.channel c on c.site = plant.site and c.device = p.name
-                             and c.name = p.run_channel
+        join mes.own_channel c on c.device = p.name and c.name = p.run_channel
         join signal.reading r on r.channel = c.id
         where p.name = %s and r.at < %s and r.quality = 192 and r.count is not null
         order by r.at desc limit 1
@@ -240,9 +238,7 @@ def _seen_from(connection: Connection, press: str, start: datetime | None) -> li
         select r.at, r.quality, c.name = coalesce(p.run_channel, p.stroke_channel),
                case when c.name = p.run_channel then r.count <> 0 end
         from mes.press p
-        join mes.plant on true
-        join signal.channel c on c.site = plant.site and c.device = p.name
-                             and c.name in (p.stroke_channel, p.run_channel)
+        join mes.own_channel c on c.device = p.name and c.name in (p.stroke_channel, p.run_channel)
         join signal.reading r on r.channel = c.id
         where p.name = %(press)s and r.at >= coalesce(%(start)s, '-infinity'::timestamptz)
           and r.arrived >= coalesce(%(start)s, '2000-01-02'::timestamptz) - interval '1 day'

@@ -30,7 +30,7 @@ def translate(plant: entries.Plant) -> mes.Plant:
         silence=timedelta(seconds=HEARTBEATS_TO_SILENCE * plant.heartbeat_s),
         lines=[line.name for line in plant.lines],
         presses=[_press(press) for press in plant.presses],
-        meters=[mes.Meter(m.name, m.press, m.top_kw, m.energy) for m in plant.meters],
+        meters=[mes.Meter(m.name, m.press, m.top_kw, m.energy, m.node) for m in plant.meters],
         shifts=[_shift(shift) for shift in plant.shifts],
     )
 
@@ -43,6 +43,7 @@ def _press(press: entries.Press) -> mes.Press:
         stop_after=timedelta(seconds=press.stop_after_s),
         stroke_channel=press.stroke_counter,
         run_channel=press.run_signal,
+        node=press.node,
     )
 
 

@@ -24,15 +24,18 @@ create table mes.press (
   top_spm numeric not null constraint press_top_spm check (top_spm > 0),
   stop_after interval not null,
   stroke_channel text not null,
-  run_channel text
+  run_channel text,
+  node text
 );
+comment on column mes.press.node is 'The edge node that reads this press: what another node says in its name is not counted. Null: any.';
 comment on column mes.press.stop_after is 'Without a stroke for this long, a press has been stopped since its last stroke.';
 
 create table mes.meter (
   name text primary key,
   press text references mes.press,
   top_kw numeric not null,
-  energy_channel text not null
+  energy_channel text not null,
+  node text
 );
 
 create table mes.shift_pattern (

@@ -52,3 +52,11 @@ comment on column mes.press_watch.since is 'What the press did from here on may 
 comment on column mes.press_watch.unknown is 'Unknown spans after since that readings have closed.';
 comment on column mes.press_watch.due is 'When the clock alone changes the state next.';
 comment on column mes.press_watch.dirty_from is 'Facts are complete up to here.';
+
+create view mes.own_channel as
+select c.id, c.site, c.node, c.device, c.name, c.kind, c.unit, c.scale, c.modulus
+from signal.channel c
+join mes.plant on plant.site = c.site
+join (select name, node from mes.press union all select name, node from mes.meter) machine
+  on machine.name = c.device and (machine.node is null or machine.node = c.node);
+comment on view mes.own_channel is 'Channels of the plant''s machines, from the node that reads each: a stranger who speaks in a press''s name is stored and never counted.';

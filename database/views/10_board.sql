@@ -94,8 +94,8 @@ language sql stable security definer set search_path = '' as $$
   from mes.press p
   cross join mes.plant plant
   left join lateral (
-    select max(l.at) as at from signal.channel c join signal.latest l on l.channel = c.id
-    where c.site = plant.site and c.device = p.name and l.quality = 192
+    select max(l.at) as at from mes.own_channel c join signal.latest l on l.channel = c.id
+    where c.device = p.name and l.quality = 192
   ) seen on true
   left join lateral (
     select s.state, lower(s.span) as since from mes.press_state s

@@ -31,9 +31,7 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             left join mes.act a on a.id = r.act
             left join erp.person e on e.code = a.who
             join mes.press p on p.name = o.press
-            cross join mes.plant plant
-            left join signal.channel c
-              on c.site = plant.site and c.device = p.name and c.name = p.stroke_channel
+            left join mes.own_channel c on c.device = p.name and c.name = p.stroke_channel
             where op.work_order = %s order by o.since, o.run_output
             """,
             [code],

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Flavour
 from psycopg.conninfo import conninfo_to_dict
+from servers import Flavour
 
 from database.connection import Connection, connect
 from database.errors import OutdatedError, UnreachableError

@@ -1,0 +1,22 @@
+"""Another node that speaks in a press's name is stored, and never counted."""
+
+from database.connection import Connection
+from mes_bridge import counters
+
+
+def test_only_the_node_that_reads_a_press_counts_its_strokes(connection: Connection) -> None:
+    connection.execute(
+        """
+        insert into mes.plant (site, time_zone, silence) values ('site', 'UTC', '30 s');
+        insert into mes.line values ('L1', 1);
+        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel, node)
+        values ('P01', 'L1', 1, 60, '30 s', 'strokes', 'edge-1');
+        insert into signal.channel (site, node, device, name, kind, datatype) values
+          ('site', 'edge-1', 'P01', 'strokes', 'counter', 7),
+          ('site', 'stranger', 'P01', 'strokes', 'counter', 7),
+          ('elsewhere', 'edge-1', 'P01', 'strokes', 'counter', 7);
+        """
+    )
+    channels = [row[0] for row in connection.execute("select id from signal.channel order by id")]
+    counters.ensure(connection, channels)
+    assert connection.execute("select channel from mes.counter").fetchall() == [(channels[0],)]
