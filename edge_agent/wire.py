@@ -116,6 +116,9 @@ def state_topic(host: str) -> str:
     return f"{NAMESPACE}/STATE/{host}"
 
 
+LATEST_STATE = 4_102_444_800_000  # ms, the year 2100: a later one would silence the host for ever
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """What a host says of itself; `timestamp` (ms) is that of its CONNECT, in will and birth."""
@@ -139,6 +142,8 @@ class State:
         fields = cast("dict[str, object]", told)
         online, timestamp = fields.get("online"), fields.get("timestamp")
         if not isinstance(online, bool) or not isinstance(timestamp, int):
+            return None
+        if not 0 <= timestamp < LATEST_STATE:
             return None
         return State(online, timestamp)
 

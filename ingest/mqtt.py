@@ -113,9 +113,11 @@ class HostClient:
         self._tell_state()
 
     def _on_state(self, payload: bytes) -> None:
-        """A late will of an earlier session says offline: repeat what is true."""
+        """A late will of an earlier session, or rubbish: repeat what is true, for late comers."""
         state = State.decode(payload)
-        if state is not None and state.online != self._online:
+        if state is None:
+            self._tell_state()
+        elif state.online != self._online:
             self._since = max(self._since, state.timestamp)
             self._tell_state()
 
