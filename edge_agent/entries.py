@@ -11,6 +11,7 @@ from edge_agent.address import Address, parse_address
 from edge_agent.profile import Channel, Entry, Name, Positive
 
 DAY = 24 * 60
+Seconds = Annotated[float, Field(gt=0, le=60 * DAY)]  # at most a day: nothing waits longer
 
 
 def _parse_time(value: object) -> object:
@@ -130,7 +131,7 @@ class Press(Device):
 
     line: str
     top_speed: Positive
-    stop_after_s: Positive = 30
+    stop_after_s: Seconds = 30
     poll_ms: Annotated[int, Field(ge=50, le=3_600_000)] = 500
     stroke_counter: str = "strokes"
     run_signal: str | None = None
@@ -158,7 +159,7 @@ class Plant(Entry):
     site: Name
     node: Name
     time_zone: Annotated[str, AfterValidator(_check_zone)]
-    heartbeat_s: Positive = 10
+    heartbeat_s: Seconds = 10
     mqtt: Mqtt = Mqtt()
     outbox: Outbox = Outbox()
     shifts: tuple[Shift, ...] = Field((), alias="shift")

@@ -284,3 +284,10 @@ def test_what_the_toml_reader_cannot_hold_is_a_fault_of_the_file(tmp_path: Path,
 
 def test_a_byte_order_mark_is_passed_over(tmp_path: Path) -> None:
     assert load(tmp_path, "\ufeff" + HEAD + PRESS).site == "s"
+
+
+def test_a_heartbeat_longer_than_a_day_is_refused_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "plant.toml"
+    file.write_text('site = "s"\nnode = "e"\ntime_zone = "UTC"\nheartbeat_s = 1e300\n')
+    with pytest.raises(PlantError, match=r"plant\.toml:4: heartbeat_s: .* equal to 86400"):
+        load_plant(file)
