@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from edge_agent.clock import Clock
 from edge_agent.entries import Plant
 from edge_agent.errors import EdgeError
 from edge_agent.node import Node
@@ -83,8 +84,10 @@ def channel(declared: PlantChannel) -> Channel:
 async def _serve(plant: Plant, name: str, outbox: Outbox) -> None:
     machines = [device for device in plant.devices if device.node == name]
     devices = {device.name: [channel(known) for known in device.channels] for device in machines}
-    node = Node(plant.site, name, devices=devices, outbox=outbox, mqtt=plant.mqtt)
-    reading = [asyncio.create_task(source.run()) for source in sources(plant, name, node)]
+    clock = Clock()
+    node = Node(plant.site, name, devices=devices, outbox=outbox, mqtt=plant.mqtt, clock=clock.now)
+    clock.stepped = node.clock_stepped
+    reading = [asyncio.create_task(source.run()) for source in sources(plant, name, node, clock)]
     delivering = asyncio.create_task(node.run())
     stopping = asyncio.create_task(_signal())
     log.info("edge agent", node=name, devices=len(machines), outbox=str(outbox.path))

@@ -1,6 +1,7 @@
 """The edge's clock: wall time carried by the monotonic clock between steps of the wall clock."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 
@@ -10,9 +11,14 @@ log = structlog.get_logger()
 
 
 class Clock:
-    """Milliseconds since 1970 UTC that only jump when the wall clock was set."""
+    """Milliseconds since 1970 UTC that only jump when the wall clock was set; one per agent.
 
-    def __init__(self) -> None:
+    `stepped` hears of each step once, with its size and the new time (both in ms), before anything
+    is captured at the new time. Asked from the event loop only.
+    """
+
+    def __init__(self, stepped: Callable[[int, int], None] | None = None) -> None:
+        self.stepped = stepped
         self.offset = self._wall() - self._steady()
 
     def now(self) -> int:
@@ -22,6 +28,8 @@ class Clock:
         if abs(step) > STEP_MS:
             self.offset += step
             log.warning("clock_stepped", by_ms=step)
+            if self.stepped:
+                self.stepped(step, wall)
         return steady + self.offset
 
     def _wall(self) -> int:

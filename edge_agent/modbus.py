@@ -178,7 +178,7 @@ class ModbusConnection:
     port: int
     units: list[Unit]
     sink: Sink
-    clock: Clock = field(default_factory=Clock)
+    clock: Clock
     lateness: deque[float] = field(default_factory=lambda: deque[float](maxlen=3600))
     unanswered: int = 0
     reading: bool = False
@@ -342,7 +342,7 @@ def _bytes_of(answer: ModbusPDU, read: Read) -> bytes:
 
 
 def modbus_sources(
-    devices: Sequence[Press | Meter], heartbeat_s: float, sink: Sink
+    devices: Sequence[Press | Meter], heartbeat_s: float, sink: Sink, clock: Clock
 ) -> list[ModbusConnection]:
     """One source per host and port; polls are spread evenly over the period."""
     found: dict[tuple[str, int], ModbusConnection] = {}
@@ -352,6 +352,6 @@ def modbus_sources(
         unit = Unit(device, where.unit, heartbeat_s, phase=number / len(devices))
         key = (where.host, where.port)
         if key not in found:
-            found[key] = ModbusConnection(*key, [], sink)
+            found[key] = ModbusConnection(*key, [], sink, clock)
         found[key].units.append(unit)
     return list(found.values())

@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -23,7 +23,9 @@ from edge_agent.sender import Sender, Todo
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import (
     BDSEQ,
+    CLOCK_STEP,
     NODE_ALIASES,
+    NODE_CHANNELS,
     OUTBOX_ACK,
     OUTBOX_FIRST,
     OUTBOX_ID,
@@ -96,6 +98,15 @@ class Node:
         self._devices = {
             device: self._declare(device, channels) for device, channels in devices.items()
         }
+        self._own = Device(
+            name="",
+            channels={known.name: known for known in NODE_CHANNELS},
+            record_alias=NODE_ALIASES[OUTBOX_RECORD],
+            declaration=b"",
+            data_topic=str(Topic("NDATA", site, name)),
+            alive=True,
+        )
+        self._devices[""] = self._own
         self.sender = Sender()
         self.sender.start(outbox.first - 1, 0.0)
         self._forget = 0  # acknowledged, still to be deleted
@@ -149,6 +160,10 @@ class Node:
             known.alive = False
             self._drafts.append(Draft(device, at, None, False))
             self._wake.set()
+
+    def clock_stepped(self, by_ms: int, at: int) -> None:
+        """The clock was set: a record that lies before the first reading with the new time."""
+        self.samples("", [Sample(CLOCK_STEP, at, by_ms)])
 
     def _live(self, device: Device) -> None:
         if not device.alive:
@@ -239,6 +254,7 @@ class Node:
         weighed = self._now()
         while True:
             await asyncio.sleep(WATCH_S)
+            self._clock()  # a step is told even while nothing is read
             if self._born:
                 self._do(self.sender.passed(self._now()))
             if self._now() - weighed > WEIGH_S:
@@ -358,6 +374,9 @@ class Node:
         _told(payload, OUTBOX_FIRST, DataType.UINT64, first, now=now)
         _told(payload, OUTBOX_ACK, DataType.STRING, ack, now=now)
         _told(payload, OUTBOX_RECORD, DataType.UINT64, acknowledged, now=now)
+        for channel in self._own.channels.values():
+            write_channel(payload.metrics.add(), channel)
+        self._own.told = self._tell_currents(payload.metrics[-len(NODE_CHANNELS) :], self._own, now)
         self._publish(Topic("NBIRTH", self.site, self.name), payload.SerializeToString())
         self._born, self._seq, self._announced = True, 0, {}
         self.sender.start(first - 1, self._now())
@@ -379,20 +398,24 @@ class Node:
     def _announce(self, device: str, declaration: bytes) -> None:
         now = self._clock()
         known = self._devices.get(device)  # None: the plant file no longer has it
-        current = known.current if known else {}
         payload = Payload.FromString(declaration)
         payload.timestamp = now
         payload.seq = self._next_seq()
-        newest = 0
-        for metric in payload.metrics:
-            sample = current.get(metric.name)
-            metric.timestamp = sample.at if sample else now
-            newest = max(newest, sample.at if sample else 0)
-            self._tell_current(metric, sample)
+        newest = self._tell_currents(payload.metrics, known, now)
         if known:
             known.told = newest
         self._publish(Topic("DBIRTH", self.site, self.name, device), payload.SerializeToString())
         self._announced[device] = declaration
+
+    def _tell_currents(self, metrics: Iterable[Metric], device: Device | None, now: int) -> int:
+        """Put the current values into a birth; the newest capture time (ms) among them."""
+        newest = 0
+        for metric in metrics:
+            sample = device.current.get(metric.name) if device else None
+            metric.timestamp = sample.at if sample else now
+            newest = max(newest, sample.at if sample else 0)
+            self._tell_current(metric, sample)
+        return newest
 
     def _tell_current(self, metric: Metric, sample: Sample | None) -> None:
         if metric.name == OUTBOX_RECORD:

@@ -271,10 +271,9 @@ def _now() -> float:
 
 
 def opcua_sources(
-    devices: Sequence[Press | Meter], heartbeat_s: float, sink: Sink
+    devices: Sequence[Press | Meter], heartbeat_s: float, sink: Sink, clock: Clock
 ) -> list[OpcUaServer]:
     """One source per server."""
-    clock = Clock()
     servers: dict[str, OpcUaServer] = {}
     for device in devices:
         url = str(device.where)

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from edge_agent.address import ModbusAddress
+from edge_agent.clock import Clock
 from edge_agent.entries import Meter, Plant, Press
 from edge_agent.modbus import ModbusConnection, Unit, modbus_sources
 from edge_agent.plant import load_plant
@@ -69,7 +70,7 @@ def _asks(
 ) -> tuple[Sequence[Coroutine[None, None, None]], Sequence[ModbusConnection]]:
     """What asks each machine, ready to run, and the Modbus connections among it."""
     modbus = [device for device in plant.devices if isinstance(device.where, ModbusAddress)]
-    connections = modbus_sources(modbus, plant.heartbeat_s, answers)
+    connections = modbus_sources(modbus, plant.heartbeat_s, answers, Clock())
     asks = [connection.read_once() for connection in connections]
     for device in plant.devices:
         if device not in modbus:

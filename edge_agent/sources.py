@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 
 from edge_agent.address import ModbusAddress
+from edge_agent.clock import Clock
 from edge_agent.entries import Plant
 from edge_agent.errors import EdgeError
 from edge_agent.modbus import modbus_sources
@@ -55,8 +56,8 @@ class Punctuality:
             log.info("punctuality", polls=len(polls), late_ms_p50=p50, late_ms_p99=p99)
 
 
-def sources(plant: Plant, node: str, sink: Sink) -> list[Source]:
-    """The sources of one node's machines, not yet running.
+def sources(plant: Plant, node: str, sink: Sink, clock: Clock | None = None) -> list[Source]:
+    """The sources of one node's machines, not yet running; they share one clock.
 
     Raises EdgeError when the plant needs OPC UA and asyncua is not installed.
     """
@@ -64,11 +65,13 @@ def sources(plant: Plant, node: str, sink: Sink) -> list[Source]:
     modbus = [device for device in mine if isinstance(device.where, ModbusAddress)]
     opcua = [device for device in mine if device not in modbus]
     found: list[Source] = []
+    clock = clock or Clock()
     if modbus:
-        connections = modbus_sources(modbus, plant.heartbeat_s, sink)
+        connections = modbus_sources(modbus, plant.heartbeat_s, sink, clock)
         found += [*connections, Punctuality([source.lateness for source in connections])]
     if opcua:
-        found += opcua_module(opcua[0].name).opcua_sources(opcua, plant.heartbeat_s, sink)
+        opcua_sources = opcua_module(opcua[0].name).opcua_sources
+        found += opcua_sources(opcua, plant.heartbeat_s, sink, clock)
     return found
 
 

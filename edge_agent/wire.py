@@ -28,6 +28,9 @@ OUTBOX_ACK = "outbox/ack"
 OUTBOX_RECORD = "outbox/record"
 NODE_ALIASES = {OUTBOX_ID: 1, OUTBOX_FIRST: 2, OUTBOX_ACK: 3, OUTBOX_RECORD: 4}
 FIRST_CHANNEL_ALIAS = 16
+CLOCK_STEP = "clock/step"
+GIVEN_UP = "outbox/given_up"
+REFUSED = "refused"
 
 # Properties of a metric. engUnit is the name that other hosts look for too.
 QUALITY, STATUS, SOURCE_AT = "Quality", "status", "sourceAt"
@@ -81,6 +84,13 @@ class Channel:
     scale: float = 1.0
     modulus: int | None = None
     source: str = ""
+
+
+NODE_CHANNELS = (  # what the node tells of itself, in records of its own (NDATA)
+    Channel(CLOCK_STEP, DataType.INT64, "gauge", alias=5, unit="ms"),
+    Channel(GIVEN_UP, DataType.STRING, "text", alias=6),
+    Channel(REFUSED, DataType.STRING, "text", alias=7),
+)
 
 
 # -- topics ---------------------------------------------------------------------------------------

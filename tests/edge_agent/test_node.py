@@ -12,10 +12,13 @@ from edge_agent.outbox import Outbox
 from edge_agent.sample import BAD, GOOD, Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import (
+    CLOCK_STEP,
+    GIVEN_UP,
     OUTBOX_FIRST,
     OUTBOX_ID,
     OUTBOX_RECORD,
     QUALITY,
+    REFUSED,
     Ack,
     Channel,
     DataType,
@@ -49,7 +52,7 @@ class Heard:
 
     def numbers(self) -> list[int]:
         """Record numbers of the data heard since the last look."""
-        return [payload.metrics[0].long_value for kind, payload in self.take() if "DDATA" in kind]
+        return [payload.metrics[0].long_value for kind, payload in self.take() if "DATA" in kind]
 
 
 class Actor(Node):
@@ -367,5 +370,53 @@ def test_an_old_copy_of_an_outbox_goes_on_under_a_new_identity(tmp_path: Path) -
             node.ack(2)
             await node.write(113)
             assert node.heard.numbers() == [3]
+
+    play(story())
+
+
+def test_what_the_node_tells_of_itself_is_declared_in_its_birth_and_numbered(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            node.online()
+            [(_, birth)] = node.heard.take()
+            declared = named(birth)
+            assert {CLOCK_STEP, GIVEN_UP, REFUSED} < declared.keys()
+            assert declared[CLOCK_STEP].is_null
+            await node.write(1)
+            node.clock_stepped(-3_600_000, at=2000)
+            await node.write(2)
+            heard = node.heard.take()
+            assert [kind for kind, _ in heard] == ["DBIRTH P01", "DDATA P01", "NDATA", "DDATA P01"]
+            assert [p.metrics[0].long_value for k, p in heard if "DATA" in k] == [1, 2, 3]
+            record, step = heard[2][1].metrics
+            assert (record.alias, step.alias) == (
+                declared[OUTBOX_RECORD].alias, declared[CLOCK_STEP].alias,
+            )  # fmt: skip
+            assert (step.long_value, step.timestamp) == (2**64 - 3_600_000, 2000)
+
+    play(story())
+
+
+def test_records_of_the_node_are_resent_in_order_and_need_no_birth(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(1)
+            node.clock_stepped(500, at=2000)
+            await node.write(2)
+            node.online()
+            assert node.heard.kinds()[:4] == ["NBIRTH", "DBIRTH P01", "DDATA P01", "NDATA"]
+            node.ack(1)
+            node.received(NCMD, rebirth_request(0))
+            [(_, birth), _, (kind, step), (_, data)] = node.heard.take()
+            assert named(birth)[CLOCK_STEP].long_value == 500
+            assert (kind, step.metrics[0].long_value) == ("NDATA", 2)
+            assert data.metrics[0].long_value == 3
+        async with living(tmp_path) as node:
+            node.online()
+            assert node.heard.kinds() == [
+                "NBIRTH", "DBIRTH P01", "DDATA P01", "NDATA", "DDATA P01", "DDEATH P01",
+            ]  # fmt: skip
 
     play(story())

@@ -50,6 +50,7 @@ async def speak(folder: Path) -> Wire:
     node.samples("P01", [Sample(known.name, AT, value) for known, value in CHANNELS])
     node.samples("P01", [Sample("strokes", AT + 1, None, BAD)])
     node.device_offline("P01", AT + 2)
+    node.clock_stepped(-3_600_000, AT + 3)
     await node._commit()
     outbox.close()
     return wire
@@ -76,6 +77,16 @@ def test_births_data_and_deaths_are_understood(tmp_path: Path) -> None:
     assert values == {"outbox/record": 1, **{known.name: value for known, value in CHANNELS}}
     death = pysparkplug.DDeath.decode(wire.of("DDEATH"))
     assert death.seq == 4
+
+
+def test_what_the_node_tells_of_itself_is_understood(tmp_path: Path) -> None:
+    wire = asyncio.run(speak(tmp_path))
+    birth = pysparkplug.NBirth.decode(wire.of("NBIRTH"))
+    told = {metric.name: metric for metric in birth.metrics}
+    assert (told["clock/step"].datatype, told["clock/step"].is_null) == (TheirType.INT64, True)
+    record = pysparkplug.NData.decode(wire.of("NDATA"), birth=birth)
+    values = {metric.name: metric.value for metric in record.metrics}
+    assert values == {"outbox/record": 3, "clock/step": -3_600_000}
 
 
 def test_data_carries_aliases_only(tmp_path: Path) -> None:
