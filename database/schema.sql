@@ -124,10 +124,13 @@ CREATE TABLE signal.node (
     bdseq bigint,
     since timestamp with time zone NOT NULL,
     birth bytea,
-    birth_at timestamp with time zone
+    birth_at timestamp with time zone,
+    host text
 );
 
 COMMENT ON TABLE signal.node IS 'Life of each edge node, with its last birth certificate: it decodes aliases after a restart of ingest.';
+
+COMMENT ON COLUMN signal.node.host IS 'Host id that serves the node. Another one may take it once this one''s advisory lock is free.';
 
 CREATE TABLE signal.outbox (
     id integer NOT NULL,

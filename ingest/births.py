@@ -58,6 +58,7 @@ class Node:
     records: set[int] = field(default_factory=set[int])  # aliases of outbox/record
     devices: dict[str, Device] = field(default_factory=dict[str, Device])
     asked_at: float = float("-inf")
+    elsewhere: str = ""  # id of the other host that serves it
 
     def device(self, name: str) -> Device:
         """The device of that name, empty until its birth."""

@@ -11,5 +11,9 @@ class StoppedError(DatabaseError):
     """The host was asked to stop while it waited for the database."""
 
 
+class GroupError(DatabaseError):
+    """The nodes that a host is to serve are not told rightly."""
+
+
 class BrokerSettingsError(DatabaseError):
     """The credentials for the broker cannot be used."""

@@ -7,6 +7,7 @@ STATE offline, and edges keep their records. One host per host id, by a lock in 
 import signal
 import threading
 import time
+from collections.abc import Sequence
 
 import structlog
 
@@ -14,6 +15,7 @@ from database.connection import Connection
 from database.migrate import require_current
 from edge_agent.wire import Topic, rebirth_request
 from ingest.errors import LockLostError, StoppedError
+from ingest.group import EVERY, Group
 from ingest.intake import Answers, Intake
 from ingest.mqtt import HostClient
 from ingest.session import Session
@@ -28,24 +30,30 @@ OFFLINE_AFTER_S = 5.0
 WATCH_S = 0.5
 
 
-def run(database: str, mqtt_host: str, mqtt_port: int, host_id: str) -> None:
-    """Be the host until SIGTERM or SIGINT. Raises OutdatedError when the schema is not current."""
+def run(
+    database: str, mqtt_host: str, mqtt_port: int, host_id: str, nodes: Sequence[str] = ()
+) -> None:
+    """Be the host of these nodes until SIGTERM or SIGINT.
+
+    Raises OutdatedError when the schema is not current, GroupError when `nodes` are no patterns.
+    """
+    group = Group(host_id, tuple(nodes) or EVERY)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     require_current(database, stop=stop.is_set)
-    Host(database, mqtt_host, mqtt_port, host_id, stop).run()
+    Host(database, mqtt_host, mqtt_port, group, stop).run()
 
 
 class Host:
     """One host, from standing by to stopping."""
 
     def __init__(
-        self, database: str, mqtt_host: str, mqtt_port: int, host_id: str, stop: threading.Event
+        self, database: str, mqtt_host: str, mqtt_port: int, group: Group, stop: threading.Event
     ) -> None:
-        self._mqtt = (mqtt_host, mqtt_port, host_id)
+        self._mqtt, self._group = (mqtt_host, mqtt_port), group
         self._stop = stop
-        self._session = Session(database, host_id, stop)
+        self._session = Session(database, group.host, stop)
 
     def run(self) -> None:
         """Take over, work, start over when another took the lock; until asked to stop."""
@@ -62,8 +70,10 @@ class Host:
             self._session.close()
 
     def _work(self) -> None:
-        intake = Intake(self._session, lambda: time.time_ns() // 1_000_000, time.monotonic)
-        client = HostClient(*self._mqtt)
+        intake = Intake(
+            self._session, lambda: time.time_ns() // 1_000_000, time.monotonic, self._group
+        )
+        client = HostClient(*self._mqtt, self._group)
         done = threading.Event()
         watchdog = threading.Thread(target=self._watch, args=(client, done), daemon=True)
         client.open()

@@ -14,6 +14,7 @@ from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import Ack, Topic, parse_topic
 from ingest import store
 from ingest.births import Device, Node, declared, read_death, read_node_birth
+from ingest.group import Group
 from ingest.quarantine import Quarantine
 from ingest.readings import DAY, LAST_TIME, Batch, Signal, sample_of
 from ingest.stream import Verdict
@@ -52,12 +53,17 @@ class Intake:
     """Takes messages into batches and commits them.
 
     `wall_ms` is the time of day (ms since 1970), `steady` a clock that never goes back (seconds).
+    With a `group`, nodes that another live host serves are left to it.
     """
 
     def __init__(
-        self, writer: Writer, wall_ms: Callable[[], int], steady: Callable[[], float]
+        self,
+        writer: Writer,
+        wall_ms: Callable[[], int],
+        steady: Callable[[], float],
+        group: Group | None = None,
     ) -> None:
-        self._writer, self._wall_ms, self._steady = writer, wall_ms, steady
+        self._writer, self._wall_ms, self._steady, self._group = writer, wall_ms, steady, group
         self._nodes: dict[tuple[str, str], Node] = {}
         self._topics: dict[str, Topic | None] = {}
         self._batch = Batch()
@@ -121,6 +127,8 @@ class Intake:
             self._refuse(message, "an NBIRTH without bdSeq: the standard demands it")
             return
         node = self._node(topic)
+        if not self._is_ours(node):
+            return
         uuid = birth.outbox or f"{topic.site}/{topic.node}"
         if not self._leave_to(node, uuid):
             self._refuse(message, f"outbox {uuid} is another live node's: give this one its own")
@@ -188,6 +196,8 @@ class Intake:
 
     def _node_death(self, topic: Topic, payload: Payload) -> None:
         node = self._node(topic)
+        if node.stream is None:
+            return
         bdseq = read_death(payload)
         if bdseq != node.bdseq:
             log.info("a late death is ignored", node=topic.node, bdseq=bdseq, current=node.bdseq)
@@ -196,7 +206,10 @@ class Intake:
         self._writer.run(lambda c: store.node_died(c, topic.site, topic.node))
 
     def _device_death(self, topic: Topic, payload: Payload) -> None:
-        self._check_seq(self._node(topic), payload)
+        node = self._node(topic)
+        if node.stream is None:
+            return
+        self._check_seq(node, payload)
         self._writer.run(lambda c: store.device_died(c, topic.site, topic.node, topic.device))
 
     # -- data -------------------------------------------------------------------------------------
@@ -289,9 +302,27 @@ class Intake:
         return self._nodes[key]
 
     def _want_birth(self, node: Node, device: Device) -> None:
-        if node.may_ask(self._steady()):
+        if node.may_ask(self._steady()) and self._is_ours(node):
             device.asked += 1
             self._ask.append(node)
+
+    def _is_ours(self, node: Node) -> bool:
+        """Whether this host serves the node: no other live one may, and every birth asks."""
+        if self._group is None:
+            return True
+        host = self._group.host
+        other = self._writer.run(lambda c: store.claim(c, host, node.site, node.node)) or ""
+        if other != node.elsewhere and other:
+            log.error(
+                "another host serves this node: not taken here; give each host its own --nodes",
+                node=f"{node.site}/{node.node}",
+                served_by=other,
+                this_host=host,
+            )
+        node.elsewhere = other
+        if other:
+            node.stream = None
+        return not other
 
     def _refuse(self, message: Message, reason: str) -> None:
         self._quarantine.take(self._batch, str(message.topic), message.raw, reason)
@@ -308,21 +339,28 @@ class Intake:
 
     def _recall(self) -> None:
         """Know again what the database knows, so that a restart needs no rebirths."""
+        group = self._group
+        if group is not None:
+            for site, name in self._writer.run(lambda c: store.served(c, group.host)):
+                if not group.has(site, name):
+                    self._writer.run(lambda c, site=site, name=name: store.let_go(c, site, name))
         for known in self._writer.run(store.known_nodes):
-            topic = Topic("NBIRTH", known.site, known.node)
-            payload = Payload.FromString(known.birth)
-            birth = read_node_birth(payload)
-            node = self._node(topic)
-            node.born(birth)
-            uuid = birth.outbox or f"{known.site}/{known.node}"
-            node.stream = self._writer.run(
-                lambda c, uuid=uuid, topic=topic: store.open_outbox(c, uuid, topic.site, topic.node)
-            )
-            for device, raw in {"": known.birth, **known.devices}.items():
-                born = Payload.FromString(raw)
-                signals = self._writer.run(
-                    lambda c, topic=topic, device=device, born=born: store.register(
-                        c, topic.site, topic.node, device, declared(born)
-                    )
+            node = self._node(Topic("NBIRTH", known.site, known.node))
+            if group is None or (group.has(known.site, known.node) and self._is_ours(node)):
+                self._remember(node, known)
+
+    def _remember(self, node: Node, known: store.KnownNode) -> None:
+        birth = read_node_birth(Payload.FromString(known.birth))
+        node.born(birth)
+        uuid = birth.outbox or f"{known.site}/{known.node}"
+        node.stream = self._writer.run(
+            lambda c: store.open_outbox(c, uuid, known.site, known.node)
+        )  # fmt: skip
+        for device, raw in {"": known.birth, **known.devices}.items():
+            born = Payload.FromString(raw)
+            signals = self._writer.run(
+                lambda c, device=device, born=born: store.register(
+                    c, known.site, known.node, device, declared(born)
                 )
-                node.device_born(device, born, signals)
+            )
+            node.device_born(device, born, signals)

@@ -12,28 +12,29 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.wire import DATA_TYPES, NAMESPACE, State, state_topic
+from edge_agent.wire import State, state_topic
 from ingest.broker import make_client
+from ingest.group import Group
 
 log = structlog.get_logger()
 
 KEEPALIVE = 15  # seconds
 RECONNECT_LONGEST = 5  # seconds
 MOST_WAITING = 50_000  # messages; more are dropped: numbered ones come again
-TOPICS = [f"{NAMESPACE}/+/{kind}/#" for kind in DATA_TYPES]
 
 
 class HostClient:
     """The host at the broker. STATE's timestamp is that of the CONNECT, in will and birth."""
 
-    def __init__(self, host: str, port: int, host_id: str) -> None:
-        self._host, self._port, self._topic = host, port, state_topic(host_id)
+    def __init__(self, host: str, port: int, group: Group) -> None:
+        self._host, self._port, self._topic = host, port, state_topic(group.host)
+        self._filters = group.filters
         self._queue: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self._online = True
         self._since = 0  # timestamp of the CONNECT, ms
         self._told = ""
         self._dropped = 0
-        self._client = self._make_client(f"pressline-host-{host_id}")
+        self._client = self._make_client(f"pressline-host-{group.host}")
 
     def open(self) -> None:
         """Begin connecting; goes on trying until closed."""
@@ -109,7 +110,7 @@ class HostClient:
             return
         self._told = ""
         log.info("connected to the broker", host=self._host, port=self._port)
-        client.subscribe([*((topic, 0) for topic in TOPICS), (self._topic, 1)])
+        client.subscribe([*((each, 0) for each in self._filters), (self._topic, 1)])
         self._tell_state()
 
     def _on_state(self, payload: bytes) -> None:

@@ -14,12 +14,12 @@ import structlog
 
 from database.connection import Connection, wait_connect
 from ingest.errors import LockLostError, StoppedError
+from ingest.store import HOST_LOCK
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-HOST_LOCK = 7_266_002  # first key of the advisory lock; the second is the host id's hash
 TRY_EVERY_S = 0.5  # a standby looks for the lock this often
 RETURN_WITHIN_S = 5.0  # after an outage; then the host starts over as a standby
 PAUSE_FIRST_S, PAUSE_LONGEST_S = 0.1, 5.0

@@ -22,6 +22,7 @@ from ingest.readings import (
 from ingest.stream import Stream
 
 COLUMNS = 12
+HOST_LOCK = 7_266_002  # first key of a host's advisory lock; the second is its id's hash
 EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 GONE = "the edge no longer keeps these records: given up there, or this database was restored"
 
@@ -261,6 +262,40 @@ def register(
             [site, node, device],
         )
         return {name: Signal(channel, name, datatype) for channel, name, datatype in rows}
+
+
+def claim(connection: Connection, host: str, site: str, node: str) -> str | None:
+    """Make a node this host's, unless another host that is at work has it: then that one's id."""
+    with connection.transaction():
+        mine = connection.execute(
+            "insert into signal.node (site, node, online, since, host) "
+            "values (%s, %s, false, clock_timestamp(), %s) "
+            "on conflict (site, node) do update set host = excluded.host "
+            "where node.host is null or node.host = excluded.host or not exists ("
+            "select from pg_locks where locktype = 'advisory' and granted "
+            "and database = (select oid from pg_database where datname = current_database()) "
+            "and classid = %s and objid = (hashtext(node.host)::bigint & 4294967295)::oid) "
+            "returning true",
+            [site, node, host, HOST_LOCK],
+        ).fetchone()
+        row = None if mine else connection.execute(
+            "select host from signal.node where (site, node) = (%s, %s)", [site, node]
+        ).fetchone()  # fmt: skip
+    return row[0] if row else None
+
+
+def served(connection: Connection, host: str) -> list[tuple[str, str]]:
+    """Site and node of every node that is this host's."""
+    return connection.execute(
+        "select site, node from signal.node where host = %s", [host]
+    ).fetchall()
+
+
+def let_go(connection: Connection, site: str, node: str) -> None:
+    """Leave a node to whichever host hears it next."""
+    connection.execute(
+        "update signal.node set host = null where (site, node) = (%s, %s)", [site, node]
+    )
 
 
 def node_born(

@@ -173,12 +173,16 @@ def ingest_run(
     mqtt_host: MqttHost = "127.0.0.1",
     mqtt_port: MqttPort = 1883,
     host_id: HostId = "pressline",
+    nodes: Annotated[
+        list[str] | None,
+        typer.Option(envvar="PRESSLINE_NODES", help="site/node, + for any; default: every node"),
+    ] = None,
 ) -> None:
-    """Be the Sparkplug host: commit records and acknowledge them."""
+    """Be the Sparkplug host of these nodes: commit records and acknowledge them."""
     from database.connection import database_url
     from ingest.host import run
 
-    run(database_url(database), mqtt_host, mqtt_port, host_id)
+    run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or ())
 
 
 @bridge.command("run")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from floor import Ingest, Watcher
+from spoken import Clock
 
 from database.connection import connect
 from tests.broker import Mosquitto, mosquitto_server
@@ -40,6 +41,11 @@ def ingest(database: str, broker: Mosquitto) -> Iterator[Ingest]:
     """A real ingest process that the test may kill and start again."""
     with running(database, broker.port) as process:
         yield process
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest.fixture

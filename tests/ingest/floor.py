@@ -24,8 +24,14 @@ T = TypeVar("T")
 PATIENCE_S = 30.0
 SITE, NODE, PRESS = "plant", "edge-1", "P01"
 STROKES = Channel("strokes", DataType.UINT32, "counter")
+EACH_ONCE = (
+    "select count(*), count(distinct r.number), max(r.number), "
+    "count(*) filter (where r.count <> r.number) "
+    "from signal.reading r join signal.outbox o on o.id = r.outbox where o.node = %s"
+)
 START_INGEST = (
-    "import sys; from ingest.host import run; run(*sys.argv[1:3], int(sys.argv[3]), sys.argv[4])"
+    "import sys; from ingest.host import run; "
+    "run(*sys.argv[1:3], int(sys.argv[3]), sys.argv[4], sys.argv[5:])"
 )
 
 
@@ -48,10 +54,11 @@ class Ingest:
     database: str
     port: int
     host_id: str = "pressline"
+    nodes: Sequence[str] = ()
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> None:
-        arguments = [self.database, "127.0.0.1", str(self.port), self.host_id]
+        arguments = [self.database, "127.0.0.1", str(self.port), self.host_id, *self.nodes]
         self.process = subprocess.Popen([sys.executable, "-c", START_INGEST, *arguments])
 
     def kill(self) -> None:
@@ -95,12 +102,9 @@ class Watcher:
         """Wait until every record up to a number is committed."""
         self.until("select exists (select from signal.outbox where number >= %s)", number)
 
-    def nothing_lost_or_doubled(self, last: int) -> None:
+    def nothing_lost_or_doubled(self, last: int, node: str = NODE) -> None:
         """Each record is there once, and carries what was sent: its own number."""
-        [(rows, numbers, highest, wrong)] = self.rows(
-            "select count(*), count(distinct number), max(number), "
-            "count(*) filter (where count <> number) from signal.reading"
-        )
+        [(rows, numbers, highest, wrong)] = self.rows(EACH_ONCE, node)
         assert (rows, numbers, highest, wrong) == (last, last, last, 0)
         assert self.rows("select * from signal.gap") == []
 
@@ -115,6 +119,7 @@ class Edge:
         default_factory=lambda: {PRESS: [STROKES]}
     )  # fmt: skip
     mqtt: Mqtt | None = None
+    name: str = NODE
     node: Node = field(init=False)
     outbox: Outbox = field(init=False)
 
@@ -133,7 +138,7 @@ class Edge:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.outbox = Outbox(self.folder / "outbox.sqlite")
         mqtt = self.mqtt or Mqtt(port=self.port)
-        self.node = Node(SITE, NODE, devices=self.devices, outbox=self.outbox, mqtt=mqtt)
+        self.node = Node(SITE, self.name, devices=self.devices, outbox=self.outbox, mqtt=mqtt)
         self.next = self.outbox.last + 1
         running = asyncio.create_task(self.node.run())
         self._ready.set()

@@ -21,6 +21,7 @@ from edge_agent.wire import (
     write_sample,
     write_value,
 )
+from ingest.group import Group
 from ingest.intake import Intake
 
 T = TypeVar("T")
@@ -29,6 +30,7 @@ UUID = "0b5e7a60-0000-4000-8000-000000000001"
 NBIRTH, NDEATH = "spBv1.0/plant/NBIRTH/edge-1", "spBv1.0/plant/NDEATH/edge-1"
 NDATA = "spBv1.0/plant/NDATA/edge-1"
 DBIRTH, DDATA = "spBv1.0/plant/DBIRTH/edge-1/P01", "spBv1.0/plant/DDATA/edge-1/P01"
+DDEATH = "spBv1.0/plant/DDEATH/edge-1/P01"
 STROKES = Channel("strokes", DataType.UINT32, "counter", alias=20, modulus=65536)
 FORCE = Channel("force", DataType.FLOAT, "gauge", alias=21, unit="kN", scale=0.1)
 RECORD_ALIAS = 19
@@ -51,8 +53,8 @@ class Clock:
     def __init__(self) -> None:
         self.steady = 1000.0
 
-    def intake(self, connection: Connection) -> Intake:
-        return Intake(Direct(connection), lambda: NOW, lambda: self.steady)
+    def intake(self, connection: Connection, group: Group | None = None) -> Intake:
+        return Intake(Direct(connection), lambda: NOW, lambda: self.steady, group)
 
 
 def node_birth(*, uuid: str = UUID, first: int = 1, bdseq: int = 0) -> bytes:

@@ -33,11 +33,6 @@ DAY = 86_400_000
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def intake(connection: Connection, clock: Clock) -> Intake:
     return clock.intake(connection)
 
