@@ -2,6 +2,20 @@
 
 Online only while it can commit: work that waits longer than five seconds for the database turns
 STATE offline, and edges keep their records. One host per host id, by a lock in the database.
+
+Three threads hand a message on, so that decoding and committing overlap:
+
+    network (paho)  --inbox, bounded-->  intake (the main one)  --one batch-->  writer (the session)
+
+- At most one batch is with the writer. It is settled (in the database) before the next one is
+  handed over, so watermarks move in order; what a batch could not write ends the intake that
+  made it, and nothing of it or after it is acknowledged.
+- Births, deaths and looks go through the writer too and are waited for: they come after the batch
+  it has. A birth of a node first settles what waits, so that it finds the watermark in place.
+- Only what is settled is acknowledged, and a hole is told once all before it is settled.
+- Nothing grows without end: the writer is waited for when the open batch is full, then the inbox
+  fills, then messages are dropped, and numbered ones come again.
+- Asked to stop: what was taken is written and acknowledged if the database takes it.
 """
 
 import signal
@@ -20,11 +34,13 @@ from ingest.intake import Answers, Intake
 from ingest.mqtt import HostClient
 from ingest.session import Session
 from ingest.store import OvertakenError
+from ingest.writer import Writer
 
 log = structlog.get_logger()
 
-MOST_MESSAGES, MOST_BYTES = 2000, 2_000_000  # of one commit
-LINGER_S = 0.02  # a commit waits this long for company
+MOST_MESSAGES, MOST_BYTES = 4000, 2_000_000  # of one batch, and what came in one piece with them
+ENOUGH_MESSAGES, ENOUGH_BYTES = 500, 250_000  # a batch of this size is handed over at once
+LINGER_S = 0.02  # a smaller one waits this long for company
 IDLE_S = 1.0  # between looks at the database while nothing comes
 OFFLINE_AFTER_S = 5.0
 WATCH_S = 0.5
@@ -70,29 +86,21 @@ class Host:
             self._session.close()
 
     def _work(self) -> None:
-        intake = Intake(
-            self._session, lambda: time.time_ns() // 1_000_000, time.monotonic, self._group
-        )
         client = HostClient(*self._mqtt, self._group)
         done = threading.Event()
         watchdog = threading.Thread(target=self._watch, args=(client, done), daemon=True)
-        client.open()
-        watchdog.start()
-        try:
-            while not self._stop.is_set():
-                self._turn(intake, client)
-        finally:
-            done.set()
-            watchdog.join()
-            client.close()
-
-    def _turn(self, intake: Intake, client: HostClient) -> None:
-        messages = client.take(MOST_MESSAGES, MOST_BYTES, LINGER_S, IDLE_S)
-        if not messages:
-            self._session.run(_look)
-        for topic, payload in messages:
-            intake.take(topic, payload)
-        _tell(client, intake.commit())
+        with Writer(self._session) as writer:
+            turns = Turns(writer, client, self._group)
+            client.open()
+            watchdog.start()
+            try:
+                while not self._stop.is_set():
+                    turns.turn()
+                turns.end()
+            finally:
+                done.set()
+                watchdog.join()
+                client.close()
 
     def _watch(self, client: HostClient, done: threading.Event) -> None:
         """Turn STATE offline while the work at hand waits for the database."""
@@ -104,6 +112,64 @@ class Host:
                 away = late
                 log.info("host offline: no commit" if late else "host online: commits again")
                 client.set_online(online=not late)
+
+
+class Turns:
+    """What the main thread does again and again: takes messages, hands batches over, answers."""
+
+    def __init__(self, writer: Writer, client: HostClient, group: Group) -> None:
+        self._writer, self._client = writer, client
+        self._intake = Intake(writer, lambda: time.time_ns() // 1_000_000, time.monotonic, group)
+        self._opened_at: float | None = None  # when the first message of the open batch came
+        self._wrote_at = time.monotonic()
+
+    def turn(self) -> None:
+        """Take what came, hand the batch over when it is time, answer; waits a second at most."""
+        intake = self._intake
+        messages = self._client.inbox.take(self._pause())
+        for topic, payload in messages:
+            intake.take(topic, payload)
+        if messages and self._opened_at is None:
+            self._opened_at = time.monotonic()
+        if not intake.writing or self._full():
+            intake.settle()
+        _tell(self._client, intake.answers())
+        if not intake.writing:
+            self._write()
+
+    def end(self) -> None:
+        """Write and acknowledge what was taken."""
+        _tell(self._client, self._intake.commit())
+
+    def _write(self) -> None:
+        now = time.monotonic()
+        if self._opened_at is not None:
+            if self._enough() or now - self._opened_at >= LINGER_S:
+                self._hand_over()
+        elif now - self._wrote_at >= IDLE_S:
+            self._writer.run(_look)
+            self._wrote_at = now
+
+    def _hand_over(self) -> None:
+        written = self._intake.hand_over()
+        self._opened_at = None
+        if written is not None:
+            self._wrote_at = time.monotonic()
+            written.add_done_callback(lambda _: self._client.inbox.wake())
+
+    def _pause(self) -> float:
+        """How long there is nothing to do but to wait for messages or for the writer (seconds)."""
+        if self._opened_at is None or self._intake.writing:
+            return IDLE_S
+        return 0.0 if self._enough() else self._opened_at + LINGER_S - time.monotonic()
+
+    def _enough(self) -> bool:
+        batch = self._intake.open
+        return batch.messages >= ENOUGH_MESSAGES or batch.size >= ENOUGH_BYTES
+
+    def _full(self) -> bool:
+        batch = self._intake.open
+        return batch.messages >= MOST_MESSAGES or batch.size >= MOST_BYTES
 
 
 def _look(connection: Connection) -> None:

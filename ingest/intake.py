@@ -1,6 +1,7 @@
 """What a message means: births, deaths and data of every node, in order of arrival."""
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
@@ -23,12 +24,18 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
+
 
 class Writer(Protocol):
-    """Runs work on the database until it succeeded; ingest.session has the real one."""
+    """Does work on the database in the order given, until it succeeded; see ingest.writer."""
 
     def run(self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, which may be called again after an outage."""
+        ...
+
+    def start(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """The same without waiting for the result."""
         ...
 
 
@@ -50,8 +57,10 @@ class Answers:
 
 
 class Intake:
-    """Takes messages into batches and commits them.
+    """Takes messages into a batch and hands full ones to the writer, one at a time.
 
+    A batch is open (messages go in), then handed over (the writer's alone), then settled: in the
+    database, its streams moved on, its records to be acknowledged. The next one fills meanwhile.
     `wall_ms` is the time of day (ms since 1970), `steady` a clock that never goes back (seconds).
     With a `group`, nodes that another live host serves are left to it.
     """
@@ -67,15 +76,20 @@ class Intake:
         self._nodes: dict[tuple[str, str], Node] = {}
         self._topics: dict[str, Topic | None] = {}
         self._batch = Batch()
+        self._handed: tuple[Batch, Future[None]] | None = None
         self._quarantine = Quarantine()
         self._ask: list[Node] = []
         self._latest_at = 0
         self._recall()
 
     def take(self, topic: str, payload: bytes) -> None:
-        """Take one message in; what it carries is written by the next `commit`."""
+        """Take one message in; what it carries is written with the open batch."""
         self._latest_at = min(self._wall_ms() + DAY, LAST_TIME)
+        self._batch.messages += 1
+        self._batch.size += len(payload)
         if topic not in self._topics:
+            if len(self._topics) >= MOST_TOPICS:
+                self._topics.clear()
             self._topics[topic] = parse_topic(topic)
         parsed = self._topics[topic]
         if parsed is None:
@@ -87,23 +101,63 @@ class Intake:
         except (ValueError, TypeError, psycopg.DataError, psycopg.ProgrammingError) as error:
             self._quarantine.take(self._batch, topic, payload, f"not understood: {error}")
 
-    def commit(self) -> Answers:
-        """Write what was taken, and say what to answer."""
-        if self._batch:
-            batch = self._batch
-            self._writer.run(lambda connection: store.commit(connection, batch))
-            self._batch = Batch()
+    @property
+    def open(self) -> Batch:
+        """The batch that messages go into."""
+        return self._batch
+
+    @property
+    def writing(self) -> bool:
+        """Whether the writer is at a batch."""
+        return self._handed is not None and not self._handed[1].done()
+
+    def hand_over(self) -> "Future[None] | None":
+        """Give the open batch to the writer, after what it has is settled; None: nothing to write.
+
+        Raises what `settle` raises.
+        """
+        self.settle()
+        batch, self._batch = self._batch, Batch()
+        if not batch:
+            return None
+        written = self._writer.start(lambda connection: store.commit(connection, batch))
+        self._handed = batch, written
+        return written
+
+    def settle(self) -> None:
+        """Wait until what was handed over is in the database; its streams move on.
+
+        Raises what kept it out of there, again at each call: such an intake is at its end.
+        """
+        if self._handed is None:
+            return
+        batch, written = self._handed
+        written.result()
+        self._handed = None
+        for node in self._nodes.values():
+            if node.stream is not None and node.stream.outbox in batch.runs:
+                node.stream.commit(batch.runs[node.stream.outbox][1])
+
+    def answers(self) -> Answers:
+        """What there is to tell the nodes now, of what is settled."""
         answers = Answers(rebirths=self._ask)
         self._ask = []
         now = self._steady()
         for node in self._nodes.values():
-            if node.stream is not None:
-                node.stream.commit()
-                if not node.foreign and node.stream.answer(now):
-                    stream = node.stream
-                    ack = Ack(stream.uuid, stream.committed, stream.hole)
-                    answers.acks.append((node, ack))
+            stream = node.stream
+            if stream is not None and not node.foreign and stream.answer(now):
+                answers.acks.append((node, Ack(stream.uuid, stream.committed, stream.lacks_next)))
         return answers
+
+    def commit(self) -> Answers:
+        """Write what was taken, wait for it, and say what to answer."""
+        self.flush()
+        return self.answers()
+
+    def flush(self) -> None:
+        """Write what was taken, so that a birth finds the watermark where the stream has it."""
+        self.hand_over()
+        self.settle()
 
     # -- by type ----------------------------------------------------------------------------------
 
@@ -133,7 +187,7 @@ class Intake:
         if not self._leave_to(node, uuid):
             self._refuse(message, f"outbox {uuid} is another live node's: give this one its own")
             return
-        self._flush()
+        self.flush()
         node.born(birth)
         node.seq = payload.seq
         if node.stream is None or node.stream.uuid != uuid:
@@ -155,7 +209,7 @@ class Intake:
             if other is not node and other.stream is not None and other.stream.uuid == uuid:
                 if other.online:
                     return False
-                self._flush()
+                self.flush()
                 other.stream = None
         return True
 
@@ -326,16 +380,6 @@ class Intake:
 
     def _refuse(self, message: Message, reason: str) -> None:
         self._quarantine.take(self._batch, str(message.topic), message.raw, reason)
-
-    def _flush(self) -> None:
-        """Write what waits, so that a birth finds the watermark where the stream has it."""
-        if self._batch:
-            batch = self._batch
-            self._writer.run(lambda connection: store.commit(connection, batch))
-            self._batch = Batch()
-        for node in self._nodes.values():
-            if node.stream is not None:
-                node.stream.commit()
 
     def _recall(self) -> None:
         """Know again what the database knows, so that a restart needs no rebirths."""

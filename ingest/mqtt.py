@@ -1,9 +1,8 @@
-"""The MQTT session of the host: paho's thread fills a queue.
+"""The MQTT session of the host: paho's thread fills the inbox.
 
 STATE tells the nodes whether to send.
 """
 
-import queue
 import time
 from typing import Any
 
@@ -15,12 +14,12 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge_agent.wire import State, state_topic
 from ingest.broker import make_client
 from ingest.group import Group
+from ingest.inbox import Inbox
 
 log = structlog.get_logger()
 
 KEEPALIVE = 15  # seconds
 RECONNECT_LONGEST = 5  # seconds
-MOST_WAITING = 50_000  # messages; more are dropped: numbered ones come again
 
 
 class HostClient:
@@ -29,11 +28,10 @@ class HostClient:
     def __init__(self, host: str, port: int, group: Group) -> None:
         self._host, self._port, self._topic = host, port, state_topic(group.host)
         self._filters = group.filters
-        self._queue: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
+        self.inbox = Inbox()
         self._online = True
         self._since = 0  # timestamp of the CONNECT, ms
         self._told = ""
-        self._dropped = 0
         self._client = self._make_client(f"pressline-host-{group.host}")
 
     def open(self) -> None:
@@ -46,26 +44,6 @@ class HostClient:
         self.set_online(online=False)
         self._client.disconnect()
         self._client.loop_stop()
-
-    def take(
-        self, most: int, most_bytes: int, linger: float, wait: float
-    ) -> list[tuple[str, bytes]]:
-        """Messages that came: waits for the first, lingers for company, takes up to the limits."""
-        try:
-            taken = [self._queue.get(timeout=wait)]
-        except queue.Empty:
-            return []
-        if self._queue.qsize() < most // 4:
-            time.sleep(linger)
-        weight = len(taken[0][1])
-        while len(taken) < most and weight < most_bytes:
-            try:
-                message = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            weight += len(message[1])
-            taken.append(message)
-        return taken
 
     def publish(self, topic: str, payload: bytes) -> None:
         """A command to a node: QoS 0, not retained, as the standard demands."""
@@ -126,13 +104,8 @@ class HostClient:
         topic = message.topic  # paho decodes it at each look
         if topic == self._topic:
             self._on_state(bytes(message.payload))
-            return
-        if self._queue.qsize() < MOST_WAITING:
-            self._queue.put((topic, bytes(message.payload)))
-            return
-        if self._dropped == 0:
-            log.warning("more messages come than the database takes; nodes will send them again")
-        self._dropped += 1
+        else:
+            self.inbox.put([(topic, bytes(message.payload))])
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
         self._say_once("does not answer")

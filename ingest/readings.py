@@ -74,13 +74,18 @@ class Signal:
 
 @dataclass
 class Batch:
-    """What one commit writes: rows, how far each outbox comes, newest values, faults."""
+    """What one commit writes: rows, how far each outbox comes, newest values, faults.
+
+    `messages` and `size` (bytes) are what went in, whatever became of it.
+    """
 
     rows: list[bytes] = field(default_factory=list[bytes])
     runs: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     latest: dict[int, Latest] = field(default_factory=dict[int, Latest])
     gaps: list[tuple[int, int, int, str]] = field(default_factory=list[tuple[int, int, int, str]])
     quarantine: list[tuple[str, bytes, str]] = field(default_factory=list[tuple[str, bytes, str]])
+    messages: int = 0
+    size: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.runs or self.latest or self.quarantine)

@@ -7,6 +7,7 @@ are not replayed: they tell what was true then.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -91,6 +92,11 @@ class _Writer:
 
     def run(self, work: Callable[[Connection], T]) -> T:
         return work(self.connection)
+
+    def start(self, work: Callable[[Connection], T]) -> "Future[T]":
+        done: Future[T] = Future()
+        done.set_result(self.run(work))
+        return done
 
 
 @dataclass

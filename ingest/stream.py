@@ -46,10 +46,15 @@ class Stream:
         self.hole = True
         return Verdict.HOLE
 
-    def commit(self) -> None:
-        """What was taken is in the database."""
-        self.due = self.due or self.committed != self.taken
-        self.committed = self.taken
+    def commit(self, number: int) -> None:
+        """Every record up to this one is in the database."""
+        self.due = self.due or self.committed != number
+        self.committed = number
+
+    @property
+    def lacks_next(self) -> bool:
+        """Whether the record after the watermark is missing, and not merely on its way there."""
+        return self.hole and self.committed == self.taken
 
     def answer(self, now: float) -> bool:
         """Whether to acknowledge now (seconds of a steady clock)."""

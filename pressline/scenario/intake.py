@@ -41,7 +41,7 @@ class Intake:
             if batch:
                 store.commit(self.connection, batch, arrived)
             for node in streams:
-                self._streams[node].commit()
+                self._streams[node].commit(self._streams[node].taken)
 
     def _add(self, batch: Batch, reading: Reading) -> None:
         outbox = self._streams[reading.node].outbox

@@ -25,7 +25,8 @@ class Delivery(RuleBasedStateMachine):
         self.wire: deque[int] = deque()
         self.answers: deque[tuple[int, bool]] = deque()
         self.stream = Stream(1, "u", 0, 0)
-        self.waiting: list[int] = []  # taken, not committed
+        self.open: list[int] = []  # taken into the batch that is being filled
+        self.handed: list[int] = []  # in the batch that the writer has
         self.stored: list[int] = []
 
     @rule(records=st.integers(1, 200))
@@ -55,15 +56,25 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(min(messages, len(self.wire))):
             number = self.wire.popleft()
             if self.stream.judge(number) is Verdict.TAKE:
-                self.waiting.append(number)
+                self.open.append(number)
 
     @rule()
-    def commit(self) -> None:
-        self.stored += self.waiting
-        self.waiting = []
-        self.stream.commit()
+    def hand_over(self) -> None:
+        self.settle()
+        self.handed, self.open = self.open, []
+
+    @rule()
+    def settle(self) -> None:
+        self.stored += self.handed
+        if self.handed:
+            self.stream.commit(self.handed[-1])
+        self.handed = []
+        self.tell()
+
+    @rule()
+    def tell(self) -> None:
         if self.stream.answer(self.now):
-            self.answers.append((self.stream.committed, self.stream.hole))
+            self.answers.append((self.stream.committed, self.stream.lacks_next))
 
     @rule()
     def answer(self) -> None:
@@ -84,7 +95,7 @@ class Delivery(RuleBasedStateMachine):
 
     @rule()
     def kill_host(self) -> None:
-        self.waiting = []
+        self.open, self.handed = [], []
         self.answers.clear()
         self.stream = Stream(1, "u", len(self.stored), len(self.stored))
 
@@ -110,7 +121,8 @@ class Delivery(RuleBasedStateMachine):
         for _ in range(40 + self.written // LEAST_MESSAGES):
             self.send()
             self.deliver(len(self.wire) or 1)
-            self.commit()
+            self.hand_over()
+            self.settle()
             self.answer()
             if self.sender.acknowledged == self.written:
                 break
