@@ -1,6 +1,6 @@
 """Whether a pressline process is at work, as the database sees it."""
 
-from database.connection import connect
+from database.connection import Connection, connect
 
 
 def is_at_work(url: str, process: str) -> bool:
@@ -10,9 +10,13 @@ def is_at_work(url: str, process: str) -> bool:
     Raises UnreachableError when no server answers.
     """
     with connect(url, application="pressline health") as connection:
-        row = connection.execute(
-            "select from pg_stat_activity "
-            "where application_name = %s and datname = current_database()",
-            [f"pressline {process}"],
-        ).fetchone()
+        return at_work_on(connection, process)
+
+
+def at_work_on(connection: Connection, process: str) -> bool:
+    """The same, asked on a connection that is there."""
+    row = connection.execute(
+        "select from pg_stat_activity where application_name = %s and datname = current_database()",
+        [f"pressline {process}"],
+    ).fetchone()
     return row is not None

@@ -125,12 +125,24 @@ CREATE TABLE signal.node (
     since timestamp with time zone NOT NULL,
     birth bytea,
     birth_at timestamp with time zone,
-    host text
+    host text,
+    heard timestamp with time zone,
+    newest bigint,
+    clock_offset real,
+    clock_spread real
 );
 
 COMMENT ON TABLE signal.node IS 'Life of each edge node, with its last birth certificate: it decodes aliases after a restart of ingest.';
 
 COMMENT ON COLUMN signal.node.host IS 'Host id that serves the node. Another one may take it once this one''s advisory lock is free.';
+
+COMMENT ON COLUMN signal.node.heard IS 'When the host last heard the node (a few seconds old at most).';
+
+COMMENT ON COLUMN signal.node.newest IS 'Highest record number the node was heard to have; of its outbox in force.';
+
+COMMENT ON COLUMN signal.node.clock_offset IS 'Node''s clock minus host''s, in s: the most that any message of the last minute allows, since delay only makes it look less.';
+
+COMMENT ON COLUMN signal.node.clock_spread IS 'How far that figure wandered within the minute, in s: its uncertainty.';
 
 CREATE TABLE signal.outbox (
     id integer NOT NULL,
@@ -823,8 +835,12 @@ CREATE TABLE signal.quarantine (
     arrived timestamp with time zone NOT NULL,
     topic text NOT NULL,
     payload bytea NOT NULL,
-    reason text NOT NULL
+    reason text NOT NULL,
+    kind text DEFAULT 'other'::text NOT NULL,
+    node text GENERATED ALWAYS AS (((split_part(topic, '/'::text, 2) || '/'::text) || split_part(topic, '/'::text, 4))) STORED NOT NULL
 );
+
+COMMENT ON COLUMN signal.quarantine.kind IS 'Class of the reason, one of a few; what lay there before classes were kept is other.';
 
 ALTER TABLE signal.quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.quarantine_id_seq
@@ -857,6 +873,34 @@ COMMENT ON COLUMN signal.reading.at IS 'Capture time on the edge.';
 COMMENT ON COLUMN signal.reading.source_at IS 'The device''s own time, only where it differs.';
 
 COMMENT ON COLUMN signal.reading.quality IS 'Sparkplug quality: 0 bad, 192 good, 500 stale.';
+
+CREATE TABLE signal.replay (
+    id bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    message bigint NOT NULL,
+    topic text NOT NULL,
+    arrived timestamp with time zone NOT NULL,
+    why text NOT NULL,
+    taken integer,
+    stays text,
+    CONSTRAINT replay_outcome CHECK (((taken IS NULL) <> (stays IS NULL)))
+);
+
+COMMENT ON TABLE signal.replay IS 'Each try to take a message out of quarantine, append-only: who, when, and what became of it.';
+
+COMMENT ON COLUMN signal.replay.why IS 'Why it was in quarantine.';
+
+COMMENT ON COLUMN signal.replay.taken IS 'Readings written; null: it stays, and stays says why.';
+
+ALTER TABLE signal.replay ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME signal.replay_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 ALTER TABLE ONLY erp.bom_line
     ADD CONSTRAINT bom_line_pkey PRIMARY KEY (item, version, component);
@@ -1065,6 +1109,9 @@ ALTER TABLE ONLY signal.outbox
 ALTER TABLE ONLY signal.quarantine
     ADD CONSTRAINT quarantine_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY signal.replay
+    ADD CONSTRAINT replay_pkey PRIMARY KEY (id);
+
 CREATE INDEX login_person ON erp.login USING btree (person, at);
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
@@ -1087,15 +1134,23 @@ CREATE INDEX posting_report ON mes.posting USING btree (report);
 
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
 
+CREATE INDEX quarantine_kind ON signal.quarantine USING btree (kind, id);
+
+CREATE INDEX quarantine_node ON signal.quarantine USING btree (node, id);
+
 CREATE INDEX reading_channel ON signal.reading USING btree (channel, at);
 
 CREATE INDEX reading_outbox ON signal.reading USING btree (outbox, number);
+
+CREATE INDEX replay_message ON signal.replay USING btree (message);
 
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON mes.act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER replay_append_only BEFORE DELETE OR UPDATE ON signal.replay FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);

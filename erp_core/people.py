@@ -27,7 +27,7 @@ FLOOR = frozenset({
 DECIDE = frozenset({"assign", "decide", "accept", "reject", "reverse", "swap"})
 PLAN = frozenset({"create_order", "release_order", "close_order", "cancel_order"})
 STORE = frozenset({"receive", "count_stock", "move_stock"})
-OFFICE = frozenset({"load_masters", "manage_people"})
+OFFICE = frozenset({"load_masters", "manage_people", "replay_messages"})
 
 MAY = MappingProxyType({
     "operator": FLOOR,

@@ -55,45 +55,107 @@ PRINTED = 4096  # bytes of a payload in a hex dump; the rest is said to be there
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A message in quarantine; `size` in bytes, as kept."""
+    """A message in quarantine; `size` in bytes, as kept; `kind` is the class of its reason."""
 
     id: int
     arrived: datetime
     topic: str
     reason: str
     size: int
+    kind: str
+    node: str
 
     def __str__(self) -> str:
         arrived = self.arrived.isoformat(sep=" ", timespec="seconds")
         return f"{self.id:>8}  {arrived}  {self.size:>7} B  {self.topic}  {self.reason}"
 
 
-def faults(connection: Connection, limit: int) -> list[Fault]:
-    """What lies in quarantine, the newest first."""
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which messages are meant: of a node (`site/name`), of a class of reasons; None: all."""
+
+    node: str | None = None
+    kind: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A message in quarantine to look at: lines of its hex dump, and of what it says decoded."""
+
+    fault: Fault
+    dump: list[str]
+    said: list[str]
+
+
+ALL = Filter()
+
+
+def faults(
+    connection: Connection, limit: int, which: Filter = ALL, before: int | None = None
+) -> list[Fault]:
+    """What lies in quarantine, the newest first; with `before` only ids below it."""
     rows = connection.execute(
-        "select id, arrived, topic, reason, length(payload) from signal.quarantine "
-        "order by id desc limit %s",
-        [limit],
+        "select id, arrived, topic, reason, length(payload), kind, node from signal.quarantine "
+        "where (%(node)s::text is null or node = %(node)s) "
+        "and (%(kind)s::text is null or kind = %(kind)s) "
+        "and (%(before)s::bigint is null or id < %(before)s) order by id desc limit %(limit)s",
+        {"node": which.node, "kind": which.kind, "before": before, "limit": limit},
     )
     return [Fault(*row) for row in rows]
 
 
-def described(connection: Connection, number: int) -> list[str] | None:
-    """A message in quarantine for reading: its reason, a hex dump, what it says; None: no such."""
+def next_ids(connection: Connection, which: Filter, after: int, limit: int) -> list[int]:
+    """Ids beyond `after`, the oldest first: to go through a flood in pieces."""
+    rows = connection.execute(
+        "select id from signal.quarantine where id > %(after)s "
+        "and (%(node)s::text is null or node = %(node)s) "
+        "and (%(kind)s::text is null or kind = %(kind)s) order by id limit %(limit)s",
+        {"node": which.node, "kind": which.kind, "after": after, "limit": limit},
+    )
+    return [each for (each,) in rows]
+
+
+def tally(connection: Connection) -> list[tuple[str, str, int]]:
+    """How many lie there by node and class of reason, the most first."""
+    return connection.execute(
+        "select node, kind, count(*) from signal.quarantine group by 1, 2 order by 3 desc, 1, 2"
+    ).fetchall()
+
+
+def count(connection: Connection) -> int:
+    """How many lie there."""
+    row = connection.execute("select count(*) from signal.quarantine").fetchone()
+    return row[0] if row else 0
+
+
+def opened(connection: Connection, number: int) -> Opened | None:
+    """One message with its hex dump and what it says; None: no such message."""
     row = connection.execute(
-        "select id, arrived, topic, reason, length(payload), payload from signal.quarantine "
-        "where id = %s",
+        "select id, arrived, topic, reason, length(payload), kind, node, payload "
+        "from signal.quarantine where id = %s",
         [number],
     ).fetchone()
     if row is None:
         return None
-    fault, payload = Fault(*row[:5]), bytes(row[5])
+    fault, payload = Fault(*row[:7]), bytes(row[7])
+    dump = list(hex_dump(payload[:PRINTED]))
+    if len(payload) > PRINTED:
+        dump.append(f"  … {len(payload) - PRINTED} bytes more")
+    decoder = _decoder(connection, parse_topic(fault.topic))
+    return Opened(fault, dump, decoder.lines(fault.topic, payload))
+
+
+def described(connection: Connection, number: int) -> list[str] | None:
+    """A message in quarantine for a terminal: its reason, a hex dump, what it says."""
+    found = opened(connection, number)
+    if found is None:
+        return None
+    fault = found.fault
     return [
         f"{fault.topic}  {fault.arrived.isoformat(timespec='milliseconds')}  {fault.size} bytes",
         f"  {fault.reason}",
-        *hex_dump(payload[:PRINTED]),
-        *([f"  … {len(payload) - PRINTED} bytes more"] if len(payload) > PRINTED else []),
-        *_decoder(connection, parse_topic(fault.topic)).lines(fault.topic, payload),
+        *found.dump,
+        *found.said,
     ]
 
 

@@ -44,40 +44,68 @@ class Outcome:
         return f"{self.id}: taken, {self.taken} reading{'s' if self.taken > 1 else ''}"
 
 
-def replay(connection: Connection, ids: Sequence[int] | None = None) -> Iterator[Outcome]:
+def replay(
+    connection: Connection, ids: Sequence[int] | None = None, *, who: str
+) -> Iterator[Outcome]:
     """Take these messages in again, or all, the oldest first: each in a transaction of its own.
 
-    Births are those in force when it begins. A message with anything faulty stays whole.
+    Births are those in force when it begins. A message with anything faulty stays whole. Who asked
+    for it and what became of it is kept in signal.replay.
     """
     wanted = _all(connection) if ids is None else sorted(set(ids))
     if not wanted:
         return
     reader = Reader(connection)
     for each in wanted:
-        yield _replay_one(connection, reader, each)
+        yield _replay_one(connection, reader, each, who)
 
 
 def _all(connection: Connection) -> list[int]:
     return [each for (each,) in connection.execute("select id from signal.quarantine order by id")]
 
 
-def _replay_one(connection: Connection, reader: "Reader", each: int) -> Outcome:
+def _replay_one(connection: Connection, reader: "Reader", each: int, who: str) -> Outcome:
     with connection.transaction():
-        outbox, number = _lock_own_outbox(connection)
+        record = _lock_own_outbox(connection)
         kept = connection.execute(
             "select topic, payload, arrived from signal.quarantine where id = %s for update", [each]
         ).fetchone()
         if kept is None:
-            return Outcome(each, None, "no such message in quarantine")
-        topic, payload, arrived = kept
-        if len(payload) >= LONGEST:
-            return Outcome(each, None, CUT)
-        batch = reader.read(topic, payload, arrived, (outbox, number + 1))
-        if batch.quarantine:
-            return Outcome(each, None, batch.quarantine[0][2])
-        taken = store.add_missing(connection, batch)
-        connection.execute("delete from signal.quarantine where id = %s", [each])
-        return Outcome(each, taken)
+            return Outcome(each, None, _gone(connection, each))
+        outcome = _taken(connection, reader, each, (*kept, record))
+        connection.execute(
+            "insert into signal.replay (at, who, message, topic, arrived, why, taken, stays) "
+            "select clock_timestamp(), %s, id, topic, arrived, reason, %s, %s "
+            "from signal.quarantine where id = %s",
+            [who, outcome.taken, outcome.reason or None, each],
+        )
+        if outcome.taken is not None:
+            connection.execute("delete from signal.quarantine where id = %s", [each])
+        return outcome
+
+
+def _taken(
+    connection: Connection,
+    reader: "Reader",
+    each: int,
+    kept: tuple[str, bytes, datetime, tuple[int, int]],
+) -> Outcome:
+    topic, payload, arrived, (outbox, number) = kept
+    if len(payload) >= LONGEST:
+        return Outcome(each, None, CUT)
+    batch = reader.read(topic, payload, arrived, (outbox, number + 1))
+    if batch.quarantine:
+        return Outcome(each, None, batch.quarantine[0][2])
+    return Outcome(each, store.add_missing(connection, batch))
+
+
+def _gone(connection: Connection, each: int) -> str:
+    row = connection.execute(
+        "select who, at from signal.replay where message = %s and taken is not null", [each]
+    ).fetchone()
+    if row is None:
+        return "no such message in quarantine"
+    return f"{row[0]} took it out already, at {row[1].isoformat(timespec='seconds')}"
 
 
 def _lock_own_outbox(connection: Connection) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from ingest.readings import (
     Signal,
     column_of,
 )
+from ingest.reasons import kind_of
 from ingest.stream import Stream
 
 COLUMNS = 12
@@ -192,9 +193,9 @@ def _write_quarantine(connection: Connection, batch: Batch, instant: datetime) -
     if batch.quarantine:
         with connection.cursor() as cursor:
             cursor.executemany(
-                "insert into signal.quarantine (topic, payload, reason, arrived) "
-                "values (%s, %s, %s, %s)",
-                [(*fault, instant) for fault in batch.quarantine],
+                "insert into signal.quarantine (topic, payload, reason, kind, arrived) "
+                "values (%s, %s, %s, %s, %s)",
+                [(*fault, kind_of(fault[2]), instant) for fault in batch.quarantine],
             )
 
 

@@ -260,9 +260,15 @@ def quarantine_show(
 def quarantine_replay(
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]…")] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that is there")] = False,
+    who: Annotated[str | None, typer.Option(help="Code of the person who does it")] = None,
     database: Database = None,
 ) -> None:
-    """Take messages in again, after an upgrade or a birth; exit 1 when any of them stays."""
+    """Take messages in again, after an upgrade or a birth; exit 1 when any of them stays.
+
+    Who did it is kept: the user of this machine, unless --who names the person.
+    """
+    from getpass import getuser
+
     from database.connection import connect, database_url
     from ingest.replay import replay
 
@@ -270,7 +276,8 @@ def quarantine_replay(
         raise typer.BadParameter("give ids, or --all")
     with connect(database_url(database), autocommit=True) as connection:
         stayed = 0
-        for outcome in replay(connection, numbers or None):
+        user = who or f"{getuser()} (command line)"
+        for outcome in replay(connection, numbers or None, who=user):
             typer.echo(str(outcome))
             stayed += outcome.taken is None
     raise typer.Exit(1 if stayed else 0)

@@ -21,10 +21,12 @@ from database.migrate import require_current
 from pressline.web import (
     acts,
     attention,
+    freshness,
     home,
     live,
     problems,
     qr,
+    quarantine,
     sign_in,
     terminal,
     wall,
@@ -45,6 +47,9 @@ HEADERS = {
     "Permissions-Policy": "geolocation=(), microphone=()",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+PARTS = (
+    home, wall, terminal, work_order, attention, freshness, quarantine, sign_in, acts, live, qr,
+)  # fmt: skip
 GRACE = 2  # seconds that answers in flight are given at the end
 
 
@@ -67,7 +72,7 @@ def make_application(database: str, clock: Clock = present) -> FastAPI:
     app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock
     app.state.feed = live.Feed(database, clock)
-    for part in (home, wall, terminal, work_order, attention, sign_in, acts, live, qr):
+    for part in PARTS:
         app.include_router(part.router)
     problems.answer_for(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -8,9 +8,10 @@ from psycopg.rows import dict_row
 
 from database.connection import Connection
 from erp_core.people import Person
-from pressline.web import acts, figures
+from ingest import quarantine
+from pressline.web import acts, figures, freshness
 from pressline.web.given import Database, Now
-from pressline.web.pages import language, page
+from pressline.web.pages import keeps_running, language, page
 from pressline.web.sign_in import Anyone, SignedIn, sees
 from pressline.web.work_order import seen
 
@@ -44,6 +45,8 @@ def index(request: Request, person: Anyone, connection: Database, now: Now) -> H
         lines=lines,
         orders=orders(connection, person)[:12] if person else [],
         reports=acts.reports_in(connection, person, "waiting") if person else [],
+        calls=freshness.calls_at(connection, now) if keeps_running(person) else 0,
+        kept=quarantine.count(connection) if keeps_running(person) else 0,
     )
 
 

@@ -92,6 +92,7 @@ def page(
         other_language=other_language(),
         version=static_version(),
         decides=decides(facts.get("person")),
+        keeps_running=keeps_running(facts.get("person")),
         **facts,
     )
     answer = HTMLResponse(html, status)
@@ -102,6 +103,11 @@ def page(
 def decides(person: Person | None) -> bool:
     """Whether this person decides about reports, counts and strokes without an order."""
     return person is not None and people.may(person.role, "accept")
+
+
+def keeps_running(person: Person | None) -> bool:
+    """Whether this person keeps the collection running: IT and the manager."""
+    return person is not None and people.may(person.role, "replay_messages")
 
 
 def remember_language(request: Request, answer: Response) -> None:

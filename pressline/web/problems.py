@@ -69,10 +69,10 @@ def not_yours(request: Request, error: Exception) -> Response:
 
 
 def not_allowed(request: Request, error: Exception) -> Response:
-    """403: the page is for people who decide."""
+    """403: the page is for others."""
     assert isinstance(error, NotAllowedError)
     locale = language(request)
-    title, cure = words.say(locale, "say.not_allowed_title"), words.say(locale, "say.not_allowed")
+    title, cure = words.say(locale, "say.not_allowed_title"), words.say(locale, f"say.{error.told}")
     return _told(request, 403, "not_allowed", title, cure)
 
 

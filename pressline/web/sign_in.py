@@ -48,11 +48,11 @@ class NotYoursError(Exception):
 
 
 class NotAllowedError(Exception):
-    """The page is for people who decide; `who` is not one of them."""
+    """The page is for others than `who`: those who decide, or IT; `told` names the sentence."""
 
-    def __init__(self, who: str) -> None:
+    def __init__(self, who: str, told: str = "not_allowed") -> None:
         super().__init__(who)
-        self.who = who
+        self.who, self.told = who, told
 
 
 class GivenSignIn(BaseModel):

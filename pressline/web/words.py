@@ -20,6 +20,19 @@ def say(locale: str, key: str, **facts: object) -> str:
     return catalogue(locale)[key].format(**facts)
 
 
+def lasting(locale: str, seconds: float) -> str:
+    """A time span as people say it: seconds, minutes, hours, days."""
+    minutes, s = divmod(max(0, int(seconds)), 60)
+    if minutes == 0:
+        return say(locale, "time.s", s=s)
+    hours, minutes = divmod(minutes, 60)
+    if hours == 0:
+        return say(locale, "time.min", m=minutes)
+    if hours < 48:
+        return say(locale, "time.h", h=hours, m=f"{minutes:02}")
+    return say(locale, "time.d", d=hours // 24, h=hours % 24)
+
+
 def plant_word(locale: str, group: str, code: str) -> str:
     """A word of this group (reason, shift, unit); a plant's own code stands for itself."""
     return catalogue(locale).get(f"{group}.{code}", code)

@@ -73,7 +73,7 @@ def readings(connection: Connection) -> list[tuple[object, ...]]:
 
 
 def outcomes(connection: Connection, ids: Sequence[int] | None = None) -> list[Outcome]:
-    return list(replay(connection, ids))
+    return list(replay(connection, ids, who="qian"))
 
 
 def test_the_list_has_the_newest_first(intake: Intake, connection: Connection) -> None:
@@ -120,7 +120,8 @@ def test_what_the_missing_birth_explains_is_taken_once(
     assert readings(connection) == [("force", None, 2.5), ("strokes", 7, None)]
     assert faults(connection, 10) == []
     assert outcomes(connection) == []
-    assert outcomes(connection, [1]) == [Outcome(1, None, "no such message in quarantine")]
+    assert "qian took it out already" in outcomes(connection, [1])[0].reason
+    assert outcomes(connection, [9]) == [Outcome(9, None, "no such message in quarantine")]
     assert len(readings(connection)) == 2
 
 
@@ -214,7 +215,7 @@ def test_the_command_line_lists_shows_and_replays(database: str, call: CliRunner
     assert replayed.exit_code == 1
     assert "1: taken, 1 reading\n2: stays: no Sparkplug payload" in replayed.output
     again = call.invoke(app, ["quarantine", "replay", "1", "--database", database])
-    assert "no such message" in again.output
+    assert "took it out already" in again.output
     neither = call.invoke(app, ["quarantine", "replay", "--database", database])
     assert neither.exit_code == 2
     with psycopg.connect(database) as connection:

@@ -32,7 +32,8 @@ insert into erp.person (code, name, role, lines, locale, badge) values
   ('smith', 'Anna Smith', 'operator', '{L1}', 'en', 'B-106'),
   ('liu', '刘洋', 'leader', '{L1}', 'zh', 'B-201'),
   ('sun', '孙丽', 'leader', '{L2}', 'zh', 'B-202'),
-  ('zhou', '周总', 'manager', '{}', 'zh', 'B-301');
+  ('zhou', '周总', 'manager', '{}', 'zh', 'B-301'),
+  ('qian', '钱进', 'it', '{}', 'zh', 'B-401');
 insert into erp.item (code, name_zh, name_en, unit, kind) values
   ('BRK-210', '电池支架', 'Battery bracket', 'pcs', 'part'),
   ('HNG-L', '铰链 左', 'Hinge, left', 'pcs', 'part'),

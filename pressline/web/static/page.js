@@ -1,5 +1,6 @@
 // Office pages: signing in and out, deciding, and pages that follow their presses.
 import { follow } from "./follow.js";
+import { listen } from "./replay.js";
 import { uuid } from "./uuid.js";
 
 async function post(path, body) {
@@ -36,11 +37,21 @@ const busy = () =>
   document.hidden || !getSelection().isCollapsed || document.querySelector("main details[open], main form[data-dirty]")
   || document.activeElement?.closest("main form");
 
+// Whether the page could be renewed.
 async function renew() {
   const answer = await fetch(location.href).catch(() => null);
-  if (!answer?.ok || answer.redirected) return;
+  if (!answer?.ok || answer.redirected) return false;
   const news = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.querySelector("main").replaceChildren(...news.querySelector("main").childNodes);
+  return true;
+}
+
+// A page without a press to follow asks again by itself, and says when nobody answers.
+const every = Number(document.querySelector("[data-renew]")?.dataset.renew ?? 0); // seconds
+if (every > 0) {
+  setInterval(async () => {
+    if (!busy()) document.querySelector("main").classList.toggle("silent", !(await renew()));
+  }, every * 1000);
 }
 
 if (presses.length > 0) {
@@ -89,11 +100,15 @@ async function decide(form) {
     told.push(said.message);
   }
   await renew();
+  announce(told.join(" · "));
+  countAttention();
+}
+
+function announce(text) {
   const note = document.querySelector(".told");
-  note.textContent = told.join(" · ");
+  note.textContent = text;
   note.hidden = false;
   note.scrollIntoView({ block: "nearest" });
-  countAttention();
 }
 
 document.addEventListener("input", (event) => {
@@ -127,5 +142,6 @@ async function countAttention() {
   badge.hidden = n === 0;
 }
 
+listen({ post, renew, announce, tell });
 countAttention();
 setInterval(countAttention, 30000);
