@@ -10,41 +10,35 @@ record has the highest part.
 """
 
 import contextlib
-import fcntl
 import sqlite3
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
-import structlog
-
-from edge_agent.errors import EdgeError
+from edge_agent.outboxfile import (
+    LIVES,
+    PARTS,
+    RECORD,
+    DamagedError,
+    Opened,
+    OutboxError,
+    Rescued,
+    Reserve,
+    hold,
+    open_sound,
+    replace_damaged,
+    sound,
+)
 from edge_agent.wire import FIRST_CHANNEL_ALIAS
 
-log = structlog.get_logger()
+__all__ = ["DamagedError", "Draft", "Entry", "Outbox", "OutboxError", "end_of"]
 
-PARTS = 1 << 20
-RECORD = PARTS - 1  # the part of a record; smaller parts are births and deaths before it
 BDSEQ_CYCLE = 256  # Sparkplug 3.0: bdSeq runs from 0 to 255
-VERSION = 1
-TABLES = """
-create table meta (key text primary key, value) without rowid;
-create table entry (
-  position integer primary key, device text not null, at integer not null, body blob
-);
-create table device (name text primary key, birth blob) without rowid;
-create table alias (
-  device text, name text, alias integer not null unique, primary key (device, name)
-) without rowid;
-"""
-
-
-class OutboxError(EdgeError):
-    """The outbox file cannot be used; the message says which, why and what to do."""
+HOUR = 3600  # seconds between marks of the outbox's age
+DROP_AT_ONCE = 20_000  # records deleted by one commit
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,26 +83,40 @@ def end_of(number: int) -> int:
 class Outbox:
     """One outbox file, used by one agent at a time.
 
-    `append` and `next_bdseq` may be called from any thread, everything else from one.
+    `append`, `next_bdseq`, `rewrite` and `give_up` may be called from any thread, everything else
+    from one. Each may raise DamagedError, and sqlite3.OperationalError when the disk is full.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, reserve_bytes: int = 0) -> None:
         """Open or make the file; a damaged one is set aside and a new outbox begun.
 
-        Raises OutboxError when the file is in use or its folder cannot be written.
+        So much disk space is kept in reserve for when the disk is full. Raises OutboxError when
+        the file is in use or its folder cannot be written.
         """
         self.path = path
+        self.reserve = Reserve(path, reserve_bytes)
         self._lock = threading.Lock()
-        self._guard = _take(path)
+        self._guard = hold(path)
+        self._bdseq = -1
+        self._aliases: dict[tuple[str, str], int] = {}
         try:
-            self._writer, self._reader = _open_sound(path)
-            self.uuid = str(self._meta("uuid", str(uuid.uuid4())))
-            self.last = self.opened_at = int(str(self._meta("last", 0)))
+            self._use(open_sound(path, self.reserve))
         except BaseException:
             self._guard.close()
             raise
-        self._tail = self._reader.execute("select max(position) from entry").fetchone()[0] or 0
-        self._tail = max(self._tail, end_of(self.last))
+        self.reserve.fill()
+
+    def _use(self, opened: Opened) -> None:
+        self._writer, self._reader, self.rescued = opened.writer, opened.reader, opened.rescued
+        self._opened = time.monotonic()
+        self.uuid = str(self._meta("uuid", str(uuid.uuid4())))
+        self.last = self.opened_at = self._number("last")
+        found = self.rescued.bdseq if self.rescued else -1
+        self._bdseq = max(self._bdseq, self._number("bdseq", found))
+        self._ran_before = self._number("ran")
+        tail = self._reader.execute("select max(position) from entry").fetchone()[0] or 0
+        self._tail = max(tail, end_of(self.last))
+        self._inode = self.path.stat().st_ino
 
     def close(self) -> None:
         """Close the file; nothing is lost."""
@@ -116,6 +124,34 @@ class Outbox:
             self._reader.close()
             self._writer.close()
             self._guard.close()
+
+    def start_over(self, reason: str) -> Rescued:
+        """Set the damaged file aside and go on with a new one; aliases and bdSeq go on.
+
+        Returns what was rescued, with what this process knows in the place of what the file says.
+        """
+        with self._lock:
+            for connection in (self._reader, self._writer):
+                with contextlib.suppress(sqlite3.Error):
+                    connection.close()
+            uuid, last = self.uuid, self.last
+            self._use(replace_damaged(self.path, reason))
+            self._writer.executemany(
+                "insert or replace into alias values (?, ?, ?)",
+                [(device, name, alias) for (device, name), alias in self._aliases.items()],
+            )
+            assert self.rescued is not None
+            self.rescued.uuid, self.rescued.last = uuid, last
+            return self.rescued
+
+    def check(self) -> None:
+        """Whether the file is still the one that was opened. Raises DamagedError."""
+        try:
+            there = self.path.stat().st_ino == self._inode
+        except OSError:
+            there = False
+        if not there:
+            raise DamagedError(f"The outbox {self.path} was removed or replaced by another file.")
 
     @property
     def tail(self) -> int:
@@ -125,34 +161,46 @@ class Outbox:
     @property
     def first(self) -> int:
         """Lowest record number still kept; the next one to come when nothing is kept."""
-        row = self._reader.execute(
-            "select position from entry where position % ? = ? order by position limit 1",
-            [PARTS, RECORD],
-        ).fetchone()
+        with sound(self.path):
+            row = self._reader.execute(
+                "select position from entry where position % ? = ? order by position limit 1",
+                [PARTS, RECORD],
+            ).fetchone()
         return row[0] // PARTS if row else self.last + 1
 
+    @property
+    def ran(self) -> int:
+        """Seconds that agents have run on this outbox: an age that no set clock changes."""
+        return self._ran_before + int(time.monotonic() - self._opened)
+
     def next_bdseq(self) -> int:
-        """The bdSeq of the next CONNECT: 0, 1, … 255, 0, …; on disk before it is told."""
+        """The bdSeq of the next CONNECT: 0, 1, … 255, 0, …; on disk before it is told.
+
+        While the file cannot be written the number is kept in memory: a session is worth more.
+        """
         with self._lock:
-            bdseq = (int(str(self._meta("bdseq", -1))) + 1) % BDSEQ_CYCLE
-            self._writer.execute("update meta set value = ? where key = 'bdseq'", [bdseq])
-            return bdseq
+            self._bdseq = (self._bdseq + 1) % BDSEQ_CYCLE
+            with contextlib.suppress(sqlite3.Error):
+                self._set("bdseq", self._bdseq)
+            return self._bdseq
 
     def aliases(self, device: str, names: Iterable[str]) -> dict[str, int]:
         """A number for each name, unique over the node and the same for ever."""
-        with self._lock:
+        with self._lock, sound(self.path):
             self._writer.executemany(
                 "insert into alias select ?1, ?2, coalesce(max(alias) + 1, ?3) from alias "
                 "where true on conflict do nothing",
                 [(device, name, FIRST_CHANNEL_ALIAS) for name in names],
             )
-            return dict(
+            found: dict[str, int] = dict(
                 self._writer.execute("select name, alias from alias where device = ?", [device])
             )
+        self._aliases |= {(device, name): alias for name, alias in found.items()}
+        return found
 
     def append(self, drafts: Sequence[Draft], acknowledged: int = 0) -> list[Entry]:
         """Commit drafts in order and forget every record up to `acknowledged`; one fsync."""
-        with self._lock:
+        with self._lock, sound(self.path):
             last, tail, placed = self.last, self._tail, list[Entry]()
             for draft in drafts:
                 if draft.is_record:
@@ -167,49 +215,121 @@ class Outbox:
 
     def read(self, after: int, limit: int) -> list[Entry]:
         """The next entries after a place, in order."""
-        rows = self._reader.execute(
-            "select position, device, at, body from entry where position > ? "
-            "order by position limit ?",
-            [after, limit],
-        )
+        with sound(self.path):
+            rows = self._reader.execute(
+                "select position, device, at, body from entry where position > ? "
+                "order by position limit ?",
+                [after, limit],
+            ).fetchall()
         return [Entry(*row) for row in rows]
 
     def births_at(self, place: int) -> dict[str, bytes]:
         """Devices that are alive at a place, with their birth declarations."""
-        state: dict[str, bytes | None] = dict(
-            self._reader.execute("select name, birth from device")
-        )
-        lives = self._reader.execute(
-            "select device, body from entry where position <= ? and position % ? <> ? "
-            "order by position",
-            [place, PARTS, RECORD],
-        )
-        state.update(lives)
+        with sound(self.path):
+            state: dict[str, bytes | None] = dict(
+                self._reader.execute("select name, birth from device")
+            )
+            lives = self._reader.execute(
+                f"select device, body from entry indexed by life where {LIVES} "  # noqa: S608 - a constant: only so the index is found
+                "and position <= ? order by position",
+                [place],
+            )
+            state.update(lives)
         return {device: birth for device, birth in state.items() if birth is not None}
 
     def place_before_next_record(self, after: int) -> int:
         """The last place from `after` on with no record on the way to it."""
-        record = self._reader.execute(
-            "select position from entry where position > ? and position % ? = ? "
-            "order by position limit 1",
-            [after, PARTS, RECORD],
-        ).fetchone()
-        if record is None:
-            return max(after, self._tail)
-        [place] = self._reader.execute(
-            "select max(position) from entry where position < ?", record
-        ).fetchone()
+        with sound(self.path):
+            record = self._reader.execute(
+                "select position from entry where position > ? and position % ? = ? "
+                "order by position limit 1",
+                [after, PARTS, RECORD],
+            ).fetchone()
+            if record is None:
+                return max(after, self._tail)
+            [place] = self._reader.execute(
+                "select max(position) from entry where position < ?", record
+            ).fetchone()
         return max(after, place or 0)
 
-    def give_up(self, kept: int) -> int:
-        """Give up the oldest records until `kept` remain; returns how many were given up."""
-        with self._lock:
-            up_to = self.last - kept
-            row = self._writer.execute("select min(position) from entry").fetchone()
-            gone = max(0, up_to - row[0] // PARTS + 1) if row[0] is not None else 0
-            if gone:
-                self._commit([], self.last, up_to)
-            return gone
+    # -- giving up --------------------------------------------------------------------------------
+
+    @property
+    def size(self) -> int:
+        """Bytes that kept entries take in the file; freed pages do not count."""
+        pages, free = self._pages()
+        return pages - free
+
+    @property
+    def spare(self) -> int:
+        """Bytes of freed pages: so much can be kept without the file growing."""
+        return self._pages()[1]
+
+    def _pages(self) -> tuple[int, int]:
+        with sound(self.path):
+            [pages], [free], [size] = (
+                self._reader.execute(f"pragma {name}").fetchone()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return pages * size, free * size
+
+    def older_than(self, seconds: int) -> int:
+        """The newest record that was written so many running seconds ago; 0 when there is none."""
+        with sound(self.path):
+            [number] = self._reader.execute(
+                "select max(number) from hour where ran <= ?", [self.ran - seconds]
+            ).fetchone()
+        return number or 0
+
+    def give_up(self, up_to: int) -> tuple[int, int]:
+        """Give up records up to a number, a bounded lot at once; first and last of them."""
+        with self._lock, sound(self.path):
+            row = self._writer.execute(
+                "select position from entry where position % ? = ? order by position limit 1",
+                [PARTS, RECORD],
+            ).fetchone()
+            first = row[0] // PARTS if row else self.last + 1
+            last = min(up_to, first + DROP_AT_ONCE - 1, self.last)
+            if first <= last:
+                self._commit([], self.last, last)
+            return first, last
+
+    def rewrite(
+        self, after: int, until: int, limit: int, change: Callable[[Entry], bytes | None],
+        note: Callable[[int], tuple[str, str]] | None = None,
+    ) -> list[Entry]:  # fmt: skip
+        """Put other bodies into the next entries after a place; returns them as they were.
+
+        `note` gets the place reached; what it returns is kept in the same commit, for `noted`.
+        Numbers and places stay. Rows are deleted and written anew, because SQLite gives no page
+        back when a row only shrinks.
+        """
+        with self._lock, sound(self.path):
+            rows = self._writer.execute(
+                "select position, device, at, body from entry where position > ? "
+                "and position <= ? order by position limit ?",
+                [after, until, limit],
+            ).fetchall()
+            entries = [Entry(*row) for row in rows]
+            bodies = [change(entry) for entry in entries]
+            changed = any(body is not row[3] for body, row in zip(bodies, rows, strict=True))
+            if changed or note:
+                with self._transaction() as writer:
+                    if changed:
+                        self._replace([(*r[:3], b) for r, b in zip(rows, bodies, strict=True)])
+                    for key, value in [note(rows[-1][0] if rows else until)] if note else []:
+                        writer.execute("insert or replace into meta values (?, ?)", [key, value])
+            return entries
+
+    def _replace(self, rows: Sequence[tuple[int, str, int, bytes | None]]) -> None:
+        place = "delete from entry where position between ? and ?"
+        self._writer.execute(place, [rows[0][0], rows[-1][0]])
+        self._writer.executemany("insert into entry values (?, ?, ?, ?)", rows)
+
+    def noted(self, key: str, default: str) -> str:
+        """What `rewrite` kept last under a key."""
+        with self._lock, sound(self.path):
+            return str(self._meta(key, default))
 
     def renew(self) -> None:
         """Take a new identity: this file is an older copy of an outbox that went on elsewhere.
@@ -217,44 +337,53 @@ class Outbox:
         What the copy held was delivered from there; records written since it was opened keep their
         order and are numbered from 1 again.
         """
-        with self._lock:
+        with self._lock, sound(self.path):
             self._commit([], self.last, self.opened_at)
             shift = self.opened_at * PARTS
-            writer = self._writer
-            writer.execute("begin immediate")
-            writer.execute("update entry set position = position - ?", [shift])
-            self.uuid = str(uuid.uuid4())
-            self.last, self._tail = self.last - self.opened_at, self._tail - shift
-            writer.execute("update meta set value = ? where key = 'uuid'", [self.uuid])
-            writer.execute("update meta set value = ? where key = 'last'", [self.last])
-            writer.execute("commit")
+            with self._transaction() as writer:
+                writer.execute("update entry set position = position - ?", [shift])
+                writer.execute("delete from hour")
+                writer.execute("delete from meta where key not in ('bdseq', 'ran')")
+                self.uuid = str(uuid.uuid4())
+                self.last, self._tail = self.last - self.opened_at, self._tail - shift
+                self._set("uuid", self.uuid)
+                self._set("last", self.last)
             self.opened_at = 0
 
-    @property
-    def bytes(self) -> int:
-        """Bytes that kept entries take in the file; freed pages do not count."""
-        [pages], [free], [size] = (
-            self._reader.execute(f"pragma {name}").fetchone()
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return (pages - free) * size
+    # -- the file ---------------------------------------------------------------------------------
 
     def _commit(self, placed: Sequence[Entry], last: int, acknowledged: int) -> None:
         place = end_of(acknowledged) if acknowledged > 0 else -1
-        writer = self._writer
-        writer.execute("begin immediate")
-        try:
+        with self._transaction() as writer:
             writer.execute(
-                "insert or replace into device select device, body from entry "
-                "where position <= ? and position % ? <> ? order by position",
-                [place, PARTS, RECORD],
+                f"insert or replace into device select device, body from entry indexed by life "  # noqa: S608 - a constant: only so the index is found
+                f"where {LIVES} and position <= ? order by position",
+                [place],
             )
             writer.execute("delete from entry where position <= ?", [place])
             writer.executemany(
                 "insert into entry values (?, ?, ?, ?)",
                 [(entry.position, entry.device, entry.at, entry.body) for entry in placed],
             )
-            writer.execute("update meta set value = ? where key = 'last'", [last])
+            self._set("last", last)
+            self._mark_hour(last, acknowledged)
+
+    def _mark_hour(self, last: int, acknowledged: int) -> None:
+        ran = self.ran
+        self._set("ran", ran)
+        self._writer.execute(
+            "insert or ignore into hour select ?1, ?2 "
+            "where ?2 >= (select coalesce(max(ran), 0) + ?3 from hour)",
+            [last, ran, HOUR],
+        )
+        self._writer.execute("delete from hour where number <= ?", [acknowledged])
+
+    @contextlib.contextmanager
+    def _transaction(self):
+        writer = self._writer
+        writer.execute("begin immediate")
+        try:
+            yield writer
             writer.execute("commit")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -265,78 +394,8 @@ class Outbox:
         self._writer.execute("insert or ignore into meta values (?, ?)", [key, default])
         return self._writer.execute("select value from meta where key = ?", [key]).fetchone()[0]
 
+    def _number(self, key: str, default: int = 0) -> int:
+        return int(str(self._meta(key, default)))
 
-def _take(path: Path) -> IO[str]:
-    """Hold the outbox for this process; the kernel lets go when the process ends, however."""
-    lock = path.with_name(f"{path.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        guard = lock.open("w")
-    except OSError as error:
-        raise OutboxError(
-            f"Cannot write the outbox {path}: {error.strerror}. Give the agent's user write access "
-            "to that folder, or set [outbox] path in plant.toml to a folder it may write."
-        ) from error
-    try:
-        fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        guard.close()
-        raise OutboxError(
-            f"The outbox {path} is in use by another agent. Stop that one first, or give this node "
-            "an outbox of its own ([outbox] path in plant.toml)."
-        ) from None
-    return guard
-
-
-def _open_sound(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    try:
-        return _open(path)
-    except sqlite3.OperationalError as error:
-        raise OutboxError(
-            f"Cannot open the outbox {path}: {error}. Is the disk full or read-only?"
-        ) from error
-    except sqlite3.DatabaseError as error:
-        aside = _set_aside(path)
-        log.error(  # noqa: TRY400 - the reason is told; a traceback would not help
-            "the outbox is damaged: set aside, a new one begun; what it kept was not delivered",
-            outbox=str(path),
-            kept_as=str(aside),
-            reason=str(error),
-        )
-        return _open(path)
-
-
-def _open(path: Path) -> tuple[sqlite3.Connection, sqlite3.Connection]:
-    writer = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        _prepare(writer, path)
-        return writer, sqlite3.connect(path, isolation_level=None)
-    except BaseException:
-        writer.close()
-        raise
-
-
-def _prepare(writer: sqlite3.Connection, path: Path) -> None:
-    writer.execute("pragma journal_mode = wal")
-    writer.execute("pragma synchronous = full")
-    [sound] = writer.execute("pragma quick_check(1)").fetchone()
-    if sound != "ok":
-        raise sqlite3.DatabaseError(sound)
-    [version] = writer.execute("pragma user_version").fetchone()
-    if version == 0:
-        writer.executescript(f"begin; {TABLES} pragma user_version = {VERSION}; commit;")
-    elif version != VERSION:
-        raise OutboxError(
-            f"The outbox {path} is of form {version}; this program knows form {VERSION}. "
-            "Use the program that wrote it until it is drained."
-        )
-
-
-def _set_aside(path: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-    aside = path.with_name(f"{path.name}.damaged-{stamp}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
-    return aside
+    def _set(self, key: str, value: object) -> None:
+        self._writer.execute("insert or replace into meta values (?, ?)", [key, value])

@@ -7,7 +7,7 @@ in docs/wire.md.
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -363,6 +363,45 @@ def rebirth_request(now: int) -> bytes:
     metric.name, metric.datatype = REBIRTH, DataType.BOOLEAN
     metric.timestamp, metric.boolean_value = now, True
     return payload.SerializeToString()
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """What an outbox gave up, as the text of `outbox/given_up`: JSON with these keys.
+
+    `thinned`: `samples` of gauges in records `first` to `last`, which keep their numbers; what is
+    left tells each gauge to within its bound in `within` (raw unit), or nothing where all its
+    samples went. `unkept`: the same of records that waited for a full disk, before they had their
+    numbers. `dropped`: whole records, as `outbox/first` tells too. `damaged`: whatever was not
+    acknowledged of `outbox`, whose file was set aside.
+    """
+
+    what: Literal["thinned", "unkept", "dropped", "damaged"]
+    first: int
+    last: int
+    reason: str
+    outbox: str = ""  # another one than that of the record
+    samples: int = 0
+    records: int = 0
+    within: dict[str, float] = field(default_factory=dict[str, float])
+
+    def encode(self) -> str:
+        """The text of the metric."""
+        return json.dumps({key: value for key, value in asdict(self).items() if value})
+
+    @staticmethod
+    def parse(text: str) -> "GivenUp | None":
+        """What a text tells; None when it tells none."""
+        try:
+            told = json.loads(text)
+            what, first, last = told["what"], told["first"], told["last"]
+            reason, outbox = told["reason"], told.get("outbox", "")
+        except (ValueError, RecursionError, KeyError, TypeError):
+            return None
+        numbers = isinstance(first, int) and isinstance(last, int) and 0 < first <= last < 1 << 63
+        words = isinstance(reason, str) and isinstance(outbox, str)
+        known = what in ("thinned", "unkept", "dropped", "damaged")
+        return GivenUp(what, first, last, reason, outbox) if numbers and words and known else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from edge_agent.bounds import Limits
 from edge_agent.entries import Mqtt
 from edge_agent.node import Node
-from edge_agent.outbox import Outbox
+from edge_agent.outbox import Outbox, end_of
 from edge_agent.sample import BAD, GOOD, Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import (
@@ -22,6 +23,7 @@ from edge_agent.wire import (
     Ack,
     Channel,
     DataType,
+    GivenUp,
     State,
     read_properties,
     rebirth_request,
@@ -63,7 +65,7 @@ class Actor(Node):
     async def write(self, *counts: int, device: str = "P01", at: int = 1000) -> None:
         for count in counts:
             self.samples(device, [Sample("strokes", at, count)])
-        await self._commit()
+        await self._keeping.commit()
 
     def online(self, timestamp: int = 1) -> None:
         self.connected(self.outbox.next_bdseq())
@@ -82,8 +84,8 @@ async def living(
     devices = devices or {"P01": [STROKES], "P02": [STROKES]}
     node = Actor("plant", "edge-1", devices=devices, outbox=outbox, mqtt=Mqtt(), clock=lambda: 5000)
     node.heard = Heard()
-    node._broker = node.heard  # pyright: ignore[reportAttributeAccessIssue] -- the seam to the network
-    await node._commit()
+    node._delivery.wire = node.heard  # the seam to the network
+    await node._keeping.commit()
     try:
         yield node
     finally:
@@ -227,7 +229,7 @@ def test_a_device_that_comes_back_is_born_before_its_samples(tmp_path: Path) -> 
             await node.write(1)
             node.samples("P01", [Sample("strokes", 1, None, BAD)])
             node.device_offline("P01", 2)
-            await node._commit()
+            await node._keeping.commit()
             node.device_online("P01")
             await node.write(3)
             assert node.heard.kinds() == [
@@ -258,7 +260,7 @@ def test_a_restart_finds_its_devices_dead_and_resends(tmp_path: Path) -> None:
             node.online()
             await node.write(1, 2)
             node.ack(1)
-            await node._commit()
+            await node._keeping.commit()
         async with living(tmp_path) as node:
             node.online()
             heard = node.heard.take()
@@ -278,7 +280,7 @@ def test_a_channel_taken_out_stays_in_the_birth_until_its_records_are_sent(tmp_p
     async def story() -> None:
         async with living(tmp_path, {"P01": [STROKES, FORCE]}) as node:
             node.samples("P01", [Sample("force", 1, 0.5), Sample("strokes", 1, 1)])
-            await node._commit()
+            await node._keeping.commit()
         async with living(tmp_path, {"P01": [STROKES]}) as node:
             await node.write(2)
             node.online()
@@ -306,8 +308,13 @@ def test_a_value_that_does_not_fit_its_channel_is_kept_as_bad(tmp_path: Path) ->
             node.online()
             samples = [Sample("strokes", 1, -1), Sample("force", 1, 2.5), Sample("unknown", 1, 1)]
             node.samples("P01", samples)
-            await node._commit()
-            _, _, (_, data) = node.heard.take()
+            await node._keeping.commit()
+            _, (_, one), (_, other), _, (_, data) = node.heard.take()
+            told = [record.metrics[1].string_value for record in (one, other)]
+            assert told == [
+                "P01/strokes: -1 does not fit UINT32; kept as bad",
+                "P01/unknown: the plant file declares no such channel",
+            ]
             _, strokes, force = data.metrics
             assert strokes.is_null
             assert read_properties(strokes)[QUALITY] == BAD
@@ -329,7 +336,7 @@ def test_a_backlog_is_sent_in_windows(tmp_path: Path) -> None:
                 sent += node.heard.numbers()
             assert sent == list(range(1, 2001))
             node.ack(2000)
-            await node._commit()
+            await node._keeping.commit()
             assert node.outbox.first == 2001
 
     play(story())
@@ -339,15 +346,24 @@ def test_a_full_outbox_gives_up_its_oldest_and_tells_the_host(tmp_path: Path) ->
     async def story() -> None:
         async with living(tmp_path) as node:
             node.online()
-            await node.write(*range(1, 101))
+            await node.write(*range(1, 2001))
             await asyncio.sleep(0)  # the last slice of the window
             node.heard.take()
-            await node.bound(10**12)
+            await node.bound()
             assert node.heard.take() == []
-            await node.bound(0)
+            node._keeping.bounds.limits = Limits(bytes=node.outbox.size - 1)
+            await node.bound()
             [(_, birth), *rest] = node.heard.take()
-            assert named(birth)[OUTBOX_FIRST].long_value == 11
-            assert [p.metrics[0].long_value for k, p in rest if "DDATA" in k][:2] == [11, 12]
+            first = named(birth)[OUTBOX_FIRST].long_value
+            assert 100 < first < 1000
+            assert [p.metrics[0].long_value for k, p in rest if "DDATA" in k][:2] == [
+                first, first + 1,
+            ]  # fmt: skip
+            await node._keeping.commit()
+            [told] = [e for e in node.outbox.read(end_of(2000), 10) if not e.device]
+            given = GivenUp.parse(Payload.FromString(told.body or b"").metrics[0].string_value)
+            assert given is not None
+            assert (given.what, given.first, given.last) == ("dropped", 1, first - 1)
 
     play(story())
 

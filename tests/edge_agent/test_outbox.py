@@ -108,9 +108,9 @@ def test_aliases_are_unique_over_the_node_and_never_change(path: Path) -> None:
 def test_giving_up_keeps_the_newest_and_moves_first(path: Path) -> None:
     with opened(path) as outbox:
         outbox.append([record() for _ in range(10)])
-        assert outbox.give_up(kept=4) == 6
+        assert outbox.give_up(up_to=6) == (1, 6)
         assert (outbox.first, outbox.last) == (7, 10)
-        assert outbox.give_up(kept=4) == 0
+        assert outbox.give_up(up_to=6) == (7, 6)
 
 
 def test_a_second_agent_is_refused_with_the_cure(path: Path) -> None:

@@ -44,14 +44,14 @@ async def speak(folder: Path) -> Wire:
     outbox, wire = Outbox(folder / "outbox.sqlite"), Wire()
     devices = {"P01": [channel for channel, _ in CHANNELS]}
     node = Node("plant", "edge-1", devices=devices, outbox=outbox, mqtt=Mqtt())
-    node._broker = wire  # pyright: ignore[reportAttributeAccessIssue] -- the seam to the network
+    node._delivery.wire = wire  # the seam to the network
     node.connected(5)
     node.received(state_topic("pressline"), State(True, 1).encode())
     node.samples("P01", [Sample(known.name, AT, value) for known, value in CHANNELS])
     node.samples("P01", [Sample("strokes", AT + 1, None, BAD)])
     node.device_offline("P01", AT + 2)
     node.clock_stepped(-3_600_000, AT + 3)
-    await node._commit()
+    await node._keeping.commit()
     outbox.close()
     return wire
 

@@ -1,0 +1,163 @@
+"""How large and how old an outbox may grow, and what goes first when it is full.
+
+Gauges are thinned, oldest first and ever more coarsely; only when no gauge is left, the oldest
+records go. Work goes in slices on another thread, with pauses, so that polling keeps its time.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from edge_agent.outbox import Entry, Outbox
+from edge_agent.thinning import LEVELS, Gauges, Passes, Spans, Thinner
+from edge_agent.wire import GivenUp
+
+SLICE = 512  # entries rewritten in one commit
+KEPT = 0.9  # of the largest size, after room was made
+SPARE, MOST_SPARE = 0.05, 1_000_000  # share of the file, bytes: freed pages on a full disk
+DAY = 86_400  # seconds
+NAMED = 200  # gauges whose bound is told by name
+PASSES = "passes"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that an outbox keeps: bytes, and seconds that the agent ran since."""
+
+    bytes: int = 8_000_000_000
+    seconds: int = 90 * DAY
+
+
+class Bounds:
+    """Keeps one outbox within its limits. `tight` while the disk is full and the reserve in use."""
+
+    def __init__(
+        self, outbox: Outbox, limits: Limits, heartbeat_s: float, exact: frozenset[tuple[str, str]]
+    ) -> None:
+        """`exact`: device and name of gauges that count like counters and are never thinned."""
+        self.limits, self.tight = limits, False
+        self._outbox, self._exact = outbox, exact
+        self._keep_ms = int(2000 * heartbeat_s)
+        self._working = asyncio.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """The outbox began anew: nothing of it is known."""
+        self._spans = Spans(Gauges(self._exact))
+        self._measured = 0
+
+    async def hold(
+        self, *, disk_full: bool = False, keep_records: bool = True
+    ) -> list[GivenUp]:  # fmt: skip
+        """Give up what is too much or too old; what that was.
+
+        A disk that was found full counts as full until the reserve can be taken again; whole
+        records are given up for it only without `keep_records`. Raises DamagedError, and
+        sqlite3.OperationalError when not even this can be written.
+        """
+        async with self._working:
+            self._outbox.check()
+            self.tight = disk_full or (self.tight and not self._outbox.reserve.fill())
+            told = await self._drop_old()
+            if not self._has(self.limits.bytes, 1):
+                goal = int(KEPT * self.limits.bytes)
+                told += await self._make_room(goal, drop=not (self.tight and keep_records))
+            for given in told:
+                log.error("outbox_given_up", path=str(self._outbox.path), what=given.encode())
+            return told
+
+    def _has(self, most: int, spares: int) -> bool:
+        """Whether the file is small enough and, on a full disk, has so many spare rooms."""
+        size = self._outbox.size
+        need = spares * min(MOST_SPARE, int(SPARE * size))
+        return size <= most and (not self.tight or self._outbox.spare >= need)
+
+    async def _drop_old(self) -> list[GivenUp]:
+        began, number = self._outbox.first, self._outbox.older_than(self.limits.seconds)
+        await self._drop(number)
+        return self._dropped(began, f"older than {self.limits.seconds / DAY:g} days")
+
+    async def _make_room(self, most: int, *, drop: bool) -> list[GivenUp]:
+        told: list[GivenUp] = []
+        passes = Passes(json.loads(self._outbox.noted(PASSES, "null")))
+        await self._measure()
+        began = 0
+        while not self._has(most, 2):
+            stretch = passes.next(self._outbox.tail)
+            if stretch is not None:
+                told += await self._thin(passes, *stretch, lambda: self._has(most, 2))
+            elif drop and self._outbox.first <= self._outbox.last:
+                began = began or self._outbox.first
+                await self._drop(self._outbox.first + (self._outbox.last - began) // 10)
+            else:
+                break
+        return told + (self._dropped(began, self._why()) if began else [])
+
+    def _why(self) -> str:
+        return "the disk is full" if self.tight else f"over {self.limits.bytes / 1e6:g} MB"
+
+    async def _drop(self, number: int) -> None:
+        """Whole records up to a number, in lots: each is a commit."""
+        while self._outbox.first <= min(number, self._outbox.last):
+            await asyncio.to_thread(self._outbox.give_up, number)
+
+    def _dropped(self, began: int, why: str) -> list[GivenUp]:
+        last = self._outbox.first - 1
+        if last < began:
+            return []
+        reason = f"{why}: records {began} to {last} were given up"
+        return [GivenUp("dropped", began, last, reason, records=last - began + 1)]
+
+    async def _measure(self) -> None:
+        """See the span of each gauge, over everything kept."""
+        place, tail = self._measured, self._outbox.tail
+        for device, birth in self._outbox.births_at(place).items():
+            self._spans.gauges.learn(device, birth)
+        while place < tail:
+            entries = await self._slice(place, tail, self._spans.see)
+            place = entries[-1].position if entries else tail
+        self._measured = place
+
+    async def _thin(
+        self, passes: Passes, level: int, after: int, until: int, enough: Callable[[], bool]
+    ) -> list[GivenUp]:
+        thinner = Thinner(self._spans, level, self._keep_ms)
+        thinner.begin(self._outbox.births_at(after))
+
+        def reached(place: int) -> tuple[str, str]:
+            passes.reached(level, place)
+            return PASSES, json.dumps(passes.ends)
+
+        first, last, place = 0, 0, after
+        while place < until and not enough():
+            entries = await self._slice(place, until, thinner.thin, reached)
+            place = entries[-1].position if entries else until
+            first = first or (entries[0].number if entries else 0)
+            last = entries[-1].number if entries else last
+        return [self._told(thinner, first, last)] if thinner.given_up else []
+
+    def _told(self, thinner: Thinner, first: int, last: int) -> GivenUp:
+        samples, share = thinner.given_up.total(), LEVELS[thinner.level]
+        within = thinner.bounds()
+        left = f"to within {share:.0%} of its span" if within else "no more"
+        reason = (
+            f"{self._why()}: {samples} gauge samples given up; the rest tells each gauge {left}"
+        )
+        named = dict(list(within.items())[:NAMED])
+        last = min(last, self._outbox.last)
+        return GivenUp("thinned", first, last, reason, samples=samples, within=named)
+
+    async def _slice(
+        self, after: int, until: int, change: Callable[[Entry], bytes | None],
+        note: Callable[[int], tuple[str, str]] | None = None,
+    ) -> list[Entry]:  # fmt: skip
+        began = time.monotonic()
+        entries = await asyncio.to_thread(self._outbox.rewrite, after, until, SLICE, change, note)
+        await asyncio.sleep(time.monotonic() - began)
+        return entries

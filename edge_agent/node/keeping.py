@@ -1,0 +1,141 @@
+"""Keeping: what sources brought goes to disk in groups, and what the database has is deleted.
+
+A full disk ends nothing: the reserve is released, gauges are thinned in the outbox and, while not
+even that helps, in memory.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from edge_agent.bounds import Bounds
+from edge_agent.node.waiting import Lost, Waiting
+from edge_agent.outbox import DamagedError, Draft, Entry, Outbox
+from edge_agent.wire import GivenUp
+
+log = structlog.get_logger()
+
+GROUP_S = 0.1  # samples wait this long for company before a commit
+FORGET_AFTER = 256  # acknowledged records that wait for company before a commit of their own
+FULL_DISK_S = 1.0  # between tries to write an outbox whose disk is full
+
+
+class Keeping:
+    """Drafts on their way into the outbox, and acknowledged records on their way out."""
+
+    def __init__(
+        self, outbox: Outbox, waiting: Waiting, bounds: Bounds,
+        kept: Callable[[Sequence[Entry]], None], gave_up: Callable[[Sequence[GivenUp]], None],
+    ) -> None:  # fmt: skip
+        """`kept` hears of entries that are on disk, `gave_up` of what is not kept."""
+        self.waiting, self.bounds = waiting, bounds
+        self._outbox, self._kept, self._gave_up = outbox, kept, gave_up
+        self._acknowledged = 0  # still to be deleted
+        self._wake = asyncio.Event()
+        self._trouble = ""  # why the last try to write failed
+        self._lost_between: list[int] = []  # numbers of records written since samples were lost
+
+    def add(self, draft: Draft) -> None:
+        """Keep this one soon."""
+        self.waiting.add(draft)
+        self._wake.set()
+
+    def forget(self, number: int) -> None:
+        """The database has every record up to this one."""
+        self._acknowledged = number
+        if number - self._outbox.first >= FORGET_AFTER:
+            self._wake.set()
+
+    def start_over(self, births: dict[str, Draft]) -> None:
+        """The outbox began anew; what waits is written there, after these births."""
+        self._acknowledged = 0
+        self._lost_between = []
+        self.waiting.start_over(births)
+        self._wake.set()
+
+    async def run(self, mend: Callable[[DamagedError], None]) -> None:
+        """Commit until cancelled; then once more."""
+        self._wake.set()
+        try:
+            while True:
+                await self._wake.wait()
+                await asyncio.sleep(GROUP_S)
+                try:
+                    await self.commit()
+                except DamagedError as error:
+                    mend(error)
+        finally:
+            self._commit_last()
+
+    async def commit(self) -> None:
+        """Write what waits and delete what is acknowledged. Raises DamagedError."""
+        self._wake.clear()
+        try:
+            await self._write_all()
+        except sqlite3.OperationalError as error:
+            await self._make_do(error)
+        else:
+            self._recovered()
+
+    async def _write_all(self) -> None:
+        left = len(self.waiting.drafts)
+        while True:
+            drafts = self.waiting.next()
+            writing = asyncio.ensure_future(
+                asyncio.to_thread(self._outbox.append, drafts, self._acknowledged)
+            )
+            try:
+                entries = await asyncio.shield(writing)
+            except asyncio.CancelledError:
+                if await asyncio.wait([writing]) and writing.exception() is None:
+                    self.waiting.written(len(drafts))
+                raise
+            self.waiting.written(len(drafts))
+            if self.waiting.lost:
+                self._lost_between += [e.number for e in (entries[:1] + entries[-1:])]
+            self._kept(entries)
+            left -= len(drafts)
+            if left <= 0:
+                return
+
+    async def _make_do(self, error: sqlite3.Error) -> None:
+        """The disk is full, or cannot be written for another reason: samples wait in memory."""
+        if str(error) != self._trouble:
+            self._trouble = str(error)
+            log.error("cannot write the outbox; trying on", path=self._outbox.path, reason=error)
+        if self._outbox.reserve.release():
+            log.error("the disk is full: its reserve is in use", path=self._outbox.reserve.path)
+            self.bounds.tight = True
+            self._wake.set()
+            return
+        with contextlib.suppress(sqlite3.OperationalError):
+            await asyncio.to_thread(self._outbox.append, [], self._acknowledged)
+            full = self.waiting.full
+            self._gave_up(await self.bounds.hold(disk_full=True, keep_records=not full))
+        with contextlib.suppress(sqlite3.OperationalError):
+            await self.waiting.bound(lambda: self._outbox.births_at(self._outbox.tail))
+        await asyncio.sleep(FULL_DISK_S)
+        self._wake.set()
+
+    def _recovered(self) -> None:
+        if self._trouble:
+            log.info("the outbox is written again", path=self._outbox.path)
+        self._trouble = ""
+        lost, numbers = self.waiting.lost, self._lost_between
+        if lost:
+            self.waiting.lost, self._lost_between = Lost(), []
+            first, last = (numbers[0], numbers[-1]) if numbers else (self._outbox.last,) * 2
+            self._gave_up([
+                GivenUp("unkept", max(1, first), max(1, last), lost.reason, samples=lost.samples,
+                        records=lost.records, within=lost.within)
+            ])  # fmt: skip
+
+    def _commit_last(self) -> None:
+        try:
+            self._outbox.append(self.waiting.drafts, self._acknowledged)
+        except (sqlite3.Error, DamagedError) as error:
+            lost = sum(draft.is_record for draft in self.waiting.drafts)
+            log.error("ended with records that could not be kept", records=lost, reason=str(error))  # noqa: TRY400 - told, not traced
