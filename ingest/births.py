@@ -12,14 +12,25 @@ from edge_agent.wire import (
     OUTBOX_RECORD,
     REBIRTH,
     Channel,
+    Topic,
     read_channel,
 )
+from ingest.order import Order
 from ingest.readings import Signal
 from ingest.stream import Stream
 
 OWN_NAMES = frozenset({BDSEQ, REBIRTH, OUTBOX_ID, OUTBOX_FIRST, OUTBOX_ACK, OUTBOX_RECORD})
 REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
 ASKS_BEFORE_QUARANTINE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that could be decoded, with the bytes it came in."""
+
+    topic: Topic
+    payload: Payload
+    raw: bytes
 
 
 @dataclass
@@ -45,7 +56,11 @@ class Device:
 
 @dataclass
 class Node:
-    """One edge node: its stream, its devices, the sequence of a foreign one."""
+    """One edge node: its stream, its devices, the order of a foreign one's messages.
+
+    `sent_at` and `heard_at` are of the last message taken: its own time (ms since 1970), and ours
+    (steady seconds).
+    """
 
     site: str
     node: str
@@ -53,7 +68,9 @@ class Node:
     foreign: bool = False
     ack_alias: int = NODE_ALIASES[OUTBOX_ACK]
     bdseq: int | None = None
-    seq: int | None = None  # of the last message; None: any may follow
+    order: Order[Message] = field(default_factory=Order[Message])
+    sent_at: int = 0
+    heard_at: float = 0.0
     online: bool = False
     records: set[int] = field(default_factory=set[int])  # aliases of outbox/record
     devices: dict[str, Device] = field(default_factory=dict[str, Device])
@@ -63,12 +80,6 @@ class Node:
     def device(self, name: str) -> Device:
         """The device of that name, empty until its birth."""
         return self.devices.setdefault(name, Device())
-
-    def follows(self, seq: int) -> bool:
-        """Whether a message of a foreign node comes right after the last one."""
-        right = self.seq is None or seq == (self.seq + 1) % 256
-        self.seq = seq
-        return right
 
     def may_ask(self, now: float) -> bool:
         """Whether a rebirth may be asked for now; counted when it may."""

@@ -6,17 +6,20 @@ from edge_agent.wire import DATA_TYPES, NAMESPACE
 from ingest.errors import GroupError
 
 EVERY = ("+/+",)
+REORDER_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """A host id and its nodes, as `site/node`; `+` stands for any site or any node.
 
+    A foreign node's message that comes too early waits `reorder_s` seconds for those before it.
     Raises GroupError for a pattern that is none, and where two would bring a message twice.
     """
 
     host: str
     patterns: tuple[str, ...] = EVERY
+    reorder_s: float = REORDER_S
 
     def __post_init__(self) -> None:
         for place, pattern in enumerate(self.patterns):

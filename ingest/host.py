@@ -29,7 +29,7 @@ from database.connection import Connection
 from database.migrate import require_current
 from edge_agent.wire import Topic, rebirth_request
 from ingest.errors import LockLostError, StoppedError
-from ingest.group import EVERY, Group
+from ingest.group import EVERY, REORDER_S, Group
 from ingest.intake import Answers, Intake
 from ingest.mqtt import HostClient
 from ingest.session import Session
@@ -47,13 +47,18 @@ WATCH_S = 0.5
 
 
 def run(
-    database: str, mqtt_host: str, mqtt_port: int, host_id: str, nodes: Sequence[str] = ()
+    database: str,
+    mqtt_host: str,
+    mqtt_port: int,
+    host_id: str,
+    nodes: Sequence[str] = (),
+    reorder_s: float = REORDER_S,
 ) -> None:
     """Be the host of these nodes until SIGTERM or SIGINT.
 
     Raises OutdatedError when the schema is not current, GroupError when `nodes` are no patterns.
     """
-    group = Group(host_id, tuple(nodes) or EVERY)
+    group = Group(host_id, tuple(nodes) or EVERY, reorder_s)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
@@ -129,7 +134,8 @@ class Turns:
         messages = self._client.inbox.take(self._pause())
         for topic, payload in messages:
             intake.take(topic, payload)
-        if messages and self._opened_at is None:
+        overdue = intake.give_up_overdue()
+        if (messages or overdue) and self._opened_at is None:
             self._opened_at = time.monotonic()
         if not intake.writing or self._full():
             intake.settle()

@@ -10,14 +10,14 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from database.connection import Connection
-from edge_agent.sample import GOOD
+from edge_agent.sample import GOOD, STALE, Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
-from edge_agent.wire import Ack, Topic, parse_topic
+from edge_agent.wire import SOURCE_AT, Ack, DataType, Topic, parse_topic, write_property
 from ingest import store
-from ingest.births import Device, Node, declared, read_death, read_node_birth
-from ingest.group import Group
+from ingest.births import Device, Message, Node, NodeBirth, declared, read_death, read_node_birth
+from ingest.group import REORDER_S, Group
 from ingest.quarantine import Quarantine
-from ingest.readings import DAY, LAST_TIME, Batch, Signal, sample_of
+from ingest.readings import DAY, LAST_TIME, YEAR_2000, Batch, Signal, sample_of
 from ingest.stream import Verdict
 
 log = structlog.get_logger()
@@ -37,15 +37,6 @@ class Writer(Protocol):
     def start(self, work: Callable[[Connection], T]) -> "Future[T]":
         """The same without waiting for the result."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message that could be decoded, with the bytes it came in."""
-
-    topic: Topic
-    payload: Payload
-    raw: bytes
 
 
 @dataclass
@@ -73,12 +64,14 @@ class Intake:
         group: Group | None = None,
     ) -> None:
         self._writer, self._wall_ms, self._steady, self._group = writer, wall_ms, steady, group
+        self._reorder_s = group.reorder_s if group else REORDER_S
         self._nodes: dict[tuple[str, str], Node] = {}
         self._topics: dict[str, Topic | None] = {}
         self._batch = Batch()
         self._handed: tuple[Batch, Future[None]] | None = None
         self._quarantine = Quarantine()
         self._ask: list[Node] = []
+        self._waiting: list[Node] = []  # foreign ones, for a message that should have come
         self._latest_at = 0
         self._recall()
 
@@ -100,6 +93,15 @@ class Intake:
             self._quarantine.take(self._batch, topic, payload, f"no Sparkplug payload: {error}")
         except (ValueError, TypeError, psycopg.DataError, psycopg.ProgrammingError) as error:
             self._quarantine.take(self._batch, topic, payload, f"not understood: {error}")
+
+    def give_up_overdue(self) -> bool:
+        """Go on over holes that foreign nodes' messages waited at long enough; whether any was."""
+        now = self._steady()
+        overdue = [n for n in self._waiting if n.order.overdue(now, self._reorder_s)]
+        for node in overdue:
+            self._give_up(node)
+        self._waiting = [node for node in self._waiting if node.order.waiting]
+        return bool(overdue)
 
     @property
     def open(self) -> Batch:
@@ -140,9 +142,9 @@ class Intake:
 
     def answers(self) -> Answers:
         """What there is to tell the nodes now, of what is settled."""
+        now = self._steady()
         answers = Answers(rebirths=self._ask)
         self._ask = []
-        now = self._steady()
         for node in self._nodes.values():
             stream = node.stream
             if stream is not None and not node.foreign and stream.answer(now):
@@ -151,6 +153,7 @@ class Intake:
 
     def commit(self) -> Answers:
         """Write what was taken, wait for it, and say what to answer."""
+        self.give_up_overdue()
         self.flush()
         return self.answers()
 
@@ -172,7 +175,7 @@ class Intake:
         elif topic.type == "NDEATH":
             self._node_death(topic, message.payload)
         elif topic.type == "DDEATH":
-            self._device_death(topic, message.payload)
+            self._device_death(message)
 
     def _node_birth(self, message: Message) -> None:
         topic, payload, raw = message.topic, message.payload, message.raw
@@ -187,9 +190,11 @@ class Intake:
         if not self._leave_to(node, uuid):
             self._refuse(message, f"outbox {uuid} is another live node's: give this one its own")
             return
+        if node.stream is not None and node.foreign:
+            self._reborn(node, birth)
         self.flush()
         node.born(birth)
-        node.seq = payload.seq
+        node.order.start(payload.seq)
         if node.stream is None or node.stream.uuid != uuid:
             node.stream = self._writer.run(
                 lambda connection: store.open_outbox(connection, uuid, topic.site, topic.node)
@@ -214,12 +219,16 @@ class Intake:
         return True
 
     def _device_birth(self, message: Message) -> None:
-        topic, payload, raw = message.topic, message.payload, message.raw
-        node = self._node(topic)
+        node = self._node(message.topic)
         if not node.online:
-            self._want_birth(node, node.device(topic.device))
-            return
-        self._check_seq(node, payload)
+            self._want_birth(node, node.device(message.topic.device))
+        elif node.foreign:
+            self._in_turn(node, message)
+        else:
+            self._device_born(node, message)
+
+    def _device_born(self, node: Node, message: Message) -> None:
+        topic, raw = message.topic, message.raw
         self._writer.run(
             lambda c: store.device_born(c, topic.site, topic.node, topic.device, raw)
         )  # fmt: skip
@@ -256,14 +265,21 @@ class Intake:
         if bdseq != node.bdseq:
             log.info("a late death is ignored", node=topic.node, bdseq=bdseq, current=node.bdseq)
             return
-        node.online, node.seq = False, None
+        if node.foreign:
+            self._give_up(node)
+            self._unseen(node, list(node.devices.values()), self._its_time(node))
+        node.online = False
+        node.order.start(None)
         self._writer.run(lambda c: store.node_died(c, topic.site, topic.node))
 
-    def _device_death(self, topic: Topic, payload: Payload) -> None:
-        node = self._node(topic)
-        if node.stream is None:
-            return
-        self._check_seq(node, payload)
+    def _device_death(self, message: Message) -> None:
+        node = self._node(message.topic)
+        if node.stream is not None and node.foreign:
+            self._in_turn(node, message)
+        elif node.stream is not None:
+            self._device_died(message.topic)
+
+    def _device_died(self, topic: Topic) -> None:
         self._writer.run(lambda c: store.device_died(c, topic.site, topic.node, topic.device))
 
     # -- data -------------------------------------------------------------------------------------
@@ -274,8 +290,7 @@ class Intake:
         if node.stream is None:
             self._want_birth(node, device)
         elif node.foreign:
-            self._check_seq(node, message.payload)
-            self._foreign_record(node, message)
+            self._in_turn(node, message)
         else:
             self._numbered_record(node, message)
 
@@ -297,6 +312,80 @@ class Intake:
         elif stream.judge(number) is Verdict.TAKE:
             self._add(message, found, self._batch.extend_run(stream.outbox, number))
 
+    # -- foreign nodes ----------------------------------------------------------------------------
+
+    def _in_turn(self, node: Node, message: Message) -> None:
+        """Take a foreign node's message, or let it wait for those before it."""
+        seq = message.payload.seq
+        if not message.payload.HasField("seq"):
+            self._foreign(node, message)
+            return
+        if node.order.expected is None:
+            before = message.payload.timestamp - 1
+            reason = f"seq {seq} came first after a silence: what was said in it is lost"
+            self._lost(node, reason, before)
+        waited = node.order.waiting
+        for ready in node.order.arrived(seq, message, len(message.raw), self._steady()):
+            self._foreign(node, ready)
+        if node.order.waiting and not waited:
+            self._waiting.append(node)
+
+    def _foreign(self, node: Node, message: Message) -> None:
+        node.sent_at, node.heard_at = message.payload.timestamp, self._steady()
+        if message.topic.type == "DBIRTH":
+            self._device_born(node, message)
+        elif message.topic.type == "DDEATH":
+            died = node.device(message.topic.device)
+            self._unseen(node, [died], self._its_time(node))
+            self._device_died(message.topic)
+        else:
+            self._foreign_record(node, message)
+
+    def _give_up(self, node: Node) -> None:
+        """Wait no longer for a foreign node's messages: what they said is lost."""
+        given_up = node.order.give_up()
+        if given_up is None:
+            return
+        for seq, message in given_up.late:
+            self._refuse(message, f"seq {seq} came when its place was passed: out of order")
+        if given_up.ready:
+            came = given_up.ready[0][0]
+            reason = f"seq {came} where {given_up.expected} was next: what lay between is lost"
+            self._lost(node, reason, node.sent_at + 1)
+        for _, message in given_up.ready:
+            self._foreign(node, message)
+
+    def _lost(self, node: Node, reason: str, at: int) -> None:
+        """Messages of a foreign node will never come: a gap on its channels; ask for births."""
+        assert node.stream is not None
+        number = self._unseen(node, list(node.devices.values()), at)
+        self._batch.gaps.append((node.stream.outbox, number, number, reason))
+        log.warning("messages of a foreign node are lost", node=node.node, reason=reason)
+        if node.may_ask(self._steady()):
+            self._ask.append(node)
+
+    def _unseen(self, node: Node, devices: Sequence[Device], at: int) -> int:
+        """A stale reading on each channel, so that nobody draws a line over time unseen."""
+        assert node.stream is not None
+        number, _ = self._next_number(node)
+        possible = at if YEAR_2000 <= at <= self._latest_at else self._wall_ms()
+        for device in devices:
+            for signal in device.names.values():
+                stale = Sample(signal.name, possible, None, STALE)
+                self._batch.add(signal, stale, node.stream.outbox, number)
+        return number
+
+    def _its_time(self, node: Node) -> int:
+        """Now by the clock of a node, whatever ours says: after all that it said (ms)."""
+        return node.sent_at + round((self._steady() - node.heard_at) * 1000) + 1
+
+    def _reborn(self, node: Node, birth: NodeBirth) -> None:
+        """A foreign node's NBIRTH: what it said last is over, and perhaps its death unheard."""
+        self._give_up(node)
+        unheard = birth.bdseq != node.bdseq or node.order.expected is None
+        if node.online and unheard:
+            self._unseen(node, list(node.devices.values()), self._its_time(node))
+
     def _foreign_record(self, node: Node, message: Message) -> None:
         device = node.device(message.topic.device)
         found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
@@ -309,6 +398,9 @@ class Intake:
         device = node.device(message.topic.device)
         found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
         told = [(metric, signal) for metric, signal in found if signal is not None]
+        node.sent_at, node.heard_at = message.payload.timestamp, self._steady()
+        for metric, _ in told:
+            _date(metric, message.payload.timestamp)
         if told:
             self._add(message, told, self._next_number(node)[1])
 
@@ -335,17 +427,6 @@ class Intake:
                 faults.append(f"{signal.name}: {error}")
         if faults:
             self._refuse(message, "; ".join(faults))
-
-    def _check_seq(self, node: Node, payload: Payload) -> None:
-        """A foreign node's messages carry a sequence; what it skips is noted as a gap."""
-        before = node.seq
-        if not node.foreign or node.stream is None or node.follows(payload.seq):
-            return
-        number, _ = self._next_number(node)
-        reason = f"seq {before} was followed by {payload.seq}: what lay between is lost"
-        self._batch.gaps.append((node.stream.outbox, number, number, reason))
-        if node.may_ask(self._steady()):
-            self._ask.append(node)
 
     # -- the rest ---------------------------------------------------------------------------------
 
@@ -408,3 +489,10 @@ class Intake:
                 )
             )
             node.device_born(device, born, signals)
+
+
+def _date(metric: Metric, sent_at: int) -> None:
+    """A birth says what is true when it is sent; since when it has been so is the device's time."""
+    if 0 < metric.timestamp < sent_at:
+        write_property(metric, SOURCE_AT, DataType.DATETIME, metric.timestamp)
+        metric.timestamp = sent_at

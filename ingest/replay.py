@@ -16,8 +16,8 @@ from database.connection import Connection
 from edge_agent.sparkplug_pb2 import Metric
 from edge_agent.wire import Topic
 from ingest import store
-from ingest.births import Node
-from ingest.intake import Intake, Message
+from ingest.births import Message, Node
+from ingest.intake import Intake
 from ingest.quarantine import LONGEST, Quarantine
 from ingest.readings import RECORD, Batch, Signal
 

@@ -177,12 +177,18 @@ def ingest_run(
         list[str] | None,
         typer.Option(envvar="PRESSLINE_NODES", help="site/node, + for any; default: every node"),
     ] = None,
+    reorder_seconds: Annotated[
+        float,
+        typer.Option(
+            envvar="PRESSLINE_REORDER_S", min=0, max=60, help="Wait of foreign nodes' messages"
+        ),
+    ] = 2.0,
 ) -> None:
     """Be the Sparkplug host of these nodes: commit records and acknowledge them."""
     from database.connection import database_url
     from ingest.host import run
 
-    run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or ())
+    run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or (), reorder_seconds)
 
 
 @bridge.command("run")

@@ -7,6 +7,7 @@ import pytest
 from spoken import (
     DBIRTH,
     DDATA,
+    DDEATH,
     FORCE,
     NBIRTH,
     NDATA,
@@ -24,7 +25,7 @@ from spoken import (
 )  # fmt: skip
 
 from database.connection import Connection
-from edge_agent.sample import BAD, STALE, Sample
+from edge_agent.sample import BAD, GOOD, STALE, Sample
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Ack, Channel, DataType, death
 from ingest.intake import Answers, Intake
@@ -380,6 +381,10 @@ def speed(value: float, seq: int) -> bytes:
     return data(None, (PLAIN, Sample("speed", NOW, value)), seq=seq)
 
 
+def speeds(connection: Connection) -> list[tuple[float | None, int]]:
+    return connection.execute("select wide, quality from signal.reading order by number").fetchall()
+
+
 def test_a_foreign_node_is_served_without_acknowledgements(
     intake: Intake, connection: Connection
 ) -> None:
@@ -394,15 +399,111 @@ def test_a_foreign_sequence_with_a_hole_becomes_a_gap_and_asks_for_a_rebirth(
 ) -> None:
     foreign(intake)
     answers = tell(intake, (DDATA, speed(2.0, 2)), (DDATA, speed(5.0, 5)), (DDATA, speed(6.0, 6)))
-    assert len(answers.rebirths) == 1
+    assert answers.rebirths == []
+    assert speeds(connection) == [(1.0, GOOD), (2.0, GOOD)]
+    clock.steady += 2
+    assert [node.node for node in intake.commit().rebirths] == ["edge-1"]
     [(first, last, reason)] = connection.execute(
         "select first, last, reason from signal.gap"
     ).fetchall()
     assert (first, last) == (3, 3)
-    assert "seq 2 was followed by 5" in reason
+    assert reason == "seq 5 where 3 was next: what lay between is lost"
+    assert speeds(connection) == [
+        (1.0, GOOD), (2.0, GOOD), (None, STALE), (5.0, GOOD), (6.0, GOOD)
+    ]  # fmt: skip
     assert connection.execute(
-        "select array_agg(wide order by number) from signal.reading"
-    ).fetchone() == ([1.0, 2.0, 5.0, 6.0],)
+        "select (extract(epoch from at) * 1000)::bigint from signal.reading where number = 3"
+    ).fetchall() == [(NOW + 1,)]  # right after what was heard last
+
+
+def test_foreign_messages_that_overtook_each_other_are_put_in_order(
+    intake: Intake, connection: Connection, clock: Clock
+) -> None:
+    foreign(intake)
+    tell(intake, (DDATA, speed(4.0, 4)), (DDATA, speed(3.0, 3)), (DDATA, speed(2.0, 2)))
+    clock.steady += 5
+    assert tell(intake, (DDATA, speed(5.0, 5))).rebirths == []
+    assert speeds(connection) == [(float(n), GOOD) for n in range(1, 6)]
+    assert connection.execute("select count(*) from signal.gap").fetchone() == (0,)
+
+
+def test_a_foreign_message_whose_place_was_passed_goes_to_quarantine(
+    intake: Intake, connection: Connection, clock: Clock
+) -> None:
+    foreign(intake)
+    tell(intake, (DDATA, speed(2.0, 2)), (DDATA, speed(4.0, 4)))
+    clock.steady += 2
+    intake.commit()
+    tell(intake, (DDATA, speed(3.0, 3)), (DDATA, speed(5.0, 5)))
+    clock.steady += 2
+    assert intake.commit().rebirths == []
+    assert speeds(connection)[-2:] == [(4.0, GOOD), (5.0, GOOD)]
+    assert reasons(connection) == ["seq 3 came when its place was passed: out of order"]
+
+
+def test_a_foreign_sequence_that_began_anew_unheard_is_followed_after_a_gap(
+    intake: Intake, connection: Connection, clock: Clock
+) -> None:
+    foreign(intake)
+    tell(intake, *((DDATA, speed(float(n), n)) for n in range(2, 100)))
+    tell(intake, (DDATA, speed(1.5, 1)), (DDATA, speed(2.5, 2)))
+    clock.steady += 2
+    assert len(intake.commit().rebirths) == 1
+    tell(intake, (DDATA, speed(3.5, 3)))
+    assert [value for value, _ in speeds(connection)][-4:] == [None, 1.5, 2.5, 3.5]
+    assert reasons(connection) == []
+
+
+def test_foreign_messages_are_not_held_without_bound(
+    intake: Intake, connection: Connection
+) -> None:
+    foreign(intake)
+    answers = tell(intake, *((DDATA, speed(float(n), n)) for n in range(3, 90)))
+    assert len(answers.rebirths) == 1
+    assert len(speeds(connection)) == 1 + 1 + 87  # the birth, the gap, and what was held
+
+
+def test_the_life_of_a_foreign_node_shows_on_its_channels(
+    intake: Intake, connection: Connection, clock: Clock
+) -> None:
+    foreign(intake)
+    tell(intake, (DDEATH, Payload(timestamp=NOW + 7, seq=2).SerializeToString()))
+    assert speeds(connection) == [(1.0, GOOD), (None, STALE)]
+    foreign(intake)
+    clock.steady += 3
+    tell(intake, (NDEATH, death(0, NOW)))
+    assert speeds(connection) == [(1.0, GOOD), (None, STALE)] * 2
+    assert connection.execute(
+        "select (extract(epoch from at) * 1000)::bigint from signal.reading "
+        "where quality = 500 order by number"
+    ).fetchall() == [(NOW + 8,), (NOW + 3001,)]
+    assert connection.execute("select quality from signal.latest").fetchall() == [(STALE,)]
+    foreign(intake)
+    assert speeds(connection)[-1] == (1.0, GOOD)
+
+
+def test_what_a_foreign_node_said_while_this_host_was_away_is_a_gap(
+    intake: Intake, connection: Connection, clock: Clock
+) -> None:
+    foreign(intake)
+    restarted = clock.intake(connection)
+    answers = tell(restarted, (DDATA, speed(9.0, 9)))
+    assert len(answers.rebirths) == 1
+    assert speeds(connection) == [(1.0, GOOD), (None, STALE), (9.0, GOOD)]
+    again = clock.intake(connection)
+    tell(again, (NBIRTH, foreign_birth(bdseq=1)))  # and its death was not heard
+    assert speeds(connection)[-1] == (None, STALE)
+
+
+def test_a_foreign_birth_says_what_is_true_when_it_is_sent(
+    intake: Intake, connection: Connection
+) -> None:
+    birth = device_birth(PLAIN, values=[Sample("speed", NOW - 9000, 1.0)], numbered=False)
+    tell(intake, (NBIRTH, foreign_birth()), (DBIRTH, birth))
+    assert connection.execute(
+        "select (extract(epoch from at) * 1000)::bigint, "
+        "(extract(epoch from source_at) * 1000)::bigint from signal.reading"
+    ).fetchall() == [(NOW, NOW - 9000)]
 
 
 def test_a_foreign_metric_by_name_and_node_level_data_are_taken(
