@@ -7,7 +7,6 @@ goes on exactly where it stood. Live and replayed time run the same code: `now` 
 import signal
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
@@ -16,11 +15,11 @@ import structlog
 
 from database.connection import Connection, wait_connect
 from mes_bridge import attention, counters, facts, reporting, shifts, watch
-from mes_bridge.counters import Booking, TailReading
+from mes_bridge.counters import Booking
 from mes_bridge.errors import PlantNotLoadedError
 from mes_bridge.states import Seen, Sign, Stroke
+from mes_bridge.tail import Told, take
 
-GOOD = 192
 DAY = timedelta(days=1)
 AHEAD = timedelta(days=2)  # shifts are made this far ahead
 BOUNDARY = "boundary"  # the timer of quarter hours and shift ends
@@ -28,20 +27,9 @@ BOUNDARY = "boundary"  # the timer of quarter hours and shift ends
 LATE = timedelta(seconds=5)  # live: polls of a quarter hour may come this much after it
 LONGEST_WAIT = 1.0  # seconds without a notice, after which the live bridge looks by itself
 TIMERS_EVERY = timedelta(seconds=5)
-AT_ONCE = 5000  # readings in one transaction, when there is a backlog
+AT_ONCE = 2000  # records of an outbox in one transaction, when there is a backlog
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Tail:
-    """A reading behind the mark, with the press it tells about (None: of no press's states)."""
-
-    reading: TailReading
-    good: bool
-    press: str | None
-    decides: bool
-    running: bool | None
 
 
 class Bridge:
@@ -55,20 +43,19 @@ class Bridge:
         self.late = late
 
     def advance(self, now: datetime, limit: int | None = None) -> int:
-        """Take in what came behind the mark, as of `now`; returns how many readings that were.
+        """Take in what came behind the marks, as of `now`; returns how many records that were.
 
-        At most `limit` readings, rounded up to a whole record. One transaction. Also moves on the
-        states that the clock alone changes. Raises PlantNotLoadedError.
+        At most `limit` records of each outbox. One transaction. Also moves on the states that the
+        clock alone changes. Raises PlantNotLoadedError.
         """
         with self.connection.transaction():
             self._make_timer(now)
-            tail = _read_tail(self.connection, limit)
-            if tail:
-                start = min(one.reading.at for one in tail)
+            tail = take(self.connection, limit)
+            if tail.passed:
+                start = min((one.reading.at for one in tail.told), default=now)
                 shifts.ensure(self.connection, start - DAY, now + AHEAD)
-            self._take_in(tail, watch.overdue(self.connection, now), now)
-            _move_marks(self.connection, tail)
-        return len(tail)
+            self._take_in(tail.told, watch.overdue(self.connection, now), now)
+        return tail.passed
 
     def settle(self, now: datetime) -> None:
         """Bring every press's states and facts up to `now`."""
@@ -96,10 +83,10 @@ class Bridge:
             row = self.connection.execute("select min(due) from mes.timer").fetchone()
         return row[0] + self.late if row and row[0] else None
 
-    def _take_in(self, tail: Sequence[_Tail], idle: Sequence[str], now: datetime) -> None:
+    def _take_in(self, tail: Sequence[Told], idle: Sequence[str], now: datetime) -> None:
         """Count, derive states, refresh facts, tell who listens."""
         told = {one.press for one in tail if one.press}
-        _lock(self.connection, {*told, *idle, *self._metered(tail)})
+        _lock(self.connection, {*idle, *(one.concerns for one in tail if one.concerns)})
         booked = counters.count(self.connection, [one.reading for one in tail])
         changed = self._follow(tail, booked, {*told, *idle}, now)
         for one in booked:
@@ -113,20 +100,8 @@ class Bridge:
         for press in sorted(changed):
             self.connection.execute("select pg_notify('press', %s)", [press])
 
-    def _metered(self, tail: Sequence[_Tail]) -> set[str]:
-        channels = {one.reading.channel for one in tail if one.press is None}
-        rows = self.connection.execute(
-            """
-            select m.press from mes.own_channel c
-            join mes.meter m on m.name = c.device and m.energy_channel = c.name
-            where c.id = any(%s) and m.press is not null
-            """,
-            [list(channels)],
-        )
-        return {press for (press,) in rows}
-
     def _follow(
-        self, tail: Sequence[_Tail], booked: Sequence[Booking], presses: set[str], now: datetime
+        self, tail: Sequence[Told], booked: Sequence[Booking], presses: set[str], now: datetime
     ) -> dict[str, datetime]:
         """Derive states; presses whose figures changed, each with the instant from which."""
         signs: dict[str, list[Sign]] = {press: [] for press in presses}
@@ -255,71 +230,6 @@ def _wait(connection: Connection) -> None:
     """Until something was told, or a second has passed."""
     for _ in connection.notifies(timeout=LONGEST_WAIT, stop_after=1):
         pass
-
-
-def _read_tail(connection: Connection, limit: int | None) -> list[_Tail]:
-    """Readings behind the marks, in order of arrival and, per outbox, of number; whole records."""
-    _make_marks(connection)
-    rows = connection.execute(
-        """
-        with tail as (
-          select r.*, max(r.arrived) over (partition by r.outbox order by r.number) as came
-          from mes.mark m
-          cross join lateral (
-            select * from signal.reading r
-            where r.outbox = m.outbox and r.number > m.number and r.arrived >= m.arrived
-            order by r.number
-            limit %(limit)s::bigint + 1000
-          ) r
-        ), placed as (
-          select *, row_number() over (order by came, outbox, number, at) as place from tail
-        ), last as (
-          select came, outbox, number from placed
-          where place = least(%(limit)s::bigint, (select count(*) from tail))
-        )
-        select t.channel, t.at, coalesce(t.count, t.wide, t.gauge::float8), t.outbox, t.number,
-               t.arrived, t.quality = 192, p.name,
-               c.name = coalesce(p.run_channel, p.stroke_channel),
-               case when c.name = p.run_channel then t.count <> 0 end, t.count
-        from placed t
-        cross join last
-        join signal.channel c on c.id = t.channel
-        left join (mes.press p join mes.plant on true)
-          on p.name = c.device and plant.site = c.site
-          and (p.node is null or p.node = c.node)
-          and c.name in (p.stroke_channel, p.run_channel)
-        where (t.came, t.outbox, t.number) <= (last.came, last.outbox, last.number)
-        order by t.place
-        """,
-        {"limit": limit},
-    )
-    return [
-        _Tail(
-            TailReading(channel, at, (value if whole is None else whole) if good else None,
-                        outbox, number, arrived),
-            good, press, bool(decides), running,
-        )
-        for channel, at, value, outbox, number, arrived, good, press, decides, running, whole
-        in rows
-    ]  # fmt: skip
-
-
-def _make_marks(connection: Connection) -> None:
-    """A mark for each outbox; locked, so that two bridges never take the same reading in."""
-    connection.execute(
-        "insert into mes.mark (outbox, number, arrived) "
-        "select id, 0, '-infinity' from signal.outbox on conflict do nothing"
-    )
-    connection.execute("select 1 from mes.mark order by outbox for update")
-
-
-def _move_marks(connection: Connection, tail: Sequence[_Tail]) -> None:
-    last: dict[int, TailReading] = {one.reading.outbox: one.reading for one in tail}
-    for one in last.values():
-        connection.execute(
-            "update mes.mark set number = %s, arrived = %s where outbox = %s",
-            [one.number, one.arrived, one.outbox],
-        )
 
 
 def _lock(connection: Connection, presses: set[str]) -> None:

@@ -85,6 +85,10 @@ class Hall:
             [came, instant, self.channels[device, channel], value if whole else None,
              None if whole else value, BAD if value is None else GOOD, self.outbox(node), number],
         )  # fmt: skip
+        self.connection.execute(
+            "update signal.outbox set number = greatest(number, %s) where id = %s",
+            [number, self.outbox(node)],
+        )
 
     def stroke(self, since: str, strokes: int, device: str = "P01", first: int = 0) -> str:
         """Strokes one a second, read each second, from a first reading on; when the last was."""

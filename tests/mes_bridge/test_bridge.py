@@ -18,6 +18,8 @@ from press_shop import clock
 from database.connection import Connection, connect
 from mes_bridge import facts
 from mes_bridge.bridge import Bridge
+from mes_bridge.errors import PlantNotLoadedError
+from mes_bridge.tail import Tail, take
 
 
 @pytest.fixture
@@ -60,8 +62,48 @@ def test_a_record_is_never_split_between_batches(hall: Hall) -> None:
     for n in range(5):
         hall.write("08:00:00", n, "P01", "strokes", 1)
     hall.write("08:00:01", 5, "P01", "strokes", 2)
-    assert Bridge(hall.connection).advance(clock("08:00:02"), limit=2) == 5
-    assert Bridge(hall.connection).advance(clock("08:00:02"), limit=2) == 1
+    assert [len(take(hall.connection, 1).told) for _ in range(3)] == [5, 1, 0]
+
+
+def test_what_nobody_counts_on_is_passed_over(hall: Hall) -> None:
+    hall.channel("P01", "oil_temperature", "gauge")
+    hall.stroke("08:00:00", 3)
+    for n in range(50):
+        hall.read("08:00:04", n / 10, "P01", "oil_temperature")
+    tail = take(hall.connection, None)
+    assert (len(tail.told), tail.passed) == (4, 54)
+    assert {one.reading.value for one in tail.told} == {0, 1, 2, 3}
+    assert take(hall.connection, None) == Tail([], 0)
+
+
+def test_numbers_that_never_came_hold_nobody_up(hall: Hall) -> None:
+    hall.read("08:00:00", 0)
+    hall.numbers["edge-1"] = 20
+    hall.read("08:00:01", 1)
+    assert [take(hall.connection, 8).passed for _ in range(4)] == [8, 8, 5, 0]
+
+
+def test_an_outbox_with_more_to_read_holds_the_others_at_its_place(hall: Hall) -> None:
+    hall.channel("P02", "strokes", "counter", node="edge-2")
+    for n in range(6):
+        hall.read("08:00:00", n, arrived=f"08:00:0{n}")
+    hall.read("08:00:00", 1, "P02", arrived="08:00:01", node="edge-2")
+    hall.read("08:00:00", 2, "P02", arrived="08:00:05", node="edge-2")
+    order = [
+        [(one.reading.arrived.second, one.reading.value) for one in tail.told]
+        for tail in iter(lambda: take(hall.connection, 3), Tail([], 0))
+    ]
+    assert order == [[(0, 0), (1, 1), (1, 1), (2, 2)], [(3, 3), (4, 4), (5, 5), (5, 2)]]
+
+
+def test_readings_wait_for_the_plant_file(hall: Hall) -> None:
+    hall.stroke("08:00:00", 3)
+    with hall.connection.transaction(force_rollback=True):
+        hall.connection.execute("delete from mes.plant")
+        with pytest.raises(PlantNotLoadedError):
+            hall.advance("08:00:04")
+    hall.advance("08:00:04")
+    assert hall.counted() == 3
 
 
 def test_a_backlog_rewrites_what_silence_looked_like(hall: Hall) -> None:

@@ -105,7 +105,8 @@ class WebShop:
             """
             with here as (select id from signal.channel where device = %(press)s),
             outbox as (
-              insert into signal.outbox (uuid, site, node) values ('edge-1', 'dongguan-1', 'edge-1')
+              insert into signal.outbox (uuid, site, node, number)
+              values ('edge-1', 'dongguan-1', 'edge-1', %(number)s)
               on conflict (uuid) do update set number = %(number)s returning id
             ), kept as (
               insert into signal.reading (arrived, at, channel, count, quality, outbox, number)
