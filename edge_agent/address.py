@@ -1,21 +1,73 @@
-"""Addresses of machines: `modbus://host:port/unit` and `opc.tcp://host:port/path`."""
+"""Addresses of machines: Modbus over TCP, over a serial line or over RTU in TCP, and OPC UA.
+
+modbus://192.168.1.20:502/1                            Modbus TCP: host, port, unit id
+modbus-rtu:///dev/ttyUSB0/1?baud=9600&parity=N&stop=1  a serial line: device, unit id, its settings
+modbus-rtu+tcp://192.168.1.30:4001/1                   RTU frames through a serial server
+opc.tcp://192.168.1.40:4840                            OPC UA
+"""
 
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from typing import Literal
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 CURE = 'write "modbus://192.168.1.20:502/1" (host, port, unit id) or "opc.tcp://192.168.1.30:4840"'
+SERIAL_CURE = 'write "modbus-rtu:///dev/ttyUSB0/1?baud=9600&parity=N&stop=1" (device, unit id)'
+RTU_TCP_CURE = 'write "modbus-rtu+tcp://192.168.1.30:4001/1" (host, port, unit id)'
+CURES = {"modbus-rtu": SERIAL_CURE, "modbus-rtu+tcp": RTU_TCP_CURE}
+# Modbus over Serial Line 2.2: units are 1 to 247, and 0 is a broadcast, which nobody answers.
+TCP_UNITS, RTU_UNITS = (0, 255, CURE), (1, 247, RTU_TCP_CURE)
+BAUDS = (300, 115_200)
+
+Parity = Literal["N", "E", "O"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A TCP connection that carries Modbus TCP or, through a serial server, RTU frames."""
+
+    host: str
+    port: int
+    rtu: bool = False
+
+    @property
+    def name(self) -> str:
+        """Where it leads, for people and to tell whether two are one."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """A serial line with RTU frames of 8 data bits."""
+
+    device: str
+    baud: int = 9600
+    parity: Parity = "N"
+    stop: int = 1
+
+    @property
+    def name(self) -> str:
+        """Where it leads, for people and to tell whether two are one."""
+        return self.device
+
+    def seconds(self, count: float) -> float:
+        """How long `count` bytes take on the line."""
+        bits = 1 + 8 + (self.parity != "N") + self.stop
+        return count * bits / self.baud
 
 
 @dataclass(frozen=True, slots=True)
 class ModbusAddress:
-    """One unit behind one Modbus TCP connection."""
+    """One unit behind a TCP connection or on a serial line."""
 
-    host: str
-    port: int
+    link: Tcp | Serial
     unit: int
 
     def __str__(self) -> str:
-        return f"modbus://{self.host}:{self.port}/{self.unit}"
+        link = self.link
+        if isinstance(link, Tcp):
+            return f"modbus{'-rtu+tcp' if link.rtu else ''}://{link.name}/{self.unit}"
+        settings = f"baud={link.baud}&parity={link.parity}&stop={link.stop}"
+        return f"modbus-rtu://{link.device}/{self.unit}?{settings}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +90,50 @@ def parse_address(text: str) -> Address:
     """
     try:
         parts = urlsplit(text)
+        if parts.scheme == "modbus-rtu":
+            return _serial(parts)
         port = parts.port
     except ValueError as error:
-        raise ValueError(f"{text!r} is not an address ({error}); {CURE}") from None
-    if parts.scheme not in ("modbus", "opc.tcp") or not parts.hostname:
-        raise ValueError(f"{text!r} is not a machine's address; {CURE}")
+        what, _, cure = str(error).partition("; ")
+        cure = cure or (SERIAL_CURE if text.startswith("modbus-rtu:") else CURE)
+        raise ValueError(f"{text!r} is not an address ({what}); {cure}") from None
+    if parts.scheme not in ("modbus", "modbus-rtu+tcp", "opc.tcp") or not parts.hostname:
+        cure = CURES.get(parts.scheme, CURE)
+        raise ValueError(f"{text!r} is not a machine's address; {cure}")
     if parts.scheme == "opc.tcp":
         return OpcUaAddress(text if port else _with_port(parts))
-    return ModbusAddress(parts.hostname, 502 if port is None else port, _unit(parts))
+    rtu = parts.scheme == "modbus-rtu+tcp"
+    if rtu and port is None:
+        raise ValueError(f"{text!r} names no port, and serial servers differ; {RTU_TCP_CURE}")
+    unit = _unit(parts.path.strip("/") or "1", *RTU_UNITS if rtu else TCP_UNITS)
+    return ModbusAddress(Tcp(parts.hostname, 502 if port is None else port, rtu), unit)
 
 
 def _with_port(parts: SplitResult) -> str:
     return parts._replace(netloc=f"{parts.netloc.rstrip(':')}:4840").geturl()
 
 
-def _unit(parts: SplitResult) -> int:
-    text = parts.path.strip("/") or "1"
-    if not text.isdecimal() or int(text) > 255:
-        raise ValueError(f"unit id {text!r} is not a number from 0 to 255; {CURE}")
+def _unit(text: str, first: int, last: int, cure: str) -> int:
+    if not text.isdecimal() or not first <= int(text) <= last:
+        raise ValueError(f"unit id {text!r} is not a number from {first} to {last}; {cure}")
     return int(text)
+
+
+def _serial(parts: SplitResult) -> ModbusAddress:
+    """A path of a device and a unit id; on Windows the device stands where a host would."""
+    device, _, unit = f"{parts.netloc}{parts.path}".rpartition("/")
+    if not device.strip("/") or not unit.isdecimal():
+        raise ValueError(f"device and unit id are not both there; {SERIAL_CURE}")
+    told = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
+    baud, parity, stop = told.pop("baud", "9600"), told.pop("parity", "N"), told.pop("stop", "1")
+    if told:
+        raise ValueError(f"{', '.join(told)} is no setting of a serial line; {SERIAL_CURE}")
+    if not baud.isdecimal() or not BAUDS[0] <= int(baud) <= BAUDS[1]:
+        low, high = BAUDS
+        raise ValueError(f"baud {baud!r} is not a number from {low} to {high}; {SERIAL_CURE}")
+    if parity not in ("N", "E", "O"):
+        raise ValueError(f"parity {parity!r} is not N (none), E (even) or O (odd); {SERIAL_CURE}")
+    if stop not in ("1", "2"):
+        raise ValueError(f"stop {stop!r} is not 1 or 2 bits; {SERIAL_CURE}")
+    line = Serial(device, int(baud), parity, int(stop))
+    return ModbusAddress(line, _unit(unit, 1, 247, SERIAL_CURE))

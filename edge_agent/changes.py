@@ -1,11 +1,15 @@
 """What is worth telling: changes of value or quality, and a heartbeat of what stays the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from edge_agent.sample import BAD, GOOD, Sample, Value
 
 Values = Sequence[Value | None]
+Told = tuple[Value | None, float]  # what was told of a channel, and when it is due again
+
+UNTOLD: Any = object()  # unlike every value
 
 
 class PollChanges:
@@ -35,12 +39,24 @@ class PollChanges:
                 quality = BAD if value is None else GOOD
                 told.append(Sample(channels[number], at, value, quality))
         self.values = values
-        self.next_due = min(due)
+        self.next_due = min(due, default=0.0)
         return told
 
     def tell_bad(self, at: int, now: float) -> list[Sample]:
         """Bad quality for every channel that was not bad already."""
         return self.tell((None,) * len(self.channels), at, now)
+
+    def told(self) -> dict[str, Told]:
+        """What was told, by channel."""
+        known = zip(self.channels, self.values or (), self.due, strict=False)
+        return {name: (value, due) for name, value, due in known if value is not UNTOLD}
+
+    def resume(self, told: Mapping[str, Told]) -> None:
+        """Go on where another left off: what was told is no news."""
+        pasts = [told.get(name, (UNTOLD, 0.0)) for name in self.channels]
+        self.values = tuple(value for value, _ in pasts) if told else None
+        self.due = [due for _, due in pasts]
+        self.next_due = min(self.due, default=0.0)
 
 
 class EventChanges:

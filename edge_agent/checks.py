@@ -3,12 +3,15 @@
 from collections.abc import Iterable
 from itertools import combinations
 
-from edge_agent.address import ModbusAddress
+from edge_agent.address import ModbusAddress, Serial
+from edge_agent.blocks import plan_blocks
 from edge_agent.entries import DAY, Meter, Plant, Press, Shift, minute
 from edge_agent.faults import Faults
 from edge_agent.profile import Channel
 from edge_agent.register import Register
 from edge_agent.tomlfile import Keys, TomlFile, tables_in
+
+OVERHEAD = 13  # bytes of a request (8) and of an answer (5) besides the registers
 
 Device = Press | Meter
 
@@ -22,9 +25,12 @@ def check_plant(plant: Plant, file: TomlFile, faults: Faults, *, addresses: bool
     for device in plant.devices:
         check.roles(device)
         check.overlaps(device)
+        check.lengths(device)
+        check.products(device)
         if addresses:
             check.addresses(device)
     check.counted_once()
+    check.links()
 
 
 class PlantCheck:
@@ -140,6 +146,31 @@ class PlantCheck:
                 cure = "mend the address or the type of one of them"
                 self.fault(self._channel_keys(device, other), what, cure)
 
+    def lengths(self, device: Device) -> None:
+        """Every value fits into one read, so that it cannot be torn."""
+        for channel in device.channels:
+            where = channel.where
+            if where is not None and not where.is_bit and where.width > device.longest_read:
+                what = (
+                    f"channel {channel.name} ({where}) takes {where.width} registers, more than "
+                    f"longest_read = {device.longest_read}"
+                )
+                self.fault(self._channel_keys(device, channel), what, "make it shorter")
+
+    def products(self, device: Device) -> None:
+        """What a register is multiplied by is a number that is read from the same machine."""
+        for channel in device.channels:
+            for name in channel.times:
+                factor = device.channel(name)
+                if factor is None:
+                    what = f"channel {channel.name} is multiplied by {name!r}, which is not there"
+                elif factor.where is None or factor.where.type in ("bool", "text") or factor.times:
+                    what = f"channel {channel.name} cannot be multiplied by {name}"
+                else:
+                    continue
+                cure = "name channels of this machine that are plain numbers in registers"
+                self.fault(self._channel_keys(device, channel), what, cure)
+
     def _channel_keys(self, device: Device, channel: Channel) -> Keys:
         """A channel of the device's own in the file, else the profile that brought it."""
         keys = self.keys(device)
@@ -178,9 +209,41 @@ class PlantCheck:
                 )
                 self.fault(self.keys(device, "address"), what, "give each its own address")
 
+    def links(self) -> None:
+        """One connection or line has one kind of frame and one speed."""
+        seen: dict[str, Device] = {}
+        for device in self.plant.devices:
+            if not isinstance(device.where, ModbusAddress):
+                continue
+            link = device.where.link
+            first = seen.setdefault(link.name, device)
+            assert isinstance(first.where, ModbusAddress)
+            if first.where.link != link:
+                what = f"{device.name} and {first.name} use {link.name} with different settings"
+                cure = "give all machines behind one port or line the same, as set in the machines"
+                self.fault(self.keys(device, "address"), what, cure)
+            if isinstance(link, Serial):
+                self._in_time(device, link)
+
+    def _in_time(self, device: Device, line: Serial) -> None:
+        """The longest answer can be sent before patience ends."""
+        places = [channel.where for channel in device.channels if channel.where is not None]
+        blocks = plan_blocks(
+            places, device.longest_read, device.widest_hole, device.longest_bit_read
+        )
+        longest = max((block.bytes for block in blocks), default=0)
+        needed = 1000 * line.seconds(OVERHEAD + longest)
+        if needed > device.timeout_ms:
+            what = (
+                f"timeout_ms = {device.timeout_ms} is too short: an answer of {longest} bytes "
+                f"takes {needed:.0f} ms at {line.baud} baud"
+            )
+            cure = "raise timeout_ms, lower longest_read, or set the machine to a higher baud"
+            self.fault(self.keys(device, "address"), what, cure)
+
 
 def _clash(a: Register, b: Register) -> bool:
     if a.table != b.table or a.end <= b.address or b.end <= a.address:
         return False
-    same = (a.address, a.type) == (b.address, b.type)
+    same = (a.address, a.kind) == (b.address, b.kind)
     return not same and (a.width, b.width) != (1, 1)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edge_agent.address import Address, parse_address
-from edge_agent.profile import Channel, Entry, Name, Positive
+from edge_agent.profile import Channel, Entry, Hole, Longest, LongestBits, Name, Pause, Positive
 
 DAY = 24 * 60
 Seconds = Annotated[float, Field(gt=0, le=60 * DAY)]  # at most a day: nothing waits longer
@@ -112,8 +112,10 @@ class Device(Entry):
     profile: str = ""
     address: Annotated[str, AfterValidator(_check_address)] = ""
     timeout_ms: Annotated[int, Field(ge=50, le=60_000)] = 1000
-    longest_read: Annotated[int, Field(ge=4, le=125)] = 125
-    widest_hole: Annotated[int, Field(ge=0, le=120)] = 8
+    longest_read: Longest = 125
+    longest_bit_read: LongestBits = 2000
+    widest_hole: Hole = 8
+    pause_ms: Pause = 0
     channels: Annotated[tuple[Channel, ...], Field(strict=False)] = Field((), alias="channel")
 
     @property

@@ -25,7 +25,7 @@ Table = dict[str, Any]
 EntryT = TypeVar("EntryT", bound=Entry)
 DeviceT = TypeVar("DeviceT", Press, Meter)
 LISTS = ("shift", "line", "press", "meter")
-LIMITS = ("longest_read", "widest_hole")
+LIMITS = ("longest_read", "longest_bit_read", "widest_hole", "pause_ms")
 UNREADABLE = Plant.model_validate(  # stands in for wrong keys of the plant, so that checks go on
     {"site": "unreadable", "node": "unreadable", "time_zone": "UTC"}
 )
@@ -142,7 +142,7 @@ class PlantReading:
         self, file: TomlFile, keys: Keys, entry: Table, profile: "KnownProfile | None"
     ) -> Channel | None:
         channel = self._entry(file, keys, entry, Channel)
-        return profile.own.with_order(channel) if channel and profile and profile.own else channel
+        return profile.own.with_layout(channel) if channel and profile and profile.own else channel
 
     def _once(self, file: TomlFile, tables: list[tuple[Keys, Table]]) -> None:
         seen: set[str] = set()

@@ -13,7 +13,16 @@ from pydantic import (
     model_validator,
 )
 
-from edge_agent.register import Layout, Order, Register, parse_register
+from edge_agent.register import (
+    BCD,
+    CODES,
+    ByteOrder,
+    Layout,
+    Register,
+    WordOrder,
+    parse_register,
+    raw_value,
+)
 
 HERE = Path(__file__).resolve().parent
 PACKAGED = HERE / "profiles"  # where the wheel carries them; a checkout has them in config/
@@ -23,6 +32,7 @@ Kind = Literal["counter", "state", "gauge", "text"]
 DataType = Literal[
     "bool", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "text"
 ]
+PLAIN = (*(name for name in CODES if name != "bool"), *BCD)
 USUAL_TYPE: dict[Kind, DataType] = {
     "counter": "int64", "state": "int64", "gauge": "float64", "text": "text",
 }  # fmt: skip
@@ -56,6 +66,12 @@ def _check_node_id(text: str) -> str:
 
 Name = Annotated[str, AfterValidator(check_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Contents = Annotated[tuple[int, ...], Field(strict=False)]
+Names = Annotated[tuple[Name, ...], Field(strict=False)]
+Longest = Annotated[int, Field(ge=4, le=125)]  # registers, Modbus Application Protocol 6.3
+LongestBits = Annotated[int, Field(ge=1, le=2000)]  # coils, Modbus Application Protocol 6.1
+Hole = Annotated[int, Field(ge=0, le=120)]
+Pause = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class Entry(BaseModel):
@@ -68,7 +84,9 @@ class Channel(Entry):
     """One signal of one machine.
 
     Value in `unit` = reading x `scale`; readings are kept unscaled. A counter that starts again
-    from zero at a known number declares that number as `modulus`.
+    from zero at a known number declares that number as `modulus`. `invalid` are register contents
+    that mean "no value". `times` are channels of the same machine that the register is to be
+    multiplied by to be what its manual says (docs/decisions/0005).
     """
 
     name: Name
@@ -81,11 +99,26 @@ class Channel(Entry):
     )
     node_id: Annotated[str, AfterValidator(_check_node_id)] | None = None
     type: DataType | None = None
-    word_order: Order | None = None
-    byte_order: Order | None = None
+    word_order: WordOrder | None = None
+    byte_order: ByteOrder | None = None
+    invalid: Contents | None = None
+    times: Names = ()
 
     @model_validator(mode="after")
     def _check(self) -> "Channel":
+        self._check_kind()
+        if self.invalid and (self.where is None or self.where.is_bit):
+            raise ValueError("invalid is for registers of 16 bits; take it out")
+        for content in self.invalid or ():
+            assert self.where is not None
+            raw_value(content, self.where)
+        if self.times and (self.where is None or self.where.type in ("bool", "text")):
+            raise ValueError("times is for numbers in registers; take it out")
+        if self.times and self.modulus is not None:
+            raise ValueError("a product starts again at no fixed number; take out modulus or times")
+        return self
+
+    def _check_kind(self) -> None:
         if self.where and self.node_id:
             raise ValueError("has a register and a node_id; keep the one of this machine's address")
         if self.where and self.type and self.type != self.where.type:
@@ -99,43 +132,69 @@ class Channel(Entry):
             raise ValueError(
                 f"a {self.kind} cannot be {self.datatype}; use one of {fitting}, or another kind"
             )
-        return self
 
     @property
     def datatype(self) -> DataType:
-        """Type of its readings: the register's, the declared one, or the usual one of its kind."""
+        """Type of its readings: the register's, the declared one, or the usual one of its kind.
+
+        A product is as wide as can be.
+        """
+        if self.times and self.where is not None:
+            return "float64" if self.where.type.startswith("float") else "int64"
         if self.where is not None:
             return self.where.type  # pyright: ignore[reportReturnType] -- CODES are DataTypes
         return self.type or USUAL_TYPE[self.kind]
 
     @property
     def source(self) -> str:
-        """Where the machine keeps it: a register, a node id, or nothing."""
-        return str(self.where) if self.where else self.node_id or ""
+        """Where the machine keeps it: a register and what it is multiplied by, or a node id."""
+        return " x ".join((str(self.where), *self.times)) if self.where else self.node_id or ""
 
     @property
     def layout(self) -> Layout:
         """How the machine lays the value over bytes and registers."""
-        return Layout(self.word_order or "high-first", self.byte_order or "high-first")
+        return Layout(
+            self.word_order or "high-first", self.byte_order or "high-first", self.invalid or ()
+        )
+
+
+def _check_invalid(invalid: dict[str, Contents]) -> dict[str, Contents]:
+    """Each content fits the type it is given for."""
+    for kind, contents in invalid.items():
+        if kind not in PLAIN:
+            raise ValueError(f"{kind!r} is no type of a register; use one of {', '.join(PLAIN)}")
+        for content in contents:
+            raw_value(content, Register("holding", 0, BCD.get(kind, kind), kind))
+    return invalid
 
 
 class Profile(Entry):
     """The channels of a kind of machine, how it lays out numbers and what it can take.
 
-    `longest_read` is in registers (the standard allows 125); unread registers up to
-    `widest_hole` between two channels are read along to save a request.
+    `longest_read` is in registers (the standard allows 125), `longest_bit_read` in coils or
+    discrete inputs (2000); unread registers up to `widest_hole` between two channels are read
+    along to save a request. `pause_ms` is kept between an answer and the next request. `invalid`
+    gives, by type, the register contents that mean "no value".
     """
 
     source: str
-    word_order: Order = "high-first"
-    byte_order: Order = "high-first"
-    longest_read: Annotated[int, Field(ge=4, le=125)] = 125
-    widest_hole: Annotated[int, Field(ge=0, le=120)] = 8
+    word_order: WordOrder = "high-first"
+    byte_order: ByteOrder = "high-first"
+    invalid: Annotated[dict[str, Contents], AfterValidator(_check_invalid)] = {}
+    longest_read: Longest = 125
+    longest_bit_read: LongestBits = 2000
+    widest_hole: Hole = 8
+    pause_ms: Pause = 0
 
-    def with_order(self, channel: Channel) -> Channel:
-        """The channel with this profile's orders where it has none of its own."""
-        orders = {
+    def with_layout(self, channel: Channel) -> Channel:
+        """The channel with this profile's layout where it has none of its own."""
+        if channel.where is None:
+            return channel
+        layout = {
             "word_order": channel.word_order or self.word_order,
             "byte_order": channel.byte_order or self.byte_order,
+            "invalid": self.invalid.get(channel.where.kind, ())
+            if channel.invalid is None
+            else channel.invalid,
         }
-        return channel.model_copy(update=orders)
+        return channel.model_copy(update=layout)

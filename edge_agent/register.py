@@ -1,42 +1,64 @@
-"""Where a value stands in a Modbus device, and how its registers become a number."""
+"""Where a value stands in a Modbus device, and how its registers become a number or a text."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from operator import itemgetter
-from struct import Struct
+from struct import Struct, unpack
 from typing import Any, Literal
 
 from edge_agent.sample import Value
 
-Order = Literal["high-first", "low-first"]
+ByteOrder = Literal["high-first", "low-first"]
+WordOrder = Literal["high-first", "low-first", "2143", "3412"]
 Table = Literal["holding", "input", "coil", "discrete"]
+TABLES: tuple[Table, ...] = ("holding", "input", "coil", "discrete")
 
 CODES = {
     "uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q",
     "float32": "f", "float64": "d", "bool": "H",
 }  # fmt: skip
 WIDTHS = {name: 4 if "64" in name else 2 if "32" in name else 1 for name in CODES}
+BCD = {"bcd16": "uint16", "bcd32": "uint32", "bcd64": "uint64"}  # packed decimal: what it yields
+WORD_SHIFT = {"high-first": 0, "2143": 1, "3412": 2}  # word n stands where word n ^ shift would
+LONGEST_TEXT = 250  # bytes in one answer, Modbus Application Protocol 6.3
 FORM = re.compile(r"^(holding|input|coil|discrete):(\w+)(?::(\w+))?$")
+BIT = re.compile(r"^bit(\d+)$")
+BITS = re.compile(r"^bits(\d+)to(\d+)$")
+TEXT = re.compile(r"^text(\d+)(by1)?$")
 CURE = (
     'write it as "holding:16:uint16", "input:0x48:float32", "holding:20:bit3" or "coil:5" '
-    f"(types: {', '.join(t for t in CODES if t != 'bool')})"
+    f"(types: {', '.join(t for t in CODES if t != 'bool')}, {', '.join(BCD)}, bit0…bit15, "
+    "bits4to7, text20, text20by1)"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """A place in a Modbus device: table, protocol address (from 0), type, and bit if one."""
+    """A place in a Modbus device: table, protocol address (from 0) and type of its value.
+
+    `form` says how registers make the value where the type alone does not: `bit3`, `bits4to7`,
+    `bcd32`, `text20` (two characters to a register), `text20by1` (one, in the lower byte).
+    """
 
     table: Table
     address: int
     type: str
-    bit: int | None = None
+    form: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The type as a profile writes it."""
+        return self.form or self.type
 
     @property
     def width(self) -> int:
         """Number of registers (or coils) the value takes."""
+        text = TEXT.match(self.form)
+        if text:
+            return int(text[1]) if text[2] else (int(text[1]) + 1) // 2
         return WIDTHS[self.type]
 
     @property
@@ -44,10 +66,15 @@ class Register:
         """First address after the value."""
         return self.address + self.width
 
+    @property
+    def is_bit(self) -> bool:
+        """Whether it is read by function 1 or 2."""
+        return self.table in ("coil", "discrete")
+
     def __str__(self) -> str:
-        if self.table in ("coil", "discrete"):
+        if self.is_bit:
             return f"{self.table}:{self.address}"
-        return f"{self.table}:{self.address}:{self.type if self.bit is None else f'bit{self.bit}'}"
+        return f"{self.table}:{self.address}:{self.kind}"
 
 
 def parse_register(text: object) -> Register:
@@ -65,7 +92,10 @@ def parse_register(text: object) -> Register:
             raise ValueError(f'a {form[1]} is one bit; write it as "{form[1]}:{form[2]}"')
         return Register("coil" if form[1] == "coil" else "discrete", address, "bool")
     table: Table = "holding" if form[1] == "holding" else "input"
-    return _word(table, address, kind or "")
+    register = _word(table, address, kind or "")
+    if register.end > 0x10000:
+        raise ValueError(f"a {kind} at {address} ends beyond register 65535; give a lower address")
+    return register
 
 
 def _address(text: str) -> int:
@@ -79,57 +109,84 @@ def _address(text: str) -> int:
 
 
 def _word(table: Table, address: int, kind: str) -> Register:
-    bit = re.fullmatch(r"bit(\d+)", kind)
-    if bit:
-        if int(bit[1]) > 15:
-            raise ValueError(f"{kind} is not in a register; its bits are bit0 (lowest) to bit15")
-        return Register(table, address, "bool", int(bit[1]))
+    bit, bits, text = BIT.match(kind), BITS.match(kind), TEXT.match(kind)
+    if bit and int(bit[1]) > 15:
+        raise ValueError(f"{kind} is not in a register; its bits are bit0 (lowest) to bit15")
+    if bits and not int(bits[1]) < int(bits[2]) <= 15:
+        raise ValueError(f"{kind} are not bits of a register; write the lower first: bits4to7")
+    if text and not 1 <= int(text[1]) <= (LONGEST_TEXT // 2 if text[2] else LONGEST_TEXT):
+        raise ValueError(f"{kind} does not fit into one answer of 125 registers; make it shorter")
+    if bit or bits:
+        return Register(table, address, "bool" if bit else "uint16", kind)
+    if text:
+        return Register(table, address, "text", kind)
+    if kind in BCD:
+        return Register(table, address, BCD[kind], kind)
     if kind not in CODES or kind == "bool":
         raise ValueError(f"type {kind!r} is not known; {CURE}")
-    if address + WIDTHS[kind] > 0x10000:
-        raise ValueError(f"a {kind} at {address} ends beyond register 65535; give a lower address")
     return Register(table, address, kind)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a profile's device lays numbers over bytes and registers."""
+    """How a device lays values over bytes and registers, and which raw values mean "none".
 
-    word_order: Order = "high-first"
-    byte_order: Order = "high-first"
+    `invalid` holds register contents as unsigned numbers, the highest byte first.
+    """
+
+    word_order: WordOrder = "high-first"
+    byte_order: ByteOrder = "high-first"
+    invalid: tuple[int, ...] = ()
 
     def positions(self, width: int) -> list[int]:
-        """For a value of `width` registers: its bytes, highest first, as offsets on the wire."""
-        words = range(width) if self.word_order == "high-first" else reversed(range(width))
+        """For a number of `width` registers: its bytes, highest first, as offsets on the wire."""
         swap = 0 if self.byte_order == "high-first" else 1
-        return [2 * word + (byte ^ swap) for word in words for byte in (0, 1)]
+        return [2 * word + (byte ^ swap) for word in self._words(width) for byte in (0, 1)]
+
+    def _words(self, width: int) -> list[int]:
+        if self.word_order == "low-first":
+            return list(reversed(range(width)))
+        shift = WORD_SHIFT[self.word_order]
+        return [word ^ shift if shift < width else word for word in range(width)]
+
+    def text_positions(self, form: str) -> list[int]:
+        """For a text: its bytes in reading order. Words of a text are never turned round."""
+        match = TEXT.match(form)
+        assert match
+        swap = 0 if self.byte_order == "high-first" else 1
+        if match[2]:
+            return [2 * word + (1 ^ swap) for word in range(int(match[1]))]
+        return [place ^ swap for place in range(int(match[1]))]
 
 
 Decode = Callable[[bytes], tuple[Value | None, ...]]
+Finish = Callable[[Any], Value | None]
 
 
 def word_decoder(places: Sequence[tuple[Register, Layout]], start: int) -> Decode:
     """A function from the bytes of one read (registers from `start`) to the values of `places`.
 
-    All bytes are gathered in order of significance at once and unpacked in one step. A float
-    that is not a finite number means "no value" on most meters and becomes None.
+    All bytes are gathered in order of significance at once and unpacked in one step. A value
+    becomes None where the device says that it has none: a float that is not a finite number, a
+    raw value declared invalid, a digit above 9 in packed decimal, a text that is not UTF-8.
     """
     offsets = [
         2 * (register.address - start) + position
         for register, layout in places
-        for position in layout.positions(register.width)
+        for position in _positions(register, layout)
     ]
-    gather = itemgetter(*offsets)
-    unpack = Struct(">" + "".join(CODES[register.type] for register, _ in places)).unpack
-    bits = [(i, r.bit) for i, (r, _) in enumerate(places) if r.bit is not None]
-    floats = [i for i, (r, _) in enumerate(places) if r.type.startswith("float")]
-    if not bits and not floats:
-        return lambda data: unpack(bytes(gather(data)))
+    gather = itemgetter(*offsets, offsets[0])  # one byte more: it gives a tuple for one byte too
+    unpack_all = Struct(">" + "".join(_code(r) for r, _ in places) + "x").unpack
+    floats = [n for n, (r, layout) in enumerate(places) if _is_plain_float(r, layout)]
+    others = [(n, _finish(*place)) for n, place in enumerate(places) if n not in floats]
+    finishes = [(n, finish) for n, finish in others if finish]
+    if not finishes and not floats:
+        return lambda data: unpack_all(bytes(gather(data)))
 
     def decode(data: bytes) -> tuple[Value | None, ...]:
-        values: list[Any] = list(unpack(bytes(gather(data))))
-        for index, bit in bits:
-            values[index] = bool(values[index] >> bit & 1)
+        values: list[Any] = list(unpack_all(bytes(gather(data))))
+        for index, finish in finishes:
+            values[index] = finish(values[index])
         for index in floats:
             if not isfinite(values[index]):
                 values[index] = None
@@ -142,3 +199,92 @@ def bit_decoder(places: Sequence[Register], start: int) -> Decode:
     """A function from the bytes of one coil read (from `start`) to bools."""
     where = [divmod(register.address - start, 8) for register in places]
     return lambda data: tuple(bool(data[byte] >> bit & 1) for byte, bit in where)
+
+
+def raw_value(pattern: int, register: Register) -> int | float:
+    """What a register content, written as an unsigned number, is in the register's type.
+
+    Raises ValueError when it does not fit.
+    """
+    size = 2 * register.width
+    if register.type == "text" or not 0 <= pattern < 1 << 8 * size:
+        digits = f"0x{pattern:X}"
+        raise ValueError(
+            f"{digits} is no content of a {register.kind}; give what its registers hold"
+        )
+    return unpack(f">{_code(register)}", pattern.to_bytes(size, "big"))[0]
+
+
+def _positions(register: Register, layout: Layout) -> list[int]:
+    if register.type == "text":
+        return layout.text_positions(register.form)
+    return layout.positions(register.width)
+
+
+def _code(register: Register) -> str:
+    text = TEXT.match(register.form)
+    return f"{text[1]}s" if text else CODES[register.type]
+
+
+def _is_plain_float(register: Register, layout: Layout) -> bool:
+    return register.type.startswith("float") and not layout.invalid
+
+
+def _finish(register: Register, layout: Layout) -> Finish | None:
+    """What is still to be done with an unpacked value; None when nothing."""
+    finish = _form(register)
+    if not layout.invalid:
+        return finish
+    return partial(_unless_invalid, _invalid(register, layout), finish or _same)
+
+
+def _invalid(register: Register, layout: Layout) -> frozenset[float]:
+    return frozenset(raw_value(pattern, register) for pattern in layout.invalid)
+
+
+def _form(register: Register) -> Finish | None:
+    bit, bits = BIT.match(register.form), BITS.match(register.form)
+    if bit:
+        return partial(_bit, int(bit[1]))
+    if bits:
+        low, high = int(bits[1]), int(bits[2])
+        return partial(_bits, low, (1 << high - low + 1) - 1)
+    if register.form in BCD:
+        return _decimal
+    if register.type == "text":
+        return _text
+    return _finite if register.type.startswith("float") else None
+
+
+def _unless_invalid(invalid: frozenset[float], finish: Finish, raw: Any) -> Value | None:
+    return None if raw in invalid else finish(raw)
+
+
+def _same(raw: Any) -> Value:
+    return raw
+
+
+def _finite(raw: float) -> Value | None:
+    return raw if isfinite(raw) else None
+
+
+def _bit(number: int, raw: int) -> bool:
+    return bool(raw >> number & 1)
+
+
+def _bits(low: int, mask: int, raw: int) -> int:
+    return raw >> low & mask
+
+
+def _decimal(raw: int) -> int | None:
+    """Packed decimal: each half byte is a digit."""
+    digits = f"{raw:x}"
+    return int(digits) if digits.isdecimal() else None
+
+
+def _text(raw: bytes) -> str | None:
+    """Up to the first NUL, without the blanks that fill it up."""
+    try:
+        return raw.split(b"\0", 1)[0].decode().strip()
+    except UnicodeDecodeError:
+        return None

@@ -1,15 +1,18 @@
-"""Machines for tests: real Modbus servers that can be slow, refuse, vanish and come back, and a
-sink that remembers and can be waited for."""
+"""Machines for tests: real Modbus servers, over TCP and on a serial line, that can be slow, refuse,
+vanish and come back; and a sink that remembers and can be waited for."""
 
 import asyncio
+import os
 import socket
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import tty
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
+from pymodbus.framer import FramerType
+from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from edge_agent.plant import Plant, load_plant
@@ -75,9 +78,11 @@ class Unit:
 
     registers: dict[int, int] = field(default_factory=dict[int, int])
     illegal: set[int] = field(default_factory=set[int])
+    most: int = 125  # registers it answers at once
     refuse: ExcCodes | None = None
     hang: asyncio.Event | None = None
     asked: list[tuple[int, int, int]] = field(default_factory=list[tuple[int, int, int]])
+    asked_at: list[float] = field(default_factory=list[float])  # s
     was_asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def answer(
@@ -86,10 +91,11 @@ class Unit:
     ) -> ExcCodes | None:  # fmt: skip
         assert written is None
         self.asked.append((function, address, count))
+        self.asked_at.append(asyncio.get_running_loop().time())
         self.was_asked.set()
         if self.hang:
             await self.hang.wait()
-        if self.illegal & set(range(address, address + count)):
+        if count > self.most or self.illegal & set(range(address, address + count)):
             return ExcCodes.ILLEGAL_ADDRESS
         for register, value in self.registers.items():
             current[register - start] = value
@@ -102,29 +108,32 @@ class Unit:
                 await self.was_asked.wait()
 
 
-class Plc:
-    """A Modbus TCP server with some units."""
+def simulated(units: dict[int, Unit]) -> list[SimDevice]:
+    registers = SimData(0, count=2000, datatype=DataType.REGISTERS)
+    return [
+        SimDevice(number, simdata=registers, action=unit.answer) for number, unit in units.items()
+    ]
 
-    def __init__(self, **units: Unit) -> None:
+
+class Plc:
+    """A Modbus TCP server with some units; `rtu`: a serial server that passes RTU frames."""
+
+    def __init__(self, *, rtu: bool = False, **units: Unit) -> None:
         self.units = {int(name.removeprefix("u")): unit for name, unit in units.items()}
+        self.rtu = rtu
         self.port = free_port()
         self.connections = 0
         self.server: ModbusTcpServer | None = None
 
     def address(self, unit: int) -> str:
-        return f"modbus://127.0.0.1:{self.port}/{unit}"
+        return f"modbus{'-rtu+tcp' if self.rtu else ''}://127.0.0.1:{self.port}/{unit}"
 
     async def __aenter__(self) -> "Plc":
-        devices = [
-            SimDevice(
-                number,
-                simdata=SimData(0, count=2000, datatype=DataType.REGISTERS),
-                action=unit.answer,
-            )
-            for number, unit in self.units.items()
-        ]
         self.server = ModbusTcpServer(
-            devices, address=("127.0.0.1", self.port), trace_connect=self._count
+            simulated(self.units),
+            framer=FramerType.RTU if self.rtu else FramerType.SOCKET,
+            address=("127.0.0.1", self.port),
+            trace_connect=self._count,
         )
         await self.server.serve_forever(background=True)
         return self
@@ -136,6 +145,69 @@ class Plc:
         if self.server:
             await self.server.shutdown()
             self.server = None
+
+
+@asynccontextmanager
+async def null_modem() -> AsyncGenerator[tuple[str, str]]:
+    """Two serial devices, each of which receives what is sent into the other."""
+    ends = [os.openpty() for _ in range(2)]
+    (one, one_tty), (other, other_tty) = ends
+    for _, end in ends:
+        tty.setraw(end)
+    loop = asyncio.get_running_loop()
+    for source, target in ((one, other), (other, one)):
+        os.set_blocking(source, False)
+        loop.add_reader(source, _pass_on, source, target)
+    try:
+        yield os.ttyname(one_tty), os.ttyname(other_tty)
+    finally:
+        for end, end_tty in ends:
+            loop.remove_reader(end)
+            os.close(end)
+            os.close(end_tty)
+
+
+def _pass_on(source: int, target: int) -> None:
+    os.write(target, os.read(source, 4096))
+
+
+@asynccontextmanager
+async def serial_line(units: dict[int, Unit], mute: int = 0) -> AsyncGenerator[str]:
+    """A line with RTU units on it; the unit `mute` never answers."""
+
+    def passed(sending: bool, frame: bytes) -> bytes:
+        return b"" if sending and frame[0] == mute else frame
+
+    async with null_modem() as (near, far):
+        server = ModbusSerialServer(simulated(units), port=far, baudrate=9600, trace_packet=passed)
+        await server.serve_forever(background=True)
+        try:
+            yield near
+        finally:
+            await server.shutdown()
+
+
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def talking(talk: Talk) -> AsyncGenerator[int]:
+    """A TCP server that says to each caller what it likes, on a port of its own."""
+    writers: list[asyncio.StreamWriter] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await talk(reader, writer)
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for writer in writers:
+            writer.close()
+        await asyncio.sleep(0)
 
 
 @dataclass

@@ -3,14 +3,24 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from machines import Plc, RememberingSink, Running, Unit, free_port, write_plant
+from machines import (
+    Plc,
+    RememberingSink,
+    Running,
+    Unit,
+    free_port,
+    serial_line,
+    write_plant,
+)
 from pymodbus.constants import ExcCodes
 
 from edge_agent import modbus
 from edge_agent.entries import Plant
+from edge_agent.errors import EdgeError
 from edge_agent.sample import BAD, Sample
 from edge_agent.sources import sources
 
@@ -108,8 +118,8 @@ def test_hanging_or_absent_machine_delays_no_other(tmp_path: Path) -> None:
 
 
 async def story_of_one_connection(folder: Path) -> None:
-    sink, units = RememberingSink(), {f"u{n}": Unit({16: n}) for n in (1, 2, 3)}
-    async with Plc(**units) as plc:
+    sink, units = RememberingSink(), {n: Unit({16: n}) for n in (1, 2, 3)}
+    async with Plc(u1=units[1], u2=units[2], u3=units[3]) as plc:
         devices = "".join(press(f"P0{n}", plc.address(n)) for n in (1, 2, 3))
         async with running(write_plant(folder, devices), sink):
             await sink.until(lambda: {d for d, _ in sink.told} == {"P01", "P02", "P03"})
@@ -224,3 +234,71 @@ def test_polls_stay_on_the_grid_and_missed_ones_are_not_made_up(tmp_path: Path) 
     assert unit.due == pytest.approx(100.075)
     unit.schedule(100.300)  # four polls were missed
     assert unit.due == pytest.approx(100.325)
+
+
+async def story_of_a_serial_line(folder: Path) -> None:
+    sink, units = RememberingSink(), {1: Unit({16: 41}), 2: Unit({16: 7}), 3: Unit()}
+    async with serial_line(units, mute=3) as line:
+        address = f"modbus-rtu://{line}/%d?baud=9600&parity=N&stop=1"
+        devices = "".join(press(f"P0{n}", address % n) for n in (1, 2, 3))
+        async with running(write_plant(folder, devices), sink):
+            await sink.until(lambda: "offline" in sink.of("P03"))
+            units[1].registers[16] = 42
+            await sink.until(lambda: sink.values("P01", "strokes") == [41, 42])
+            await units[2].asked_again(2)
+    assert sink.values("P02", "strokes") == [7]
+    assert sink.values("P03", "strokes") == [None]
+    assert "offline" not in sink.of("P01") + sink.of("P02")
+
+
+def test_units_on_a_serial_line_are_polled_in_turn_and_a_silent_one_stops_no_other(
+    tmp_path: Path,
+) -> None:
+    asyncio.run(story_of_a_serial_line(tmp_path))
+
+
+async def story_of_a_serial_server(folder: Path) -> None:
+    sink = RememberingSink()
+    async with Plc(rtu=True, u1=Unit({16: 5}), u2=Unit({16: 6})) as plc:
+        devices = press("P01", plc.address(1)) + press("P02", plc.address(2))
+        async with running(write_plant(folder, devices), sink):
+            await sink.until(lambda: {d for d, _ in sink.told} == {"P01", "P02"})
+    assert [sink.values(f"P0{n}", "strokes") for n in (1, 2)] == [[5], [6]]
+    assert plc.connections == 1
+
+
+def test_rtu_frames_through_a_serial_server(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_serial_server(tmp_path))
+
+
+def test_a_serial_line_without_pyserial_is_told_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant = write_plant(tmp_path, press("P01", "modbus-rtu:///dev/ttyUSB0/1"))
+    monkeypatch.setattr("importlib.util.find_spec", dict[str, object]().get)
+    cure = r"P01 is on a serial line.*pip install 'pressline\[serial\]'"
+    with pytest.raises(EdgeError, match=cure):
+        sources(plant, "n", RememberingSink())
+
+
+async def story_of_a_pause(folder: Path) -> None:
+    unit = Unit()
+    more = """
+        pause_ms = 40
+        widest_hole = 0
+        [[press.channel]]
+        name = "far"
+        kind = "gauge"
+        register = "holding:30:uint16"
+    """
+    async with Plc(u1=unit) as plc:
+        plant = write_plant(folder, press("P01", plc.address(1), more))
+        async with running(plant, RememberingSink()):
+            await unit.asked_again(6)
+    assert {asked[:2] for asked in unit.asked} == {(3, 16), (3, 30)}
+    gaps = [later - earlier for earlier, later in pairwise(unit.asked_at)]
+    assert min(gaps) >= 0.04
+
+
+def test_a_pause_is_kept_between_requests(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_pause(tmp_path))

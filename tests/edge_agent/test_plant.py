@@ -171,6 +171,69 @@ ONE_FAULT = {
         HEAD + PRESS.replace("0.1/1", "0.1/x"),
         "plant.toml:11: press.P01.address: unit id 'x' is not a number from 0 to 255; write ",
     ),
+    "a serial address without a unit id": (
+        HEAD + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu:///dev/ttyUSB0"),
+        "plant.toml:11: press.P01.address: 'modbus-rtu:///dev/ttyUSB0' is not an address (device "
+        'and unit id are not both there); write "modbus-rtu:///dev/ttyUSB0/1?baud=9600&parity=N&s',
+    ),
+    "a serial setting that is none": (
+        HEAD + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu:///dev/ttyUSB0/1?parity=even"),
+        "plant.toml:11: press.P01.address: 'modbus-rtu:///dev/ttyUSB0/1?parity=even' is not an "
+        "address (parity 'even' is not N (none), E (even) or O (odd)); write ",
+    ),
+    "a broadcast as unit id": (
+        HEAD + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu+tcp://10.0.0.1:4001/0"),
+        "plant.toml:11: press.P01.address: unit id '0' is not a number from 1 to 247; write ",
+    ),
+    "a serial server without a port": (
+        HEAD + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu+tcp://10.0.0.1/1"),
+        "plant.toml:11: press.P01.address: 'modbus-rtu+tcp://10.0.0.1/1' names no port, and serial "
+        'servers differ; write "modbus-rtu+tcp://192.168.1.30:4001/1"',
+    ),
+    "two speeds on one line": (
+        HEAD
+        + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu:///dev/ttyUSB0/1")
+        + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu:///dev/ttyUSB0/2?baud=19200").replace(
+            "P01", "P02"
+        ),
+        "plant.toml:17: press.P02.address: P02 and P01 use /dev/ttyUSB0 with different settings; "
+        "give all machines behind one port or line the same, as set in the machines",
+    ),
+    "a line too slow for the patience": (
+        HEAD
+        + PRESS.replace("modbus://10.0.0.1/1", "modbus-rtu:///dev/ttyUSB0/1?baud=1200")
+        + "timeout_ms = 100\n",
+        "plant.toml:11: press.P01.address: timeout_ms = 100 is too short: an answer of 10 bytes "
+        "takes 192 ms at 1200 baud; raise timeout_ms, lower longest_read, ",
+    ),
+    "no value that does not fit": (
+        HEAD + PRESS + '[[press.channel]]\nname = "t"\nkind = "gauge"\n'
+        'register = "input:0:int16"\ninvalid = [0x18000]\n',
+        "plant.toml:12: press.P01.channel.t: 0x18000 is no content of a int16; give what its "
+        "registers hold",
+    ),
+    "a product of what is not there": (
+        HEAD + PRESS + '[[press.channel]]\nname = "t"\nkind = "gauge"\n'
+        'register = "input:0:int16"\ntimes = ["ct"]\n',
+        "plant.toml:12: press.P01.channel.t: channel t is multiplied by 'ct', which is not there; "
+        "name channels of this machine that are plain numbers in registers",
+    ),
+    "a product of a bit": (
+        HEAD + PRESS + '[[press.channel]]\nname = "t"\nkind = "gauge"\n'
+        'register = "input:0:int16"\ntimes = ["running"]\n',
+        "plant.toml:12: press.P01.channel.t: channel t cannot be multiplied by running; name ",
+    ),
+    "a product with a modulus": (
+        HEAD + PRESS + '[[press.channel]]\nname = "t"\nkind = "counter"\nmodulus = 100\n'
+        'register = "input:0:uint16"\ntimes = ["speed"]\n',
+        "plant.toml:12: press.P01.channel.t: a product starts again at no fixed number; take out ",
+    ),
+    "a text longer than a read": (
+        HEAD + PRESS + 'longest_read = 8\n[[press.channel]]\nname = "t"\nkind = "text"\n'
+        'register = "input:0:text20"\n',
+        "plant.toml:13: press.P01.channel.t: channel t (input:0:text20) takes 10 registers, more "
+        "than longest_read = 8; make it shorter",
+    ),
     "a channel the address cannot serve": (
         HEAD + PRESS.replace("modbus://10.0.0.1/1", "opc.tcp://h") + 'profile2 = "x"\n',
         "plant.toml:12: press.P01.profile2: unknown key 'profile2'; did you mean profile?",

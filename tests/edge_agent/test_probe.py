@@ -91,6 +91,7 @@ def test_silent_machine_is_named_with_a_cure_and_the_exit_code_is_1(
     out = capsys.readouterr().out
     assert re.search(r"P01 +strokes +holding:16:uint16 +7 +good", out)
     assert re.search(r"P02 +strokes +holding:16:uint16 +– +bad", out)
-    assert f"P02 did not answer at modbus://127.0.0.1:{nobody}/1: no connection; check" in out
+    silence = f"P02 did not answer at modbus://127.0.0.1:{nobody}/1: no connection"
+    assert f"{silence} (connection refused); check" in out
     assert f"P03 did not answer at opc.tcp://127.0.0.1:{nobody}: " in out
     assert "P01 did not answer" not in out
