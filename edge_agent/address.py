@@ -6,9 +6,9 @@ modbus-rtu+tcp://192.168.1.30:4001/1                   RTU frames through a seri
 opc.tcp://192.168.1.40:4840                            OPC UA
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
-from urllib.parse import SplitResult, parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 CURE = 'write "modbus://192.168.1.20:502/1" (host, port, unit id) or "opc.tcp://192.168.1.30:4840"'
 SERIAL_CURE = 'write "modbus-rtu:///dev/ttyUSB0/1?baud=9600&parity=N&stop=1" (device, unit id)'
@@ -72,9 +72,11 @@ class ModbusAddress:
 
 @dataclass(frozen=True, slots=True)
 class OpcUaAddress:
-    """An OPC UA endpoint."""
+    """An OPC UA endpoint; `user` and `password` only where the address has them."""
 
     url: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     def __str__(self) -> str:
         return self.url
@@ -101,7 +103,7 @@ def parse_address(text: str) -> Address:
         cure = CURES.get(parts.scheme, CURE)
         raise ValueError(f"{text!r} is not a machine's address; {cure}")
     if parts.scheme == "opc.tcp":
-        return OpcUaAddress(text if port else _with_port(parts))
+        return _opcua(parts)
     rtu = parts.scheme == "modbus-rtu+tcp"
     if rtu and port is None:
         raise ValueError(f"{text!r} names no port, and serial servers differ; {RTU_TCP_CURE}")
@@ -109,8 +111,23 @@ def parse_address(text: str) -> Address:
     return ModbusAddress(Tcp(parts.hostname, 502 if port is None else port, rtu), unit)
 
 
-def _with_port(parts: SplitResult) -> str:
-    return parts._replace(netloc=f"{parts.netloc.rstrip(':')}:4840").geturl()
+def opcua_address(text: str) -> OpcUaAddress:
+    """The OPC UA server that an address names; ValueError with the cure when it names none."""
+    address = parse_address(text)
+    if isinstance(address, OpcUaAddress):
+        return address
+    raise ValueError(f'{text!r} is not an OPC UA server; write "opc.tcp://192.168.1.30:4840"')
+
+
+def _opcua(parts: SplitResult) -> OpcUaAddress:
+    credentials, _, host = parts.netloc.rpartition("@")
+    host = host.rstrip(":") if parts.port else f"{host.rstrip(':')}:4840"
+    user, has_password, password = credentials.partition(":")
+    return OpcUaAddress(
+        parts._replace(netloc=host).geturl(),
+        unquote(user) if user else None,
+        unquote(password) if has_password else None,
+    )
 
 
 def _unit(text: str, first: int, last: int, cure: str) -> int:

@@ -31,6 +31,7 @@ def check_plant(plant: Plant, file: TomlFile, faults: Faults, *, addresses: bool
             check.addresses(device)
     check.counted_once()
     check.links()
+    check.servers()
 
 
 class PlantCheck:
@@ -189,7 +190,7 @@ class PlantCheck:
         modbus = isinstance(device.where, ModbusAddress)
         need = 'register = "holding:16:uint16"' if modbus else 'node_id = "ns=2;s=…"'
         for channel in device.channels:
-            if (channel.where if modbus else channel.node_id) is None:
+            if (channel.where if modbus else channel.node_id or channel.path) is None:
                 what = f"channel {channel.name} cannot be read at {device.address}"
                 self.fault(self._channel_keys(device, channel), what, f"give it {need}")
 
@@ -240,6 +241,19 @@ class PlantCheck:
             )
             cure = "raise timeout_ms, lower longest_read, or set the machine to a higher baud"
             self.fault(self.keys(device, "address"), what, cure)
+
+    def servers(self) -> None:
+        """An OPC UA server has one entry, and a machine that is read from it."""
+        read = {str(device.where) for device in self.plant.devices}
+        seen: set[str] = set()
+        for number, server in enumerate(self.plant.servers):
+            keys, address = ("opcua", number, "address"), str(server.where)
+            if address in seen:
+                self.fault(keys, f"{address} has an entry already", "take one of them out")
+            elif address not in read:
+                cure = "write it as the machine has it, or take the entry out"
+                self.fault(keys, f"no machine is read from {address}", cure)
+            seen.add(address)
 
 
 def _clash(a: Register, b: Register) -> bool:

@@ -2,13 +2,23 @@
 
 from datetime import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from edge_agent.address import Address, parse_address
-from edge_agent.profile import Channel, Entry, Hole, Longest, LongestBits, Name, Pause, Positive
+from edge_agent.address import Address, OpcUaAddress, opcua_address, parse_address
+from edge_agent.profile import (
+    Channel,
+    Entry,
+    Hole,
+    Longest,
+    LongestBits,
+    Name,
+    Nodes,
+    Pause,
+    Positive,
+)
 
 DAY = 24 * 60
 Seconds = Annotated[float, Field(gt=0, le=60 * DAY)]  # at most a day: nothing waits longer
@@ -44,6 +54,11 @@ def _check_address(text: str) -> str:
     return text
 
 
+def _check_opcua(text: str) -> str:
+    opcua_address(text)
+    return text
+
+
 def _path(value: object) -> object:
     return Path(value) if isinstance(value, str) else value
 
@@ -63,6 +78,50 @@ class Mqtt(Entry):
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
     host_id: Name = "pressline"
+
+
+Policy = Literal[
+    "None", "Basic256Sha256", "Aes128_Sha256_RsaOaep", "Aes256_Sha256_RsaPss"
+]  # fmt: skip
+
+
+class OpcUa(Entry):
+    """How an OPC UA server is reached safely; one that has no such entry is asked without.
+
+    `server_certificate_file` is the one certificate that the server may show. Files are relative
+    to the plant file.
+    """
+
+    address: Annotated[str, AfterValidator(_check_opcua)]
+    policy: Policy = "None"
+    mode: Literal["Sign", "SignAndEncrypt"] = "SignAndEncrypt"
+    certificate_file: FilePath = Path("opcua.der")
+    key_file: FilePath = Path("opcua.key")
+    server_certificate_file: FilePath | None = None
+    user: str | None = None
+    password_file: FilePath | None = None
+    user_certificate_file: FilePath | None = None
+    user_key_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> "OpcUa":
+        if self.policy != "None" and self.server_certificate_file is None:
+            raise ValueError(
+                f"policy {self.policy} needs server_certificate_file; name a file and fetch it "
+                "with: pressline edge trust"
+            )
+        if (self.user is None) != (self.password_file is None):
+            raise ValueError("has one of user and password_file; give both or neither")
+        if (self.user_certificate_file is None) != (self.user_key_file is None):
+            raise ValueError("has one of user_certificate_file and user_key_file; give both")
+        if self.user and self.user_certificate_file:
+            raise ValueError("has a password and a user certificate; keep one of them")
+        return self
+
+    @property
+    def where(self) -> OpcUaAddress:
+        """The server's address taken apart."""
+        return opcua_address(self.address)
 
 
 class Outbox(Entry):
@@ -116,6 +175,8 @@ class Device(Entry):
     longest_bit_read: LongestBits = 2000
     widest_hole: Hole = 8
     pause_ms: Pause = 0
+    nodes_per_call: Nodes = 100
+    object: str = ""
     channels: Annotated[tuple[Channel, ...], Field(strict=False)] = Field((), alias="channel")
 
     @property
@@ -168,6 +229,7 @@ class Plant(Entry):
     lines: tuple[Line, ...] = Field((), alias="line")
     presses: tuple[Press, ...] = Field((), alias="press")
     meters: tuple[Meter, ...] = Field((), alias="meter")
+    servers: tuple[OpcUa, ...] = Field((), alias="opcua")
 
     @property
     def devices(self) -> tuple[Press | Meter, ...]:

@@ -10,22 +10,23 @@ from typing import Any, TypeVar, cast
 from pydantic import ValidationError
 
 from edge_agent.checks import check_plant
-from edge_agent.entries import Break, Line, Meter, Mqtt, Outbox, Plant, Press, Shift
+from edge_agent.entries import Break, Line, Meter, Mqtt, OpcUa, Outbox, Plant, Press, Shift
 from edge_agent.errors import PlantError
 from edge_agent.faults import Faults
 from edge_agent.profile import SHIPPED, Channel, Entry, Profile
 from edge_agent.tomlfile import Keys, TomlFile, read_toml
 
 __all__ = [
-    "Break", "Channel", "Line", "Meter", "Mqtt", "Outbox", "Plant", "PlantError", "Press",
-    "Shift", "load_plant",
+    "Break", "Channel", "Line", "Meter", "Mqtt", "OpcUa", "Outbox", "Plant", "PlantError",
+    "Press", "Shift", "load_plant",
 ]  # fmt: skip
 
 Table = dict[str, Any]
 EntryT = TypeVar("EntryT", bound=Entry)
 DeviceT = TypeVar("DeviceT", Press, Meter)
-LISTS = ("shift", "line", "press", "meter")
-LIMITS = ("longest_read", "longest_bit_read", "widest_hole", "pause_ms")
+LISTS = ("shift", "line", "press", "meter", "opcua")
+LIMITS = ("longest_read", "longest_bit_read", "widest_hole", "pause_ms", "nodes_per_call")
+PLACES = ("register", "node_id", "path")
 UNREADABLE = Plant.model_validate(  # stands in for wrong keys of the plant, so that checks go on
     {"site": "unreadable", "node": "unreadable", "time_zone": "UTC"}
 )
@@ -65,6 +66,7 @@ class PlantReading:
             "lines": self._entries("line", Line),
             "presses": self._devices("press", Press),
             "meters": self._devices("meter", Meter),
+            "servers": self._entries("opcua", OpcUa),
         }
         return _filled(head.model_copy(update=found), self.file.path.parent)
 
@@ -193,13 +195,10 @@ class KnownProfile:
 
 def _laid_over(below: Table, above: Table) -> Table:
     """A profile's channel with a device's own keys over it; a new place replaces the old one."""
-    merged = {**below, **above}
+    replaced = {*PLACES, "field"} if any(place in above for place in PLACES) else set[str]()
     if "register" in above:
-        merged.pop("node_id", None)
-        merged.pop("type", None)
-    elif "node_id" in above:
-        merged.pop("register", None)
-    return merged
+        replaced.add("type")
+    return {key: value for key, value in below.items() if key not in replaced} | above
 
 
 def _filled(plant: Plant, folder: Path) -> Plant:
@@ -208,14 +207,18 @@ def _filled(plant: Plant, folder: Path) -> Plant:
     def placed(device: DeviceT) -> DeviceT:
         return device.model_copy(update={"node": device.node or plant.node})
 
-    files = {
-        name: folder / value
-        for name, value in plant.mqtt
-        if name.endswith("_file") and value is not None
-    }
+    def beside(entry: EntryT) -> EntryT:
+        files = {
+            name: folder / value
+            for name, value in entry
+            if name.endswith("_file") and value is not None
+        }
+        return entry.model_copy(update=files)
+
     return plant.model_copy(
         update={
-            "mqtt": plant.mqtt.model_copy(update=files),
+            "mqtt": beside(plant.mqtt),
+            "servers": tuple(beside(server) for server in plant.servers),
             "outbox": Outbox.model_construct(path=folder / plant.outbox.path),
             "presses": tuple(placed(press) for press in plant.presses),
             "meters": tuple(placed(meter) for meter in plant.meters),

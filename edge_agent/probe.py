@@ -10,7 +10,7 @@ import structlog
 
 from edge_agent.address import ModbusAddress
 from edge_agent.clock import Clock
-from edge_agent.entries import Meter, Plant, Press
+from edge_agent.entries import Meter, OpcUa, Plant, Press
 from edge_agent.modbus import ModbusConnection, Unit, modbus_sources
 from edge_agent.plant import load_plant
 from edge_agent.sample import BAD, GOOD, STALE, Sample
@@ -75,7 +75,7 @@ def _asks(
     for device in plant.devices:
         if device not in modbus:
             read_values = opcua_module(device.name).read_values
-            asks.append(_ask_opcua(read_values, device, answers, whys))
+            asks.append(_ask_opcua(read_values, device, plant.servers, answers, whys))
     return asks, connections
 
 
@@ -84,12 +84,12 @@ async def _together(asks: Sequence[Coroutine[None, None, None]]) -> None:
 
 
 async def _ask_opcua(
-    read_values: Callable[[str, Device], Awaitable[list[Sample]]],
-    device: Device, answers: Answers, whys: dict[str, str],
+    read_values: Callable[[Device, Sequence[OpcUa]], Awaitable[list[Sample]]],
+    device: Device, servers: Sequence[OpcUa], answers: Answers, whys: dict[str, str],
 ) -> None:  # fmt: skip
     try:
         async with asyncio.timeout(OPCUA_PATIENCE_S):
-            answers.samples(device.name, await read_values(str(device.where), device))
+            answers.samples(device.name, await read_values(device, servers))
     except Exception as error:  # told below with the others that are silent
         whys[device.name] = str(error) or f"no answer within {OPCUA_PATIENCE_S} s"
     else:

@@ -45,7 +45,7 @@ FITTING: dict[Kind, tuple[DataType, ...]] = {
     "gauge": (*WHOLE, "float32", "float64"),
     "text": ("text",),
 }
-NODE_ID = re.compile(r"^(ns=\d+;)?[isgb]=.+$")
+NODE_ID = re.compile(r"^(ns=\d+;|nsu=[^;]+;)?[isgb]=.+$")
 
 
 def check_name(name: str) -> str:
@@ -60,7 +60,19 @@ def check_name(name: str) -> str:
 
 def _check_node_id(text: str) -> str:
     if not NODE_ID.match(text):
-        raise ValueError(f'{text!r} is not a node id; write it as "ns=2;s=Press.Strokes" or "i=85"')
+        raise ValueError(
+            f'{text!r} is not a node id; write it as "ns=2;s=Press.Strokes", "i=85" or '
+            '"nsu=http://…;s=Press.Strokes" with the URI of its namespace'
+        )
+    return text
+
+
+def _check_path(text: str) -> str:
+    if text.endswith("/") or "//" in text or not text:
+        raise ValueError(
+            f'{text!r} is not a path; write names with "/" between them: "Monitoring/Slide/Force" '
+            'from the machine\'s `object`, or "/Machines/P07/…" from the Objects folder'
+        )
     return text
 
 
@@ -71,6 +83,7 @@ Names = Annotated[tuple[Name, ...], Field(strict=False)]
 Longest = Annotated[int, Field(ge=4, le=125)]  # registers, Modbus Application Protocol 6.3
 LongestBits = Annotated[int, Field(ge=1, le=2000)]  # coils, Modbus Application Protocol 6.1
 Hole = Annotated[int, Field(ge=0, le=120)]
+Nodes = Annotated[int, Field(ge=1, le=10_000)]
 Pause = Annotated[int, Field(ge=0, le=10_000)]
 
 
@@ -98,6 +111,8 @@ class Channel(Entry):
         None, alias="register"
     )
     node_id: Annotated[str, AfterValidator(_check_node_id)] | None = None
+    path: Annotated[str, AfterValidator(_check_path)] | None = None
+    field: str = ""
     type: DataType | None = None
     word_order: WordOrder | None = None
     byte_order: ByteOrder | None = None
@@ -119,8 +134,13 @@ class Channel(Entry):
         return self
 
     def _check_kind(self) -> None:
-        if self.where and self.node_id:
-            raise ValueError("has a register and a node_id; keep the one of this machine's address")
+        if sum(place is not None for place in (self.where, self.node_id, self.path)) > 1:
+            raise ValueError(
+                "has more than one of register, node_id and path; keep the one of this "
+                "machine's address"
+            )
+        if self.field and self.where:
+            raise ValueError("a register has no field; take it out")
         if self.where and self.type and self.type != self.where.type:
             raise ValueError(f"type is {self.where.type} by its register; take `type` out")
         if self.modulus is not None and self.kind != "counter":
@@ -147,8 +167,11 @@ class Channel(Entry):
 
     @property
     def source(self) -> str:
-        """Where the machine keeps it: a register and what it is multiplied by, or a node id."""
-        return " x ".join((str(self.where), *self.times)) if self.where else self.node_id or ""
+        """Where the machine keeps it: a register and what it is multiplied by, or a node and field."""
+        if self.where:
+            return " x ".join((str(self.where), *self.times))
+        place = self.node_id or self.path or ""
+        return f"{place} {self.field}" if self.field else place
 
     @property
     def layout(self) -> Layout:
@@ -174,7 +197,8 @@ class Profile(Entry):
     `longest_read` is in registers (the standard allows 125), `longest_bit_read` in coils or
     discrete inputs (2000); unread registers up to `widest_hole` between two channels are read
     along to save a request. `pause_ms` is kept between an answer and the next request. `invalid`
-    gives, by type, the register contents that mean "no value".
+    gives, by type, the register contents that mean "no value". `nodes_per_call` is how many nodes an
+    OPC UA server is asked for at once, if it does not say less itself.
     """
 
     source: str
@@ -185,6 +209,7 @@ class Profile(Entry):
     longest_bit_read: LongestBits = 2000
     widest_hole: Hole = 8
     pause_ms: Pause = 0
+    nodes_per_call: Nodes = 100
 
     def with_layout(self, channel: Channel) -> Channel:
         """The channel with this profile's layout where it has none of its own."""

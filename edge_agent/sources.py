@@ -71,7 +71,7 @@ def sources(plant: Plant, node: str, sink: Sink, clock: Clock | None = None) -> 
         found += [*connections, Punctuality([source.lateness for source in connections])]
     if opcua:
         opcua_sources = opcua_module(opcua[0].name).opcua_sources
-        found += opcua_sources(opcua, plant.heartbeat_s, sink, clock)
+        found += opcua_sources(opcua, plant.servers, plant.heartbeat_s, sink, clock)
     return found
 
 

@@ -4,39 +4,36 @@
 # source: sparkplug.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    7,
-    35,
-    1,
-    '',
-    'sparkplug.proto'
+    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "sparkplug.proto"
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-
-
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0fsparkplug.proto\x12\x13pressline.sparkplug\"\xed\x01\n\rPropertyValue\x12\x0c\n\x04type\x18\x01 \x01(\r\x12\x0f\n\x07is_null\x18\x02 \x01(\x08\x12\x13\n\tint_value\x18\x03 \x01(\rH\x00\x12\x14\n\nlong_value\x18\x04 \x01(\x04H\x00\x12\x15\n\x0b\x66loat_value\x18\x05 \x01(\x02H\x00\x12\x16\n\x0c\x64ouble_value\x18\x06 \x01(\x01H\x00\x12\x17\n\rboolean_value\x18\x07 \x01(\x08H\x00\x12\x16\n\x0cstring_value\x18\x08 \x01(\tH\x00\x12\x13\n\tset_value\x18\t \x01(\x0cH\x00\x12\x14\n\nlist_value\x18\n \x01(\x0cH\x00\x42\x07\n\x05value\"O\n\x0bPropertySet\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x32\n\x06values\x18\x02 \x03(\x0b\x32\".pressline.sparkplug.PropertyValue\"\xae\x03\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\x04\x12\x11\n\ttimestamp\x18\x03 \x01(\x04\x12\x10\n\x08\x64\x61tatype\x18\x04 \x01(\r\x12\x15\n\ris_historical\x18\x05 \x01(\x08\x12\x14\n\x0cis_transient\x18\x06 \x01(\x08\x12\x0f\n\x07is_null\x18\x07 \x01(\x08\x12\x10\n\x08metadata\x18\x08 \x01(\x0c\x12\x34\n\nproperties\x18\t \x01(\x0b\x32 .pressline.sparkplug.PropertySet\x12\x13\n\tint_value\x18\n \x01(\rH\x00\x12\x14\n\nlong_value\x18\x0b \x01(\x04H\x00\x12\x15\n\x0b\x66loat_value\x18\x0c \x01(\x02H\x00\x12\x16\n\x0c\x64ouble_value\x18\r \x01(\x01H\x00\x12\x17\n\rboolean_value\x18\x0e \x01(\x08H\x00\x12\x16\n\x0cstring_value\x18\x0f \x01(\tH\x00\x12\x15\n\x0b\x62ytes_value\x18\x10 \x01(\x0cH\x00\x12\x17\n\rdataset_value\x18\x11 \x01(\x0cH\x00\x12\x18\n\x0etemplate_value\x18\x12 \x01(\x0cH\x00\x42\x07\n\x05value\"s\n\x07Payload\x12\x11\n\ttimestamp\x18\x01 \x01(\x04\x12,\n\x07metrics\x18\x02 \x03(\x0b\x32\x1b.pressline.sparkplug.Metric\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0c\n\x04uuid\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n\x0fsparkplug.proto\x12\x13pressline.sparkplug"\xed\x01\n\rPropertyValue\x12\x0c\n\x04type\x18\x01 \x01(\r\x12\x0f\n\x07is_null\x18\x02 \x01(\x08\x12\x13\n\tint_value\x18\x03 \x01(\rH\x00\x12\x14\n\nlong_value\x18\x04 \x01(\x04H\x00\x12\x15\n\x0b\x66loat_value\x18\x05 \x01(\x02H\x00\x12\x16\n\x0c\x64ouble_value\x18\x06 \x01(\x01H\x00\x12\x17\n\rboolean_value\x18\x07 \x01(\x08H\x00\x12\x16\n\x0cstring_value\x18\x08 \x01(\tH\x00\x12\x13\n\tset_value\x18\t \x01(\x0cH\x00\x12\x14\n\nlist_value\x18\n \x01(\x0cH\x00\x42\x07\n\x05value"O\n\x0bPropertySet\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x32\n\x06values\x18\x02 \x03(\x0b\x32".pressline.sparkplug.PropertyValue"\xae\x03\n\x06Metric\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\x04\x12\x11\n\ttimestamp\x18\x03 \x01(\x04\x12\x10\n\x08\x64\x61tatype\x18\x04 \x01(\r\x12\x15\n\ris_historical\x18\x05 \x01(\x08\x12\x14\n\x0cis_transient\x18\x06 \x01(\x08\x12\x0f\n\x07is_null\x18\x07 \x01(\x08\x12\x10\n\x08metadata\x18\x08 \x01(\x0c\x12\x34\n\nproperties\x18\t \x01(\x0b\x32 .pressline.sparkplug.PropertySet\x12\x13\n\tint_value\x18\n \x01(\rH\x00\x12\x14\n\nlong_value\x18\x0b \x01(\x04H\x00\x12\x15\n\x0b\x66loat_value\x18\x0c \x01(\x02H\x00\x12\x16\n\x0c\x64ouble_value\x18\r \x01(\x01H\x00\x12\x17\n\rboolean_value\x18\x0e \x01(\x08H\x00\x12\x16\n\x0cstring_value\x18\x0f \x01(\tH\x00\x12\x15\n\x0b\x62ytes_value\x18\x10 \x01(\x0cH\x00\x12\x17\n\rdataset_value\x18\x11 \x01(\x0cH\x00\x12\x18\n\x0etemplate_value\x18\x12 \x01(\x0cH\x00\x42\x07\n\x05value"s\n\x07Payload\x12\x11\n\ttimestamp\x18\x01 \x01(\x04\x12,\n\x07metrics\x18\x02 \x03(\x0b\x32\x1b.pressline.sparkplug.Metric\x12\x0b\n\x03seq\x18\x03 \x01(\x04\x12\x0c\n\x04uuid\x18\x04 \x01(\t\x12\x0c\n\x04\x62ody\x18\x05 \x01(\x0c'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sparkplug_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "sparkplug_pb2", _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_PROPERTYVALUE']._serialized_start=41
-  _globals['_PROPERTYVALUE']._serialized_end=278
-  _globals['_PROPERTYSET']._serialized_start=280
-  _globals['_PROPERTYSET']._serialized_end=359
-  _globals['_METRIC']._serialized_start=362
-  _globals['_METRIC']._serialized_end=792
-  _globals['_PAYLOAD']._serialized_start=794
-  _globals['_PAYLOAD']._serialized_end=909
+    DESCRIPTOR._loaded_options = None
+    _globals["_PROPERTYVALUE"]._serialized_start = 41
+    _globals["_PROPERTYVALUE"]._serialized_end = 278
+    _globals["_PROPERTYSET"]._serialized_start = 280
+    _globals["_PROPERTYSET"]._serialized_end = 359
+    _globals["_METRIC"]._serialized_start = 362
+    _globals["_METRIC"]._serialized_end = 792
+    _globals["_PAYLOAD"]._serialized_start = 794
+    _globals["_PAYLOAD"]._serialized_end = 909
 # @@protoc_insertion_point(module_scope)

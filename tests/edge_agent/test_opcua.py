@@ -1,110 +1,31 @@
 """OPC UA against a real server: source times, statuses, loss and return."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import machines
 import pytest
-from asyncua import ua
-from asyncua.common.node import Node
-from asyncua.server.server import Server
 from asyncua.ua.status_codes import StatusCodes
-from machines import Cable, RememberingSink, Running, free_port, write_plant
+from machines import RememberingSink
+from opcua_press import PressServer, Stage, comings, press_plant, running, samples_of
 
-from edge_agent import opcua
-from edge_agent.entries import Plant
-from edge_agent.opcua import typed
-from edge_agent.profile import Channel
+from edge_agent.opcua import server as serving
+from edge_agent.opcua import subscription as subscribing
 from edge_agent.sample import BAD, GOOD, STALE, Sample
-from edge_agent.sources import sources
 
-TYPES = {
-    "Strokes": (0, ua.VariantType.UInt32), "Running": (True, ua.VariantType.Boolean),
-    "Alarm": (0, ua.VariantType.UInt16), "Die": ("D-7", ua.VariantType.String),
-    "Speed": (60.0, ua.VariantType.Double),
-}  # fmt: skip
+NO_TIME = datetime(1601, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).replace(tzinfo=None)
 
 
-class PressServer:
-    """An OPC UA press with the nodes of profile press-opcua, except those left out."""
-
-    def __init__(self, *left_out: str) -> None:
-        self.left_out = left_out
-        self.port = free_port()
-        self.nodes: dict[str, Node] = {}
-
-    @property
-    def url(self) -> str:
-        return f"opc.tcp://127.0.0.1:{self.port}"
-
-    async def __aenter__(self) -> "PressServer":
-        self.server = Server()
-        await self.server.init()
-        self.server.set_endpoint(self.url)
-        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        space = await self.server.register_namespace("urn:test:press")
-        press = await self.server.nodes.objects.add_object(f"ns={space};s=Press", "Press")
-        for name, (value, kind) in TYPES.items():
-            if name not in self.left_out:
-                node_id = f"ns={space};s=Press.{name}"
-                self.nodes[name] = await press.add_variable(node_id, name, value, kind)
-        await self.server.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.server.stop()
-
-    async def write(
-        self, name: str, value: object, at: datetime, status: int = StatusCodes.Good
-    ) -> None:
-        data = ua.DataValue(ua.Variant(value, TYPES[name][1]), ua.StatusCode(ua.UInt32(status)), at)  # pyright: ignore[reportArgumentType] -- asyncua's DateTime is a datetime
-        await self.nodes[name].write_value(data)
-
-    def subscriptions(self) -> int:
-        """Those alive on the server; closing a session ends its own."""
-        return len(self.server.iserver.subscription_service.subscriptions)
-
-
-def plant_of(folder: Path, url: str, poll_ms: int = 100, heartbeat_s: float = 10) -> Plant:
-    press = f"""
-        [[press]]
-        name = "P03"
-        line = "L1"
-        top_speed = 60
-        profile = "press-opcua"
-        address = "{url}"
-        poll_ms = {poll_ms}
-    """
-    return write_plant(folder, press, heartbeat_s)
-
-
-@asynccontextmanager
-async def running(plant: Plant, sink: RememberingSink) -> AsyncGenerator[None]:
-    background = Running([asyncio.create_task(s.run()) for s in sources(plant, "n", sink)])
-    try:
-        yield
-    finally:
-        await background.stop()
-
-
-def samples_of(sink: RememberingSink, channel: str) -> list[Sample]:
-    samples = [what for what in sink.of("P03") if isinstance(what, Sample)]
-    return [sample for sample in samples if sample.channel == channel]
-
-
-async def story_between_publishes(folder: Path) -> None:
+async def story_between_publishes(press: PressServer, folder: Path) -> None:
     sink = RememberingSink()
     an_hour_ago = datetime.now(UTC).replace(tzinfo=None, microsecond=0) - timedelta(hours=1)
-    async with (
-        PressServer() as server,
-        running(plant_of(folder, server.url, poll_ms=1000), sink),
-    ):
+    async with running(press_plant(folder, press.url, poll_ms=1000), sink):
         await sink.until(lambda: len(sink.told) >= 6)
         assert sink.told[0] == ("P03", "online")
         for strokes in (1, 2, 3):  # three strokes within one publishing interval
-            await server.write("Strokes", strokes, an_hour_ago + timedelta(seconds=strokes))
+            await press.write("Strokes", strokes, an_hour_ago + timedelta(seconds=strokes))
         await sink.until(lambda: sink.values("P03", "strokes")[-1] == 3)
     told = samples_of(sink, "strokes")[-3:]
     source_ms = round(an_hour_ago.replace(tzinfo=UTC).timestamp() * 1000)
@@ -115,42 +36,41 @@ async def story_between_publishes(folder: Path) -> None:
 
 
 def test_values_changed_between_publishes_arrive_with_the_servers_source_time(
-    tmp_path: Path,
+    stage: Stage, tmp_path: Path
 ) -> None:
-    asyncio.run(story_between_publishes(tmp_path))
+    stage.play(story_between_publishes(stage.press, tmp_path))
 
 
-async def story_of_statuses(folder: Path) -> None:
+async def story_of_statuses(press: PressServer, folder: Path) -> None:
     sink = RememberingSink()
-    async with PressServer("Alarm") as server, running(plant_of(folder, server.url), sink):
-        await sink.until(lambda: len(sink.told) >= 6)
-        now = datetime.now(UTC).replace(tzinfo=None)
-        await server.write("Speed", 61.5, now, StatusCodes.UncertainLastUsableValue)
+    missing = '[[press.channel]]\nname = "oil"\nkind = "gauge"\nnode_id = "ns=2;s=Press.Oil"'
+    async with running(press_plant(folder, press.url, more=missing), sink):
+        await sink.until(lambda: len(sink.told) >= 7)
+        await press.write("Speed", 61.5, status=StatusCodes.UncertainLastUsableValue)
         await sink.until(lambda: samples_of(sink, "speed")[-1].quality == STALE)
-        await server.write("Speed", 61.5, now, StatusCodes.BadSensorFailure)
+        await press.write("Speed", 61.5, status=StatusCodes.BadSensorFailure)
         await sink.until(lambda: samples_of(sink, "speed")[-1].quality == BAD)
-    missing, stale, bad = samples_of(sink, "alarm")[0], *samples_of(sink, "speed")[-2:]
-    assert (missing.value, missing.quality) == (None, BAD)
-    assert missing.status == StatusCodes.BadNodeIdUnknown
+    oil, stale, bad = samples_of(sink, "oil")[0], *samples_of(sink, "speed")[-2:]
+    assert (oil.value, oil.quality, oil.status) == (None, BAD, StatusCodes.BadNodeIdUnknown)
     assert (stale.value, stale.status) == (61.5, StatusCodes.UncertainLastUsableValue)
     assert (bad.value, bad.status) == (None, StatusCodes.BadSensorFailure)
 
 
-def test_a_status_that_is_not_good_becomes_quality_and_status(tmp_path: Path) -> None:
-    asyncio.run(story_of_statuses(tmp_path))
+def test_a_status_that_is_not_good_becomes_quality_and_status(stage: Stage, tmp_path: Path) -> None:
+    stage.play(story_of_statuses(stage.press, tmp_path))
 
 
 async def story_of_a_restarted_server(folder: Path) -> None:
-    sink, server = RememberingSink(), PressServer()
-    plant = plant_of(folder, server.url)
-    async with server:
+    sink, press = RememberingSink(), PressServer()
+    plant = press_plant(folder, press.url)
+    async with press:
         background = running(plant, sink)
         await background.__aenter__()
         await sink.until(lambda: sink.values("P03", "strokes") == [0])
     await sink.until(lambda: "offline" in sink.of("P03"))
-    async with server:
+    async with press:
         await sink.until(lambda: sink.of("P03").count("online") == 2)
-        await server.write("Strokes", 5, datetime.now(UTC).replace(tzinfo=None))
+        await press.write("Strokes", 5)
         await sink.until(lambda: sink.values("P03", "strokes")[-1] == 5)
         await background.__aexit__(None, None, None)
     told = sink.of("P03")
@@ -164,65 +84,65 @@ async def story_of_a_restarted_server(folder: Path) -> None:
 def test_restarted_server_is_bad_and_offline_between_and_then_flows_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opcua, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(serving, "FIRST_RETRY_S", 0.05)
     asyncio.run(story_of_a_restarted_server(tmp_path))
 
 
-async def story_of_a_pulled_cable(folder: Path) -> None:
+async def story_of_a_pulled_cable(press: PressServer, folder: Path) -> None:
     sink = RememberingSink()
-    async with PressServer() as server, Cable(server.port) as cable:
-        plant = plant_of(folder, f"opc.tcp://127.0.0.1:{cable.port}")
+    async with machines.Cable(press.port) as cable:
+        plant = press_plant(folder, f"opc.tcp://127.0.0.1:{cable.port}")
         async with running(plant, sink):
             await sink.until(lambda: sink.values("P03", "strokes") == [0])
             cable.plugged.clear()
             await sink.until(lambda: "offline" in sink.of("P03"))
             cable.plugged.set()
             await sink.until(lambda: sink.values("P03", "strokes") == [0, None, 0])
-    assert [what for what in sink.of("P03") if isinstance(what, str)] == [
-        "online", "offline", "online",
-    ]  # fmt: skip
+    assert comings(sink) == ["online", "offline", "online"]
 
 
 def test_pulled_cable_is_noticed_and_values_return_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(opcua, "FIRST_RETRY_S", 0.05)
-    monkeypatch.setattr(opcua, "KEEPALIVE_S", 0.3)
-    monkeypatch.setattr(opcua, "SILENCE_S", 1.2)
-    asyncio.run(story_of_a_pulled_cable(tmp_path))
+    monkeypatch.setattr(serving, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(serving, "BREAK_S", 1.5)
+    monkeypatch.setattr(subscribing, "KEEPALIVE_S", 0.2)
+    monkeypatch.setattr(subscribing, "SILENCE_S", 0.8)
+    stage.play(story_of_a_pulled_cable(stage.press, tmp_path))
 
 
-async def story_of_a_quiet_press(folder: Path) -> None:
+async def story_of_a_quiet_press(press: PressServer, folder: Path) -> None:
     sink = RememberingSink()
-    async with PressServer() as server:
-        async with running(plant_of(folder, server.url, heartbeat_s=0.6), sink):
-            await sink.until(lambda: len(sink.values("P03", "strokes")) == 3)
-            assert server.subscriptions() == 1
-        assert server.subscriptions() == 0  # closed on the way out
+    async with running(press_plant(folder, press.url, heartbeat_s=0.6), sink):
+        await sink.until(lambda: len(sink.values("P03", "strokes")) == 3)
     assert set(sink.values("P03", "strokes")) == {0}
 
 
-def test_unchanged_values_are_told_again_and_the_session_is_closed(tmp_path: Path) -> None:
-    asyncio.run(story_of_a_quiet_press(tmp_path))
+def test_unchanged_values_are_told_again(stage: Stage, tmp_path: Path) -> None:
+    stage.play(story_of_a_quiet_press(stage.press, tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("kind", "type_", "given", "taken"),
-    [
-        ("counter", "uint32", 2**32 - 1, 2**32 - 1),
-        ("counter", "uint16", 65536, None),
-        ("counter", "uint32", 1.5, None),
-        ("state", "bool", 1, True),
-        ("state", "bool", 2, None),
-        ("gauge", "float64", 3, 3.0),
-        ("gauge", "float64", float("nan"), None),
-        ("text", "text", ua.LocalizedText("模具7"), "模具7"),
-        ("text", "text", 7, None),
-    ],
-)
-def test_values_are_taken_in_the_declared_type_only(
-    kind: str, type_: str, given: object, taken: object
+async def story_of_odd_values(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    odd = [
+        (float("nan"), None, StatusCodes.BadOutOfRange), (1.5, 1.5, None),
+        (float("-inf"), None, StatusCodes.BadOutOfRange), (2.5, 2.5, None),
+        ([1.0, 2.0], None, StatusCodes.BadTypeMismatch), (3.5, 3.5, None),
+    ]  # fmt: skip
+    async with running(press_plant(folder, press.url), sink):
+        await sink.until(lambda: len(sink.told) >= 6)
+        for value, _, _ in odd:
+            await press.write("Speed", value, NO_TIME)
+        await press.write("Strokes", 2**32 - 1, NO_END)
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 2**32 - 1)
+    told = samples_of(sink, "speed")[-len(odd) :]
+    assert [(sample.value, sample.status) for sample in told] == [(v, why) for _, v, why in odd]
+    assert {sample.source_at for sample in told} == {None}
+    assert samples_of(sink, "strokes")[-1].source_at is None
+
+
+def test_odd_values_and_times_pass_through_a_real_server(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    channel = Channel.model_validate({"name": "c", "kind": kind, "type": type_})
-    assert typed(given, channel) == taken
-    assert type(typed(given, channel)) is type(taken)
+    stage.play(story_of_odd_values(stage.press, tmp_path))
+    assert capsys.readouterr().out.count("BadOutOfRange") == 1  # told once

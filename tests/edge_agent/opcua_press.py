@@ -1,0 +1,182 @@
+"""A real OPC UA press for tests, a cable to it that can be cut, and an agent reading it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from asyncua import ua
+from asyncua.common.node import Node
+from asyncua.server.internal_session import InternalSession
+from asyncua.server.internal_subscription import InternalSubscription
+from asyncua.server.server import Server
+from asyncua.ua.status_codes import StatusCodes
+from machines import RememberingSink, Running, free_port, write_plant
+
+from edge_agent.entries import Plant
+from edge_agent.sample import Sample
+from edge_agent.sources import sources
+
+TYPES = {
+    "Strokes": (0, ua.VariantType.UInt32), "Running": (True, ua.VariantType.Boolean),
+    "Alarm": (0, ua.VariantType.UInt16), "Die": ("D-7", ua.VariantType.String),
+    "Speed": (60.0, ua.VariantType.Double),
+}  # fmt: skip
+
+
+class PressServer:
+    """An OPC UA press with the nodes of profile press-opcua, except those left out."""
+
+    def __init__(self, *left_out: str, port: int | None = None) -> None:
+        self.left_out = left_out
+        self.port = port or free_port()
+        self.nodes: dict[str, Node] = {}
+
+    @property
+    def url(self) -> str:
+        return f"opc.tcp://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> "PressServer":
+        self.server = Server()
+        await self.server.init()
+        self.server.set_endpoint(self.url)
+        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        space = await self.server.register_namespace("urn:test:press")
+        press = await self.server.nodes.objects.add_object(f"ns={space};s=Press", "Press")
+        for name, (value, kind) in TYPES.items():
+            if name not in self.left_out:
+                node_id = f"ns={space};s=Press.{name}"
+                self.nodes[name] = await press.add_variable(node_id, name, value, kind)
+        await self.server.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.server.stop()
+
+    async def write(
+        self, name: str, value: object, at: datetime | None = None,
+        status: int = StatusCodes.Good, kind: ua.VariantType | None = None,
+    ) -> None:  # fmt: skip
+        at = at or datetime.now(UTC).replace(tzinfo=None)
+        variant = ua.Variant(value, kind or TYPES[name][1])
+        data = ua.DataValue(variant, ua.StatusCode(ua.UInt32(status)), at)  # pyright: ignore[reportArgumentType] -- asyncua's DateTime is a datetime
+        await self.nodes[name].write_value(data)
+
+    async def as_new(self) -> None:
+        """Values as at the start."""
+        for name, (value, _) in TYPES.items():
+            if name in self.nodes:
+                await self.write(name, value)
+
+    @property
+    def subscriptions(self) -> list[InternalSubscription]:
+        """Those alive on the server; closing a session ends its own."""
+        return list(self.server.iserver.subscription_service.subscriptions.values())
+
+    @property
+    def numbers(self) -> list[int]:
+        """Ids of the subscriptions."""
+        found: list[Any] = [one.data for one in self.subscriptions]
+        return [one.SubscriptionId for one in found]
+
+    @property
+    def sessions(self) -> list[InternalSession]:
+        """Those of clients that the server still holds."""
+        return list(self.server.iserver._external_sessions.values())
+
+
+class Stage:
+    """Plays stories against a press that stays; each finds it as new."""
+
+    def __init__(self, runner: asyncio.Runner, press: PressServer) -> None:
+        self.runner = runner
+        self.press = press
+
+    def play(self, story: Coroutine[Any, Any, None]) -> None:
+        self.runner.run(self.press.as_new())
+        self.runner.run(story)
+
+
+class Cable:
+    """A TCP cable to a server; while it is cut, what passed is gone and nobody gets through."""
+
+    def __init__(self, port: int) -> None:
+        self.far_port = port
+        self.port = free_port()
+        self.cut = False
+        self.writers: list[asyncio.StreamWriter] = []
+        self.joints: set[asyncio.Task[None]] = set()
+
+    @property
+    def url(self) -> str:
+        return f"opc.tcp://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> "Cable":
+        self.server = await asyncio.start_server(self._join, "127.0.0.1", self.port)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.server.close()
+        self.break_now()
+        await asyncio.gather(*self.joints, return_exceptions=True)
+
+    def break_now(self) -> None:
+        """Cut every connection, as a switch does that loses its power."""
+        for writer in self.writers:
+            writer.transport.abort()
+        self.writers.clear()
+
+    async def _join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self.joints.add(task)
+        if self.cut:
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.far_port)
+        self.writers += [writer, far_writer]
+        await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+
+
+def press_plant(
+    folder: Path, url: str, poll_ms: int = 100, heartbeat_s: float = 10, more: str = "",
+    profile: str = "press-opcua",
+) -> Plant:  # fmt: skip
+    press = f"""
+        [[press]]
+        name = "P03"
+        line = "L1"
+        top_speed = 60
+        profile = "{profile}"
+        address = "{url}"
+        poll_ms = {poll_ms}
+        {more}
+    """
+    return write_plant(folder, press, heartbeat_s)
+
+
+@asynccontextmanager
+async def running(plant: Plant, sink: RememberingSink) -> AsyncGenerator[None]:
+    background = Running([asyncio.create_task(s.run()) for s in sources(plant, "n", sink)])
+    try:
+        yield
+    finally:
+        await background.stop()
+
+
+def samples_of(sink: RememberingSink, channel: str) -> list[Sample]:
+    samples = [what for what in sink.of("P03") if isinstance(what, Sample)]
+    return [sample for sample in samples if sample.channel == channel]
+
+
+def comings(sink: RememberingSink) -> list[str]:
+    """The press coming and going."""
+    return [what for what in sink.of("P03") if isinstance(what, str)]

@@ -1,0 +1,164 @@
+"""OPC UA connections that break: what was missed comes first and in order, or the gap is told."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asyncua import ua
+from asyncua.server.subscription_service import SubscriptionService
+from machines import RememberingSink
+from opcua_press import Cable, PressServer, Stage, comings, press_plant, running, samples_of
+
+from edge_agent.opcua import server as serving
+from edge_agent.opcua import subscription as subscribing
+
+MORNING = datetime(2026, 1, 5, 6, tzinfo=UTC).replace(tzinfo=None)  # as asyncua wants it
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same times, ten times shorter."""
+    monkeypatch.setattr(serving, "FIRST_RETRY_S", 0.1)
+    monkeypatch.setattr(serving, "RESUME_RETRY_S", 0.1)
+    monkeypatch.setattr(serving, "BREAK_S", 4.0)
+    monkeypatch.setattr(subscribing, "KEEPALIVE_S", 0.2)
+    monkeypatch.setattr(subscribing, "SILENCE_S", 0.8)
+    monkeypatch.setattr(subscribing, "SETTLE_S", 0.3)
+
+
+async def make_strokes(press: PressServer, first: int, last: int) -> None:
+    """One by one, each with the press's own time, published as the server likes."""
+    for stroke in range(first, last + 1):
+        await press.write("Strokes", stroke, MORNING + timedelta(seconds=stroke))
+        await asyncio.sleep(0.02)
+
+
+def assert_every_stroke_once(sink: RememberingSink, last: int) -> None:
+    told = samples_of(sink, "strokes")
+    start = MORNING.replace(tzinfo=UTC).timestamp()
+    assert [sample.value for sample in told] == list(range(last + 1))
+    assert [sample.source_at for sample in told[1:]] == [
+        round(1000 * (start + stroke)) for stroke in range(1, last + 1)
+    ]
+    assert [sample.at for sample in told] == sorted(sample.at for sample in told)
+
+
+async def story_of_a_break(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        cable.cut = True
+        cable.break_now()
+        await make_strokes(press, 1, 20)
+        cable.cut = False
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+        assert len(press.sessions) == 1
+    assert_every_stroke_once(sink, 20)
+    assert comings(sink) == ["online"]
+    assert not press.sessions
+
+
+def test_twenty_strokes_during_a_break_arrive_once_in_order_with_their_own_times(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.play(story_of_a_break(stage.press, tmp_path))
+
+
+async def story_of_a_forgotten_session(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        cable.cut = True
+        cable.break_now()
+        await press.sessions[0].close_session(delete_subs=False)
+        await make_strokes(press, 1, 20)
+        numbers = press.numbers
+        cable.cut = False
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+        assert press.numbers == numbers
+    assert_every_stroke_once(sink, 20)
+    assert comings(sink) == ["online"]
+
+
+def test_a_new_session_takes_the_subscription_over(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_over = SubscriptionService.transfer_subscriptions
+
+    async def with_requests(
+        self: SubscriptionService, params: Any, session_id: ua.NodeId, callback: Any
+    ) -> list[ua.TransferResult]:
+        """asyncua's server leaves the old connection's publish requests at the subscription."""
+        for number in params.SubscriptionIds:
+            taken = self.subscriptions[number]
+            taken.pub_request_callback = callback.__self__.get_publish_request
+        return await hand_over(self, params, session_id, callback)
+
+    monkeypatch.setattr(SubscriptionService, "transfer_subscriptions", with_requests)
+    stage.play(story_of_a_forgotten_session(stage.press, tmp_path))
+
+
+async def story_of_a_lost_subscription(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        cable.cut = True
+        cable.break_now()
+        await press.sessions[0].close_session(delete_subs=True)
+        await make_strokes(press, 1, 20)
+        cable.cut = False
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+    assert sink.values("P03", "strokes") == [0, None, 20]  # a gap, then what is true now
+    assert comings(sink) == ["online", "offline", "online"]
+
+
+def test_a_server_that_lost_the_subscription_is_a_gap_and_current_values_after(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.play(story_of_a_lost_subscription(stage.press, tmp_path))
+
+
+async def story_of_a_lost_notification(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        cable.cut = True
+        cable.break_now()
+        await make_strokes(press, 1, 20)
+        press.subscriptions[0]._not_acknowledged_results.clear()
+        cable.cut = False
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+    told = sink.values("P03", "strokes")
+    numbers = [value for value in told if isinstance(value, int)]
+    assert numbers == sorted(numbers)
+    assert None in told
+    assert comings(sink) == ["online", "offline", "online"]
+
+
+def test_a_notification_that_the_server_has_no_more_is_a_gap(stage: Stage, tmp_path: Path) -> None:
+    stage.play(story_of_a_lost_notification(stage.press, tmp_path))
+
+
+async def story_of_a_long_break(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        cable.cut = True
+        cable.break_now()
+        await sink.until(lambda: "offline" in sink.of("P03"))
+        await make_strokes(press, 1, 20)
+        cable.cut = False
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+        assert len(press.sessions) == 1  # the one before was closed over the new connection
+        assert len(press.subscriptions) == 1
+    assert sink.values("P03", "strokes") == [0, None, 20]
+    assert not press.sessions
+
+
+def test_a_longer_break_is_bad_and_offline_and_leaves_no_session_behind(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "BREAK_S", 0.5)
+    stage.play(story_of_a_long_break(stage.press, tmp_path))
