@@ -167,7 +167,7 @@ class Channel(Entry):
 
     @property
     def source(self) -> str:
-        """Where the machine keeps it: a register and what it is multiplied by, or a node and field."""
+        """Where the machine keeps it: a register and its factors, or a node and its field."""
         if self.where:
             return " x ".join((str(self.where), *self.times))
         place = self.node_id or self.path or ""
@@ -197,8 +197,8 @@ class Profile(Entry):
     `longest_read` is in registers (the standard allows 125), `longest_bit_read` in coils or
     discrete inputs (2000); unread registers up to `widest_hole` between two channels are read
     along to save a request. `pause_ms` is kept between an answer and the next request. `invalid`
-    gives, by type, the register contents that mean "no value". `nodes_per_call` is how many nodes an
-    OPC UA server is asked for at once, if it does not say less itself.
+    gives, by type, the register contents that mean "no value". `nodes_per_call` is how many nodes
+    an OPC UA server is asked for at once, if it does not say less itself.
     """
 
     source: str
