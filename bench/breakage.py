@@ -1,84 +1,62 @@
-"""What is broken on purpose, and when: planned from a seed, then done to a running demo plant.
+"""Does the faults of a plan to a running demo plant.
 
 Every fault is a generator that takes a step whenever the lab looks at it, so several can be under
-way at once. What a fault `holds` (a process, a press, the database) no other fault touches.
+way at once. What a fault `holds` (a process, a press, a leg, the database) no other fault touches.
 """
 
+import os
 import random
+import shutil
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 from bench import garbage
+from bench.plan import KINDS, Planned
+from bench.surroundings import Disk, WallClock
 from database.errors import ServerNotStartedError
-from pressline.demo.broker import answers
+from pressline.demo.broker import answers, kept_by_broker
+from pressline.demo.processes import Steered
 from pressline.demo.reconcile import Fault
 from pressline.demo.river import River
 
-KILLED = {f"{name}_killed": name for name in ("edge", "ingest", "bridge", "web", "broker")}
-KINDS = (*KILLED, "database_killed", "network_loss", "power_loss", "garbage")
-ON_MODBUS = ("P01", "P02", "P03", "P04", "P05")
-# A 16-bit counter near its top cannot tell a power loss from a wrap: P01 keeps its power.
-LOSE_POWER = ("P02", "P03", "P04", "P05")
-FIRST_AFTER, LAST_BEFORE = 2.0, 4.0  # seconds from the start, and to the end
-GAPS = (1.5, 5.5)  # seconds between the beginnings of two faults
-PAUSES = (0.2, 4.0)  # seconds a process is away
-LOSSES = (1.0, 8.0)  # seconds without network or power
 IN_OUTBOX = 0.6  # seconds until what was read is on the edge's disk
 AGAIN_AFTER = 1.0  # seconds until a process that ended by itself is started again
+STANDBY = "standby"
 
 Steps = Generator[None]
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One fault of the plan; `at_s` from the beginning, `pause_s` until it is healed."""
+@dataclass
+class Surroundings:
+    """What the lab has put around the plant: its proxy, the edge's disk and the edge's clock."""
 
-    number: int
-    at_s: float
-    kind: str
-    press: str | None
-    pause_s: float
+    proxy: Steered
+    disk: Disk
+    clock: WallClock
 
-    @property
-    def needs(self) -> set[str]:
-        """What must be whole before it can be broken."""
-        if self.kind in KILLED:
-            return {KILLED[self.kind]}
-        needed = {"database_killed": {"database"}, "garbage": {"broker"}}.get(self.kind)
-        # A press loses power after its last value was read: the edge must be there to read it.
-        return needed or {str(self.press)} | ({"edge"} if self.kind == "power_loss" else set())
-
-
-def plan(seed: int, seconds: float) -> list[Planned]:
-    """The faults of one run. Every round has each kind once, in an order of its own."""
-    chance = random.Random(seed)
-    planned: list[Planned] = []
-    at = FIRST_AFTER
-    while True:
-        for kind in chance.sample(KINDS, len(KINDS)):
-            press = _victim(kind, chance)
-            pause = chance.uniform(*(LOSSES if press else PAUSES)) if kind != "garbage" else 0.0
-            if at > seconds - LAST_BEFORE:
-                return planned
-            planned.append(Planned(len(planned) + 1, round(at, 2), kind, press, round(pause, 2)))
-            at += chance.uniform(*GAPS)
-
-
-def _victim(kind: str, chance: random.Random) -> str | None:
-    victims = {"network_loss": ON_MODBUS, "power_loss": LOSE_POWER}.get(kind)
-    return chance.choice(victims) if victims else None
+    def left_out(self) -> dict[str, str]:
+        """Kinds that cannot be done here, and why."""
+        if self.clock.library is not None:
+            return {}
+        return dict.fromkeys(("clock_forward", "clock_back"), "there is no C compiler (cc)")
 
 
 @dataclass
 class Broken:
-    """A fault that was done. `answered`: when a killed web took connections again (ns)."""
+    """A fault that was done.
+
+    `answered`: when a killed web took connections again (ns). `struck`: of a fault in the proxy,
+    how many frames or connections it hit.
+    """
 
     planned: Planned
     began: int = 0
     healed: int = 0
     answered: int | None = None
+    struck: int | None = None
 
     @property
     def fault(self) -> Fault:
@@ -100,6 +78,7 @@ class Breaker:
     """
 
     river: River
+    around: Surroundings
     seed: int
     waiting: deque[Planned]
     tell: Callable[[str], None]
@@ -126,7 +105,7 @@ class Breaker:
         return {name for one in self._under_way for name in one.holds}
 
     def _begin(self, planned: Planned) -> None:
-        broken, holds = Broken(planned, time.time_ns()), planned.needs
+        broken, holds = Broken(planned, time.time_ns()), set(planned.needs)
         self.done.append(broken)
         steps = self._steps(broken, holds)
         if not _ended(steps):
@@ -134,19 +113,10 @@ class Breaker:
 
     def _steps(self, broken: Broken, holds: set[str]) -> Steps:
         planned = broken.planned
-        where = f" of {planned.press}" if planned.press else ""
-        self.tell(f"fault {planned.number}: {planned.kind}{where}, {planned.pause_s} s")
-        match planned.kind:
-            case "database_killed":
-                yield from self._kill_database(planned)
-            case "network_loss":
-                yield from self._cut_network(planned)
-            case "power_loss":
-                yield from self._cut_power(broken, holds)
-            case "garbage":
-                self._send_garbage(planned)
-            case _:
-                yield from self._kill(planned)
+        where = f" of {planned.victim}" if planned.victim else ""
+        how = f", {planned.how}" if planned.how else ""
+        self.tell(f"fault {planned.number}: {planned.kind}{where}, {planned.pause_s} s{how}")
+        yield from self._do(broken, holds)
         broken.healed = time.time_ns()
         holds.clear()
         if planned.kind == "web_killed":
@@ -154,13 +124,69 @@ class Breaker:
                 yield
             broken.answered = time.time_ns()
 
+    def _do(self, broken: Broken, holds: set[str]) -> Steps:
+        planned = broken.planned
+        match planned.kind:
+            case kind if KINDS[kind].mood:
+                yield from self._spoil(broken)
+            case "database_killed":
+                yield from self._kill_database(planned)
+            case "ingest_taken_over":
+                yield from self._hand_over(planned)
+            case "power_loss" | "opcua_power_loss":
+                yield from self._cut_power(broken, holds)
+            case "opcua_restart":
+                yield from self._restart_plc(planned)
+            case "disk_full":
+                yield from self._fill_disk(planned)
+            case "clock_forward" | "clock_back":
+                yield from self._set_clock(planned)
+            case "rebirth_storm":
+                yield from self._storm(planned)
+            case "garbage":
+                self._send_garbage(planned)
+            case kind if kind.endswith("_frozen"):
+                yield from self._freeze(planned)
+            case _:
+                yield from self._kill(planned)
+
+    # -- processes --------------------------------------------------------------------------------
+
     def _kill(self, planned: Planned) -> Steps:
-        name = KILLED[planned.kind]
+        name = planned.kind.partition("_")[0]
         child = self.river.children.all[name]
         self._start_at.pop(name, None)
         child.kill()
+        if planned.kind == "broker_wiped":
+            kept = kept_by_broker(self.river.folder)
+            shutil.rmtree(kept)
+            kept.mkdir()
         yield from _pause(planned.pause_s)
         child.start()
+
+    def _freeze(self, planned: Planned) -> Steps:
+        """SIGSTOP, then SIGCONT: the process lives, holds its locks and says nothing."""
+        child = self.river.children.all[planned.kind.partition("_")[0]]
+        pid = child.pid
+        os.kill(pid, signal.SIGSTOP)
+        yield from _pause(planned.pause_s)
+        os.kill(pid, signal.SIGCONT)
+
+    def _hand_over(self, planned: Planned) -> Steps:
+        """A second ingest stands by; the first is killed, the second takes over; and back."""
+        all_, first = self.river.children.all, self.river.children.all["ingest"]
+        self._start_at.pop("ingest", None)
+        second = self.river.start_ingest(STANDBY)
+        try:
+            yield from _pause(planned.pause_s)
+            first.kill()
+            yield from _pause(planned.pause_s)
+            first.start()
+            yield from _pause(planned.pause_s)
+            second.kill()
+        finally:
+            if all_.pop(STANDBY, None):
+                second.kill()
 
     def _kill_database(self, planned: Planned) -> Steps:
         server = self.river.server
@@ -175,40 +201,79 @@ class Breaker:
             else:
                 return
 
-    def _cut_network(self, planned: Planned) -> Steps:
-        self.river.factory.order("network_off", planned.press)
+    # -- lines and machines -----------------------------------------------------------------------
+
+    def _spoil(self, broken: Broken) -> Steps:
+        planned, proxy = broken.planned, self.around.proxy
+        proxy.ask(leg=planned.victim, mood=KINDS[planned.kind].mood, **planned.how)
         yield from _pause(planned.pause_s)
-        self.river.factory.order("network_on", planned.press)
+        broken.struck = proxy.ask(leg=planned.victim, mood="pass")["struck"]
 
     def _cut_power(self, broken: Broken, holds: set[str]) -> Steps:
         """Strokes that nobody read before the counter was lost are beyond any collector."""
-        factory, press = self.river.factory, str(broken.planned.press)
+        factory, press = self.river.factory, str(broken.planned.victim)
         factory.order("stop", press)
         while not factory.is_settled(press):
             yield from _pause(0.2)
         yield from _pause(IN_OUTBOX)
         factory.order("power_off", press)
         broken.began = time.time_ns()
-        holds.discard("edge")
+        holds.difference_update({"edge", "disk"})
         yield from _pause(broken.planned.pause_s)
         factory.order("power_on", press)
         factory.order("start", press)
 
+    def _restart_plc(self, planned: Planned) -> Steps:
+        """Its program starts anew, its counter is kept; the press goes on."""
+        factory, press = self.river.factory, str(planned.victim)
+        factory.order("power_off", press, keep=1)
+        yield from _pause(planned.pause_s)
+        factory.order("power_on", press)
+
+    # -- the edge's surroundings ------------------------------------------------------------------
+
+    def _fill_disk(self, planned: Planned) -> Steps:
+        edge = self.river.children.all["edge"]
+        self.around.disk.fill(edge.pid)
+        yield from _pause(planned.pause_s)
+        self.around.disk.free(edge.pid)
+
+    def _set_clock(self, planned: Planned) -> Steps:
+        self.around.clock.set(int(planned.how["seconds"]))
+        yield from _pause(planned.pause_s)
+        self.around.clock.set(0)
+
+    # -- messages ---------------------------------------------------------------------------------
+
+    def _storm(self, planned: Planned) -> Steps:
+        """Every half second the same request many times over, as of hosts that start together."""
+        end = time.monotonic() + planned.pause_s
+        while time.monotonic() < end:
+            self._send(lambda _chance, now: garbage.rebirths(now), planned)
+            yield from _pause(0.5)
+
     def _send_garbage(self, planned: Planned) -> None:
+        self._send(garbage.messages, planned)
+
+    def _send(self, messages: garbage.Messages, planned: Planned) -> None:
         chance = random.Random(f"{self.seed}/{planned.number}")
+        sent = messages(chance, time.time_ns() // 1_000_000)
         try:
-            taken = garbage.send(self.river.mqtt_port, chance, time.time_ns() // 1_000_000)
-            self.tell(f"garbage: the broker took {taken} of {garbage.MESSAGES} bad messages")
-        except OSError as error:  # the broker has just been started and does not listen yet
-            self.tell(f"garbage did not reach the broker: {error}")
+            taken = garbage.send(self.river.mqtt_port, sent)
+        except OSError as error:  # the broker has just been started, or is frozen
+            self.tell(f"{planned.kind} did not reach the broker: {error}")
+        else:
+            self.tell(f"{planned.kind}: the broker took {taken} of {len(sent)} messages")
 
     def _keep_alive(self) -> None:
         held, now = self._held(), time.monotonic()
         for name, child in self.river.children.all.items():
             if name in held or child.process is None or child.process.poll() is None:
                 continue
-            if name == "factory":
+            if name in ("factory", "proxy"):
                 child.check()
+            if name == STANDBY:
+                continue
             if name not in self._start_at:
                 self.ended[name] += 1
                 self.tell(f"{name} ended by itself:\n{child.last_lines()}")

@@ -14,7 +14,7 @@ import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +22,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.breakage import Breaker, Broken, plan
+from bench.breakage import Breaker, Broken, Surroundings
+from bench.plan import KINDS, ON_OPCUA, Planned, plan
+from bench.surroundings import Disk, WallClock
 from mes_bridge.audit import audit
 from pressline.demo import shopfloor
 from pressline.demo.crew import Crew
@@ -35,14 +37,13 @@ from pressline.demo.demo import (
     ignore_signals,
     told_by_signal,
 )
-from pressline.demo.processes import DemoError
+from pressline.demo.processes import DemoError, Steered
 from pressline.demo.reconcile import Books, Truth, concerns
-from pressline.demo.river import River
+from pressline.demo.river import EDGE_BROKER, INGEST_BROKER, River, Setting
 
-FIRST_PORT = 18_400
 PACE_S = 20.0  # seconds between scrap declarations of one operator
 PATIENCE_S = 120.0  # seconds an operator's call is repeated while web or database is away
-HEAL_LIMIT_S = 120.0  # seconds for the last faults to heal
+HEAL_LIMIT_S = 300.0  # seconds for the last faults to heal
 
 Pairs = Sequence[tuple[Truth, Books]]
 
@@ -52,23 +53,33 @@ class Lab:
     """One run on one plant."""
 
     river: River
+    around: Surroundings
     minutes: float
     seed: int
+    only: Sequence[str]
     progress: Progress
 
     def run(self) -> dict[str, Any]:
         """Start, break, heal, drain, compare; returns the line and every fault."""
+        self.around.proxy.wait_ready()
         self.river.start()
         crew = Crew(self.river.url, self.river.places, PACE_S, self.progress, PATIENCE_S)
         begin(self.river, crew)
         crew.open_run(shopfloor.STARTS_EARLY)
-        planned = plan(self.seed, 60 * self.minutes)
-        breaker = Breaker(self.river, self.seed, deque(planned), self.progress)
-        self.progress(f"{len(planned)} faults planned")
+        planned = self._plan()
+        breaker = Breaker(self.river, self.around, self.seed, deque(planned), self.progress)
+        self.progress(f"{len(planned)} faults planned; the disk: {self.around.disk.means}")
         with at_work(crew):
             self._break(breaker)
         self._drain(crew)
         return self._compare(breaker)
+
+    def _plan(self) -> list[Planned]:
+        left_out = self.around.left_out()
+        for kind, why in left_out.items():
+            self.progress(f"left out: {kind}, because {why}")
+        kinds = [kind for kind in self.only if kind not in left_out]
+        return plan(self.seed, 60 * self.minutes, kinds)
 
     def _break(self, breaker: Breaker) -> None:
         """Work through the plan, then go on until everything is healed."""
@@ -96,6 +107,9 @@ class Lab:
         line = result(pairs, breaker.done) | {
             "audit_residual": audited.residual,
             "ended_by_themselves": dict(breaker.ended),
+            "struck_nothing": sum(one.struck == 0 for one in breaker.done),
+            "left_out": sorted(self.around.left_out()),
+            "disk": self.around.disk.means,
             "seed": self.seed,
             "minutes": self.minutes,
         }
@@ -152,9 +166,11 @@ def _each(pairs: Pairs, done: Sequence[Broken]) -> list[dict[str, Any]]:
         {
             "number": one.planned.number,
             "kind": one.planned.kind,
-            "press": one.planned.press,
+            "victim": one.planned.victim,
             "planned_at_s": one.planned.at_s,
             "pause_s": one.planned.pause_s,
+            "how": one.planned.how,
+            "struck": one.struck,
             "began": datetime.fromtimestamp(one.began / 1e9, UTC).isoformat(),
             "lasted_s": round((one.healed - one.began) / 1e9, 2),
             "recovery_s": recovery_s(pairs, one),
@@ -206,12 +222,12 @@ class WrongError(Exception):
         )
 
 
-def fault(minutes: float, seed: int, file: Path | None) -> int:
+def fault(given: argparse.Namespace) -> int:
     """Run the lab and print its line; returns the exit code."""
     progress = Progress(aside=True)
     try:
         with told_by_signal(), folder_kept_when_wrong(progress) as folder:
-            _in_folder(folder, minutes, seed, file, progress)
+            _in_folder(folder, given, progress)
     except WrongError as error:
         progress(str(error))
         return 1
@@ -221,21 +237,48 @@ def fault(minutes: float, seed: int, file: Path | None) -> int:
     return 0
 
 
-def _in_folder(
-    folder: Path, minutes: float, seed: int, file: Path | None, progress: Progress
-) -> None:
-    river = River(folder, FIRST_PORT, 20 * max(1.0, minutes), progress)
-    try:
-        found = Lab(river, minutes, seed, progress).run()
-    finally:
-        ignore_signals()
-        river.stop()
-    if file is not None:
-        file.write_text(json.dumps(found, indent=1) + "\n")
+def _in_folder(folder: Path, given: argparse.Namespace, progress: Progress) -> None:
+    with plant_in(folder, given.minutes, progress) as (river, around):
+        found = Lab(river, around, given.minutes, given.seed, given.only, progress).run()
+    if given.json is not None:
+        given.json.write_text(json.dumps(found, indent=1) + "\n")
     line = found["line"]
     print(json.dumps(line), flush=True)
     if line["lost"] + line["doubled"] or line["audit_residual"]:
         raise WrongError(line)
+
+
+@contextmanager
+def plant_in(
+    folder: Path, minutes: float, progress: Progress
+) -> Generator[tuple[River, Surroundings]]:
+    """A demo plant that is not started yet, with everything around it that the lab can spoil."""
+    disk, clock = Disk(folder / "disk").open(), WallClock(folder).open()
+    legs, port = folder / "legs.json", shopfloor.free_ports(1)[0]
+    outbox = ("--outbox", str(disk.folder / "outbox.sqlite"))
+    setting = Setting(lambda ports: lay_legs(legs, ports), outbox, clock.environment())
+    river = River(folder, port, 20 * max(1.0, minutes), progress, setting)
+    try:
+        command = [sys.executable, "-m", "bench.proxy", str(legs)]
+        proxy = Steered(river.children.start_program("proxy", command, piped=True))
+        yield river, Surroundings(proxy, disk, clock)
+    finally:
+        ignore_signals()
+        river.stop()
+        disk.close()
+
+
+def lay_legs(file: Path, ports: Mapping[str, int]) -> Mapping[str, int]:
+    """A leg of the proxy before each port, written down for it; returns their ports."""
+    before = dict(zip(ports, shopfloor.free_ports(len(ports)), strict=True))
+    speaks = dict.fromkeys(ports, "modbus") | dict.fromkeys((EDGE_BROKER, INGEST_BROKER), "mqtt")
+    speaks[ON_OPCUA] = "opcua"
+    legs = [
+        {"name": name, "speaks": speaks[name], "listen": before[name], "to": port}
+        for name, port in ports.items()
+    ]
+    file.write_text(json.dumps(legs, indent=1))
+    return before
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -243,8 +286,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="every fault, too")
-    given = parser.parse_args(arguments)
-    return fault(given.minutes, given.seed, given.json)
+    parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
+    return fault(parser.parse_args(arguments))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ access list's business (config/mosquitto/plant.acl), and the demo's broker has n
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -16,9 +16,11 @@ from edge_agent.wire import NAMESPACE, NODE_ALIASES, OUTBOX_ACK, Ack, rebirth_re
 SITE, NODE, HOST = "demo-1", "edge-1", "pressline"  # as in the demo's plant file
 MESSAGES = 20
 PATIENCE_S = 5.0  # until the broker has taken them
+STORM = 50  # rebirth requests at once
 FOREIGN_OUTBOX = "00000000-0000-4000-8000-000000000000"
 
 Message = tuple[str, bytes]
+Messages = Callable[[random.Random, int], list[Message]]
 
 
 def messages(chance: random.Random, now: int) -> list[Message]:
@@ -26,16 +28,22 @@ def messages(chance: random.Random, now: int) -> list[Message]:
     return [chance.choice(SORTS)(chance, now) for _ in range(MESSAGES)]
 
 
-def send(port: int, chance: random.Random, now: int) -> int:
-    """Publish a handful of bad messages; returns how many the broker at that port took.
+def rebirths(now: int) -> list[Message]:
+    """The same request many times over, as hosts that started together would send; `now` in ms."""
+    return [(f"{NAMESPACE}/{SITE}/NCMD/{NODE}", rebirth_request(now))] * STORM
 
-    Raises OSError when it does not listen.
+
+def send(port: int, messages: Sequence[Message]) -> int:
+    """Publish messages; returns how many the broker at that port took.
+
+    Raises OSError when it does not answer.
     """
     client = Client(CallbackAPIVersion.VERSION2, client_id="fault-lab")
+    client.connect_timeout = 1.0
     client.connect("127.0.0.1", port)
     client.loop_start()
     try:
-        sent = [client.publish(topic, load, qos=1) for topic, load in messages(chance, now)]
+        sent = [client.publish(topic, load, qos=1) for topic, load in messages]
         end = time.monotonic() + PATIENCE_S
         while not all(one.is_published() for one in sent) and time.monotonic() < end:
             time.sleep(0.01)

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import getpass
 import os
 import shutil
 import signal
@@ -20,13 +21,21 @@ def find_mosquitto() -> str | None:
     return shutil.which("mosquitto", path=path)
 
 
+def kept_by_broker(folder: Path) -> Path:
+    """Where mosquitto keeps sessions, retained and queued messages."""
+    return folder / "broker"
+
+
 def broker_command(folder: Path, port: int, mosquitto: str | None) -> list[str]:
     """The command that serves MQTT on a loopback port."""
     if mosquitto is None:
         return [sys.executable, "-m", "pressline.demo.broker", str(port)]
-    settings = folder / "mosquitto.conf"
+    settings, kept = folder / "mosquitto.conf", kept_by_broker(folder)
+    kept.mkdir(exist_ok=True)
     settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser {getpass.getuser()}\n"
+        f"persistence true\npersistence_location {kept}/\n"
+        "autosave_interval 5\n"
         "set_tcp_nodelay true\nlog_dest stderr\n"
     )
     return [mosquitto, "-c", str(settings)]

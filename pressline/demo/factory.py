@@ -4,7 +4,8 @@ FACTORY.json: `truth` (folder), `presses` (name, profile, port, spm, counter, mo
 (name, port, presses, idle_w, stroke_wh). It is steered by one JSON object a line on standard
 input, each answered by one line on standard output; when the input ends, it ends.
 
-    {"do": "start"|"stop"|"power_off"|"power_on"|"network_off"|"network_on", "press": "P01"}
+    {"do": "start"|"stop"|"power_on"|"network_off"|"network_on", "press": "P01"}
+    {"do": "power_off", "press": "P01", "keep": 1}   keep: its counter has a battery
     {"do": "jam", "press": "P04", "seconds": 8}
     {"do": "look"}  ->  {"P01": {"read": true, "settled": false}, …}
 """
@@ -69,16 +70,20 @@ class Factory:
                 self.twins[press].stop()
             case "jam" if press in self.twins:
                 self.twins[press].jam(order["seconds"])
-            case "power_off" if press in self.modbus:
-                await self.modbus[press].power_off()
-                self.twins[press].lose_power()
-            case "power_on" if press in self.modbus:
-                await self.modbus[press].power_on()
+            case "power_off" if press in self.twins:
+                await self._machine(press).power_off()
+                if not order.get("keep"):
+                    self.twins[press].lose_power()
+            case "power_on" if press in self.twins:
+                await self._machine(press).power_on()
             case "network_off" | "network_on" if press in self.modbus:
                 self.modbus[press].reachable = order["do"] == "network_on"
             case _:
                 return {"error": f"no such order: {order}"}
         return {"ok": True}
+
+    def _machine(self, press: str) -> "ModbusMachine | OpcuaMachine":
+        return self.modbus[press] if press in self.modbus else self.opcua[press]
 
 
 def build(plan: dict[str, Any]) -> Factory:

@@ -26,8 +26,10 @@ class OpcuaMachine:
         self._subscribed = self._changed = 0.0
 
     async def power_on(self) -> None:
-        """Listen on the port."""
-        server = self._server = Server()
+        """Listen on the port, with everything as it is after a start."""
+        self._shown.clear()
+        self._subscribed = 0.0
+        server = Server()
         await server.init()
         server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
@@ -36,17 +38,20 @@ class OpcuaMachine:
         for name, value in self._image().items():
             self._nodes[name] = await press.add_variable(f"ns={space};s=Press.{name}", name, value)
         server.subscribe_server_callback(CallbackType.ItemSubscriptionCreated, self._note)
-        await self.show()
         await server.start()
+        self._server = server
+        await self.show()
 
     async def power_off(self) -> None:
         """Close the port and every session."""
-        if self._server is not None:
-            await self._server.stop()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            await server.stop()
 
     async def show(self) -> None:
         """Write what changed into the nodes, with the machine's own time."""
+        if self._server is None:
+            return
         now = datetime.now(UTC).replace(tzinfo=None)  # asyncua wants naive UTC
         for name, value in self._image().items():
             if self._shown.get(name) != value:
@@ -55,8 +60,18 @@ class OpcuaMachine:
                     ua.DataValue(value, SourceTimestamp=cast(ua.DateTime, now))
                 )
         since = max(self._changed, self._subscribed)
-        if self._subscribed and time.monotonic() > since + PUBLISHED:
+        if self._subscribed and time.monotonic() > since + PUBLISHED and self._is_acknowledged():
             self._twin.answered(self._twin.strokes)
+
+    def _is_acknowledged(self) -> bool:
+        """Whether a client is there that has said of everything published that it came."""
+        assert self._server is not None
+        known = self._server.iserver.subscription_service.subscriptions.values()
+        clients = [vars(one) for one in known if one.pub_request_callback is not None]
+        return any(  # asyncua tells it nowhere else
+            not (one["_not_acknowledged_results"] or one["_triggered_datachanges"])
+            for one in clients
+        )
 
     def _image(self) -> dict[str, ua.Variant]:
         twin = self._twin

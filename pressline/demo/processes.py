@@ -1,7 +1,9 @@
 """Child processes of the demo: started, watched, killed on purpose, stopped in order."""
 
 import ctypes
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -9,10 +11,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 STOP_LIMIT = 8.0  # seconds a child has to end by itself
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LAST_LINES = 15
+ANSWER_LIMIT = 60.0  # seconds; a loaded machine is slow, a broken one is slower
 
 
 class DemoError(Exception):
@@ -87,6 +91,43 @@ class Child:
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 pipe.close()
+
+
+@dataclass
+class Steered:
+    """A child that takes one JSON object a line and answers each by one line."""
+
+    child: Child
+
+    def wait_ready(self) -> None:
+        """Wait for the line that it says when it is ready."""
+        self._answer()
+
+    def ask(self, **order: Any) -> dict[str, Any]:
+        """Give one order and return its answer; raises DemoError when the child is gone."""
+        process = self.child.process
+        assert process is not None
+        assert process.stdin is not None
+        try:
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+        except OSError as error:
+            self.child.check()
+            raise DemoError(
+                f"{self.child.name} takes no orders ({error}); see {self.child.log}"
+            ) from error
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        process = self.child.process
+        assert process is not None
+        assert process.stdout is not None
+        ready, _, _ = select.select([process.stdout], [], [], ANSWER_LIMIT)
+        line = process.stdout.readline() if ready else ""
+        if not line:
+            self.child.check()
+            raise DemoError(f"{self.child.name} does not answer; see {self.child.log}")
+        return json.loads(line)
 
 
 class Children:

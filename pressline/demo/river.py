@@ -1,11 +1,9 @@
 """Every process of the demo plant, started in the order that makes it ready soonest."""
 
-import json
-import select
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,38 +15,21 @@ from erp_core.masters import load as load_masters
 from pressline.demo import shopfloor
 from pressline.demo.broker import answers, broker_command, find_mosquitto
 from pressline.demo.crew import get_status
-from pressline.demo.processes import Child, Children, DemoError
+from pressline.demo.processes import Child, Children, DemoError, Steered
 from pressline.plant import load as load_plant
 
 START_LIMIT = 60.0  # seconds; a loaded machine is slow, a broken one is slower
 SETTLE_LIMIT = 60.0  # seconds for the last reading to arrive and be counted
 AT_REST = 2.5  # seconds without a new posting
+EDGE_BROKER, INGEST_BROKER = "edge-broker", "ingest-broker"
 
 
-@dataclass
-class FactoryControl:
+class FactoryControl(Steered):
     """The demo's hand on the simulated machines; it never hears how many strokes were made."""
-
-    child: Child
-
-    def wait_ready(self) -> None:
-        """Wait until every machine is switched on."""
-        self._answer(START_LIMIT)
 
     def order(self, do: str, press: str | None = None, **more: float) -> dict[str, Any]:
         """Give one order and return its answer; raises DemoError when the factory is gone."""
-        process = self.child.process
-        assert process is not None
-        assert process.stdin is not None
-        try:
-            process.stdin.write(json.dumps({"do": do, "press": press, **more}) + "\n")
-            process.stdin.flush()
-        except OSError as error:
-            self.child.check()
-            raise DemoError(
-                f"The factory takes no orders ({error}); see {self.child.log}"
-            ) from error
-        return self._answer(START_LIMIT)
+        return self.ask(do=do, press=press, **more)
 
     def is_read(self) -> bool:
         """Whether every press has been read at least once."""
@@ -59,16 +40,23 @@ class FactoryControl:
         seen = self.order("look")
         return all(seen[press]["settled"] for press in presses or seen)
 
-    def _answer(self, limit: float) -> dict[str, Any]:
-        process = self.child.process
-        assert process is not None
-        assert process.stdout is not None
-        ready, _, _ = select.select([process.stdout], [], [], limit)
-        line = process.stdout.readline() if ready else ""
-        if not line:
-            self.child.check()
-            raise DemoError(f"The factory does not answer; see {self.child.log}")
-        return json.loads(line)
+
+def directly(ports: Mapping[str, int]) -> Mapping[str, int]:
+    """Everything is reached where it listens."""
+    return ports
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a plant may have otherwise than by itself.
+
+    `through` is given where each machine listens, and the broker as EDGE_BROKER and INGEST_BROKER;
+    it says where the edge and ingest reach them. The rest goes to the edge's process.
+    """
+
+    through: Callable[[Mapping[str, int]], Mapping[str, int]] = directly
+    edge_arguments: tuple[str, ...] = ()
+    edge_environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass
@@ -79,6 +67,7 @@ class River:
     port: int
     wrap_after_s: float
     tell: Callable[[str], None]
+    setting: Setting = field(default_factory=Setting)
 
     def __post_init__(self) -> None:
         logs = self.folder / "logs"
@@ -90,7 +79,13 @@ class River:
         self.places = shopfloor.places(self.wrap_after_s)
         self.mqtt_port = shopfloor.free_ports(1)[0]
         now = datetime.now(UTC)
-        self.files = shopfloor.write_files(self.folder, self.mqtt_port, self.places, now)
+        machines = shopfloor.machines(self.places)
+        listening = dict(zip(machines, shopfloor.free_ports(len(machines)), strict=True))
+        brokers = dict.fromkeys((EDGE_BROKER, INGEST_BROKER), self.mqtt_port)
+        self.reached = self.setting.through(listening | brokers)
+        self.files = shopfloor.write_files(
+            self.folder, self.places, listening, self.reached, self.reached[EDGE_BROKER], now
+        )
         self.web_port = shopfloor.first_free_port(self.port)
         if self.web_port != self.port:
             self.tell(f"port {self.port} is taken; the pages are on {self.web_port}")
@@ -165,13 +160,19 @@ class River:
 
     def _start_rooms(self) -> None:
         database = {"DATABASE_URL": self.server.url}
-        mqtt = {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(self.mqtt_port)}
-        self.children.start("ingest", "ingest", "run", environment=database | mqtt)
+        self.start_ingest("ingest")
         self.children.start("bridge", "bridge", "run", environment=database)
         self.children.start("web", "web", "run", "--port", str(self.web_port), environment=database)
 
+    def start_ingest(self, name: str) -> Child:
+        """Start ingest as a process of this name; beside another it stands by."""
+        mqtt = {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(self.reached[INGEST_BROKER])}
+        environment = {"DATABASE_URL": self.server.url} | mqtt
+        return self.children.start(name, "ingest", "run", environment=environment)
+
     def _start_edge(self) -> None:
-        self.children.start("edge", "edge", "run", str(self.files.plant))
+        command = ("edge", "run", str(self.files.plant), *self.setting.edge_arguments)
+        self.children.start("edge", *command, environment=self.setting.edge_environment)
 
     def _wait(self, what: str, met: Callable[[], bool]) -> None:
         if not self._until(met, START_LIMIT):

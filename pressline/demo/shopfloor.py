@@ -4,6 +4,7 @@ import json
 import secrets
 import socket
 import tomllib
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -106,21 +107,28 @@ class Files:
     truth: Path
 
 
-def write_files(folder: Path, mqtt_port: int, presses: tuple[Place, ...], now: datetime) -> Files:
-    """Write plant file, masters and factory plan, with free ports for every machine.
+def machines(presses: tuple[Place, ...]) -> list[str]:
+    """Names of everything that is read: presses and meters."""
+    return [p.press for p in presses] + [m.meter for m in METERS]
 
-    The plant's shift begins in the minute of `now` and lasts twelve hours.
+
+def write_files(
+    folder: Path, presses: tuple[Place, ...], listening: Mapping[str, int],
+    reached: Mapping[str, int], mqtt_port: int, now: datetime,
+) -> Files:  # fmt: skip
+    """Write plant file, masters and factory plan.
+
+    Machines listen on the ports `listening` and are read on the ports `reached`, the edge calls the
+    broker on `mqtt_port`. The plant's shift begins in the minute of `now` and lasts twelve hours.
     """
-    names = [p.press for p in presses] + [m.meter for m in METERS]
-    ports = dict(zip(names, free_ports(len(names)), strict=True))
     made = Files(
         *(folder / name for name in ("plant.toml", "masters.toml", "factory.json", "truth"))
     )
-    shown = {name.replace("-", "_"): str(port) for name, port in ports.items()}
+    shown = {name.replace("-", "_"): str(reached[name]) for name in machines(presses)}
     plant = Template(_shipped("plant.toml"))
     made.plant.write_text(plant.substitute(shown, **_shifts(now), mqtt=mqtt_port))
     made.masters.write_text(_shipped("masters.toml"))
-    made.factory.write_text(json.dumps(_factory(made.truth, presses, ports), indent=1))
+    made.factory.write_text(json.dumps(_factory(made.truth, presses, listening), indent=1))
     return made
 
 
@@ -168,7 +176,9 @@ def _shifts(now: datetime) -> dict[str, str]:
     return {"shift": codes[0], "next_shift": codes[1], "start": start, "half": half}
 
 
-def _factory(truth: Path, presses: tuple[Place, ...], ports: dict[str, int]) -> dict[str, object]:
+def _factory(
+    truth: Path, presses: tuple[Place, ...], ports: Mapping[str, int]
+) -> dict[str, object]:
     dies = making(presses)
     return {
         "truth": str(truth),

@@ -11,33 +11,45 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.plant import load_plant
-from pressline.demo.shopfloor import making, people, places, write_files
+from pressline.demo.shopfloor import Files, machines, making, people, places, write_files
 from pressline.demo.twin import JITTER
 
 PRESSES = places(12)
+LISTENING = {name: 20_000 + n for n, name in enumerate(machines(PRESSES))}
+REACHED = {name: 21_000 + n for n, name in enumerate(machines(PRESSES))}
+
+
+def write(folder: Path, now: datetime, reached: dict[str, int] = LISTENING) -> Files:
+    return write_files(folder, PRESSES, LISTENING, reached, 1883, now)
 
 
 @settings(max_examples=10, deadline=None)
 @given(st.datetimes(datetime(2026, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 - hypothesis takes naive bounds
 def test_the_plant_file_holds_at_every_hour(now: datetime) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        plant = load_plant(write_files(Path(folder), 1883, PRESSES, now).plant)
+        plant = load_plant(write(Path(folder), now).plant)
     spans = sorted(shift.span for shift in plant.shifts)
     assert sum(end - start for start, end in spans) == 24 * 60
     assert [press.name for press in plant.presses] == [place.press for place in PRESSES]
 
 
 def test_the_factory_listens_where_the_edge_looks(tmp_path: Path) -> None:
-    files = write_files(tmp_path, 1883, PRESSES, datetime(2026, 11, 22, tzinfo=UTC))
+    files = write(tmp_path, datetime(2026, 11, 22, tzinfo=UTC))
     factory = json.loads(files.factory.read_text())
     listens = {m["name"]: m["port"] for m in factory["presses"] + factory["meters"]}
     for device in load_plant(files.plant).devices:
         assert urlsplit(device.address).port == listens[device.name]
-    assert len(set(listens.values())) == len(listens)
+    assert listens == LISTENING
+
+
+def test_the_edge_can_be_led_past_another_port(tmp_path: Path) -> None:
+    plant = load_plant(write(tmp_path, datetime(2026, 11, 22, tzinfo=UTC), REACHED).plant)
+    reached = {device.name: urlsplit(device.address).port for device in plant.devices}
+    assert reached == REACHED
 
 
 def test_no_press_is_faster_than_the_plant_file_allows(tmp_path: Path) -> None:
-    files = write_files(tmp_path, 1883, PRESSES, datetime(2026, 11, 22, tzinfo=UTC))
+    files = write(tmp_path, datetime(2026, 11, 22, tzinfo=UTC))
     for press, place in zip(load_plant(files.plant).presses, PRESSES, strict=True):
         assert place.spm * (1 + JITTER) <= press.top_speed
 
