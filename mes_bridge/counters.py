@@ -6,7 +6,7 @@ owns the transaction.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
@@ -27,6 +27,7 @@ from mes_bridge.errors import (
 
 WATT_HOURS = {"wh": 1.0, "kwh": 1e3, "mwh": 1e6, "gwh": 1e9}
 MOST = 2**62  # beyond this a value is no count
+FAR_BACK = timedelta(hours=1)  # what waited longer on its way is looked at by people
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def count(connection: Connection, tail: Iterable[TailReading]) -> list[Booking]:
     ensure(connection, list(by_channel))
     bookings: list[Booking] = []
     for channel, counter in load(connection, list(by_channel)).items():
-        state, found = _run(counter, by_channel[channel])
+        state, found = _run(_looking_back(connection, counter), by_channel[channel])
         _save(connection, channel, state, by_channel[channel][-1])
         bookings += found
     book(connection, bookings)
@@ -270,6 +271,27 @@ def _run(counter: Counter, readings: Sequence[TailReading]) -> tuple[State, list
         state, pairs = counting.step(state, counter.reading(one), counter.rules)
         found += [Booking(counter, pair, one.outbox, one.number) for pair in pairs]
     return state, [one for one in found if one.pair.kind != "step" or one.pair.amount]
+
+
+def _looking_back(connection: Connection, counter: Counter) -> Counter:
+    """The counter, with its rules able to look at the readings before: rarely needed."""
+
+    def before(at: datetime) -> Point | None:
+        row = connection.execute(
+            """
+            select at, min(coalesce(count, wide, gauge::float8)), min(count) from signal.reading
+            where channel = %(channel)s and quality = 192
+              and at <= %(last)s and at >= %(first)s and arrived >= %(first)s - interval '1 day'
+            group by at order by at desc limit 1
+            """,
+            {"channel": counter.channel, "last": at - counting.WAY, "first": at - FAR_BACK},
+        ).fetchone()
+        if row is None:
+            return None
+        value = counter.counted(row[1] if row[2] is None else row[2])
+        return None if value is None else Point(row[0], value)
+
+    return replace(counter, rules=replace(counter.rules, before=before))
 
 
 def _counter(row: _Row) -> Counter:

@@ -4,7 +4,8 @@ A pair of good readings is a plain step, or the later one waits for one more goo
 confirms it or takes it back. Counts strokes and Wh alike. See docs/counting.md.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -12,19 +13,7 @@ Kind = Literal["step", "wrap", "reset", "gap", "glitch", "jump", "late", "swap"]
 
 HEADROOM = 1.2  # over the declared top speed, before an increase is more than the machine can do
 SLACK = 1  # a stroke that falls just inside the pair
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the machine behind a counter can do: `top_rate` in units per second.
-
-    `modulus`: the counter goes from modulus - 1 to 0; None when it is not declared.
-    `silence`: longer than this between two readings is time unseen.
-    """
-
-    top_rate: float
-    silence: timedelta
-    modulus: int | None = None
+WAY = timedelta(seconds=2)  # what waited on the way is held against a reading so much older
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +30,25 @@ class Point:
 
     at: datetime
     value: int
+
+
+def _nothing(_at: datetime) -> Point | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the machine behind a counter can do: `top_rate` in units per second.
+
+    `modulus`: the counter goes from modulus - 1 to 0; None when it is not declared.
+    `silence`: longer than this between two readings is time unseen.
+    `before`: the newest good reading at least `WAY` before an instant, where one is known.
+    """
+
+    top_rate: float
+    silence: timedelta
+    modulus: int | None = None
+    before: Callable[[datetime], Point | None] = field(default=_nothing, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +140,11 @@ def classify(old: Point, new: Point, unseen: bool, rules: Rules) -> Pair:
     """What a pair of good readings is, as far as the two alone can tell."""
     added, span = new.value - old.value, new.at - old.at
     if added >= 0:
-        if not plausible(added, span, rules):
+        if not _possible(old, new, added, rules):
             return Pair("jump", old, new, added, unseen)
         return Pair("gap" if unseen else "step", old, new, added, unseen)
     wrapped = _ahead(old, new, rules)
-    if wrapped is not None and plausible(wrapped, span, rules):
+    if wrapped is not None and _possible(old, new, wrapped, rules):
         return Pair("wrap", old, new, wrapped, unseen)
     if new.value >= 0 and plausible(new.value, span, rules):
         return Pair("reset", old, new, new.value, unseen)
@@ -146,6 +154,21 @@ def classify(old: Point, new: Point, unseen: bool, rules: Rules) -> Pair:
 def plausible(added: int, span: timedelta, rules: Rules) -> bool:
     """Whether the machine can add this much in that time."""
     return added <= rules.top_rate * span.total_seconds() * HEADROOM + SLACK
+
+
+def _possible(old: Point, new: Point, added: int, rules: Rules) -> bool:
+    """Whether the machine can go from one reading to the other.
+
+    `at` is when a reading came. One that waited on the way (a line that was away, an agent that
+    was halted) comes closer to the next than it was made, so both may also be held against one
+    from before they waited.
+    """
+    if plausible(added, new.at - old.at, rules):
+        return True
+    before = rules.before(new.at)
+    if before is None or before.at > old.at or before.value > old.value:
+        return False
+    return plausible(added + old.value - before.value, new.at - before.at, rules)
 
 
 def _advance(base: Point, new: Point, unseen: bool, rules: Rules) -> tuple[State, list[Pair]]:
@@ -190,7 +213,7 @@ def _taken_back(pair: Pair, new: Point, blind: bool, rules: Rules) -> bool:
 
 def _continues(old: Point, new: Point, rules: Rules) -> bool:
     ahead = _ahead(old, new, rules)
-    return ahead is not None and plausible(ahead, new.at - old.at, rules)
+    return ahead is not None and _possible(old, new, ahead, rules)
 
 
 def _ahead(old: Point, new: Point, rules: Rules) -> int | None:

@@ -12,6 +12,7 @@ from database.connection import Connection
 
 def lay_out(connection: Connection, as_of: datetime | None) -> None:
     """Make the tables; pairs after `as_of` are left out."""
+    _make_most(connection)
     _read(connection)
     _add_exchanges(connection)
     _keep_points(connection)
@@ -19,6 +20,23 @@ def lay_out(connection: Connection, as_of: datetime | None) -> None:
         pass
     _pair(connection, as_of)
     _give_to_runs(connection)
+
+
+def _make_most(connection: Connection) -> None:
+    """What can have been added between two points: in their time, or since one well before both."""
+    connection.execute(
+        """
+        create or replace function pg_temp.audit_most(
+          rate float8, old bigint, old_at timestamptz, at timestamptz,
+          before bigint, before_at timestamptz) returns float8 language sql immutable as $$
+          select greatest(
+            rate * extract(epoch from at - old_at)::float8 * 1.2 + 1,
+            case when before <= old and before_at <= old_at
+                 then rate * extract(epoch from at - before_at)::float8 * 1.2 + 1 - (old - before)
+            end)
+        $$
+        """
+    )
 
 
 def _read(connection: Connection) -> None:
@@ -109,14 +127,24 @@ def _keep_points(connection: Connection) -> None:
                       partition by channel order by place) as bad
           from ordered where newest is null or at >= newest
         ), good as (
-          select *, lag(at) over before as at_before, lag(bad) over before as bad_before
+          select *, lag(at) over before as at_before, lag(bad) over before as bad_before,
+                 max(at) filter (where exchange is null) over (
+                   partition by channel order by at
+                   range between unbounded preceding and interval '2 seconds' preceding
+                 ) as looks_back
           from numbered where value is not null
           window before as (partition by channel order by place)
+        ), instant as (
+          select channel, at, min(value) as value from good where exchange is null group by 1, 2
         )
-        select g.*, sum(case when exchange = 'new' then 0
-                             when at - at_before > plant.silence or bad > bad_before then 1
-                             else 0 end) over (partition by channel order by place) as blind
-        from good g cross join mes.plant
+        select g.*, b.value as before, b.at as before_at,
+               sum(case when exchange = 'new' then 0
+                        when g.at - at_before > plant.silence or bad > bad_before then 1
+                        else 0 end) over (partition by g.channel order by place) as blind
+        from good g
+        cross join mes.plant
+        left join instant b on b.channel = g.channel and b.at = g.looks_back
+                           and b.at >= g.at - interval '1 hour' and g.exchange is null
         """
     )
 
@@ -132,7 +160,8 @@ def _strike_out(connection: Connection) -> int:
           select channel, place, value, at, blind, rate, modulus, exchange,
                  lag(value) over w as old, lag(at) over w as old_at, lag(blind) over w as old_blind,
                  lead(value) over w as next, lead(at) over w as next_at,
-                 lead(blind) over w as next_blind
+                 lead(blind) over w as next_blind, before, before_at,
+                 lead(before) over w as next_before, lead(before_at) over w as next_before_at
           from audit_point window w as (partition by channel order by place)
         ), room as (
           select *, value - old as added,
@@ -141,9 +170,11 @@ def _strike_out(connection: Connection) -> int:
                  case when next >= value then next - value
                       when modulus is not null and next >= 0 and value < modulus
                       then next - value + modulus end as ahead,
-                 rate * extract(epoch from at - old_at)::float8 * 1.2 + 1 as to_here,
-                 rate * extract(epoch from next_at - at)::float8 * 1.2 + 1 as from_here,
-                 rate * extract(epoch from next_at - old_at)::float8 * 1.2 + 1 as across
+                 pg_temp.audit_most(rate, old, old_at, at, before, before_at) as to_here,
+                 pg_temp.audit_most(rate, value, at, next_at, next_before, next_before_at)
+                   as from_here,
+                 pg_temp.audit_most(rate, old, old_at, next_at, next_before, next_before_at)
+                   as across
           from beside where exchange is null and old is not null and next is not null
         ), judged as (
           select channel, place,
@@ -179,7 +210,8 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
           from audit_point window w as (partition by channel order by place)
         ), room as (
           select *, value - old as added,
-                 rate * extract(epoch from at - from_at)::float8 * 1.2 + 1 as most,
+                 pg_temp.audit_most(rate, old, from_at, at, before, before_at) as most,
+                 rate * extract(epoch from at - from_at)::float8 * 1.2 + 1 as most_from_zero,
                  case when modulus is not null and value >= 0 and old < modulus
                       then value - old + modulus end as wrapped
           from beside where from_at is not null and exchange is distinct from 'new'
@@ -189,7 +221,7 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
                       when exchange = 'old' or added between 0 and most then added
                       when added > most then null
                       when wrapped <= most then wrapped
-                      when value between 0 and most then value end as sure
+                      when value between 0 and most_from_zero then value end as sure
           from room
         )
         select j.owner, j.press, j.measure, j.from_at, j.at, j.unseen,

@@ -1,14 +1,14 @@
 """The counting machine: stories of single disturbances, then anything a counter can do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mes_bridge.counting import Pair, Point, Reading, Rules, State, exchange, step
+from mes_bridge.counting import WAY, Pair, Point, Reading, Rules, State, exchange, step
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SILENCE = timedelta(seconds=30)
@@ -48,6 +48,25 @@ def test_the_first_reading_books_nothing() -> None:
 
 def test_steps_add_up_and_the_same_value_again_adds_nothing() -> None:
     assert counted([(0, 10), (5, 13), (10, 13), (10, 13), (15, 20)]) == 10
+
+
+def test_readings_that_waited_on_the_way_are_held_against_one_from_before() -> None:
+    """The line was away for 8 s: what the press did meanwhile comes within a tenth of a second."""
+    burst: Given = [(0, 10), (1, 11), (9.0, 12), (9.05, 13), (9.1, 19), (10, 20)]
+    made: Given = [*burst[:2], (9.0, 12), (9.05, 13), (9.1, 60), (10, 61)]
+
+    def rules(given: Given) -> Rules:
+        points = [Point(seconds(at), value) for at, value in given if value is not None]
+
+        def before(at: datetime) -> Point | None:
+            return max((p for p in points if p.at <= at - WAY), default=None, key=lambda p: p.at)
+
+        return replace(RULES, before=before)
+
+    assert told(burst) == [("jump", 6)]  # without anything to hold them against
+    assert told(burst, rules(burst)) == []
+    assert counted(burst, rules(burst)) == 10
+    assert told(made, rules(made)) == [("jump", 47)]  # more than a press can do in 9 s, too
 
 
 def test_a_wrap_waits_for_one_more_reading_and_counts_over_the_modulus() -> None:
