@@ -24,7 +24,7 @@ REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
 ASKS_BEFORE_QUARANTINE = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Message:
     """A message that could be decoded, with the bytes it came in."""
 
@@ -79,7 +79,10 @@ class Node:
 
     def device(self, name: str) -> Device:
         """The device of that name, empty until its birth."""
-        return self.devices.setdefault(name, Device())
+        known = self.devices.get(name)
+        if known is None:
+            known = self.devices[name] = Device()
+        return known
 
     def may_ask(self, now: float) -> bool:
         """Whether a rebirth may be asked for now; counted when it may."""

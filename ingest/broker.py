@@ -4,49 +4,13 @@ import os
 import ssl
 from pathlib import Path
 
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion
 
 from ingest.errors import BrokerSettingsError
-
-READ_AHEAD = 1 << 16  # bytes
-
-
-class ReadAheadClient(Client):
-    """Reads many packets with one system call; paho asks the socket three times for each.
-
-    One call of `loop_read` reads from the socket at most once, so that writes get their turn.
-    """
-
-    _ahead = b""
-    _place = 0
-    _may_read = True
-
-    def reconnect(self) -> MQTTErrorCode:
-        """A new connection begins with nothing read."""
-        self._ahead, self._place = b"", 0
-        return super().reconnect()
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Handle every packet that one read brought."""
-        self._may_read = True
-        code = super().loop_read(max_packets)
-        while code == MQTTErrorCode.MQTT_ERR_SUCCESS and self._place < len(self._ahead):
-            code = super().loop_read(max_packets)
-        return code
-
-    def _sock_recv(self, bufsize: int) -> bytes:
-        if self._place >= len(self._ahead):
-            if not self._may_read:
-                raise BlockingIOError  # paho keeps what it has of a packet
-            self._may_read = False
-            self._ahead, self._place = super()._sock_recv(max(bufsize, READ_AHEAD)), 0
-        piece = self._ahead[self._place : self._place + bufsize]
-        self._place += len(piece)
-        return piece
+from ingest.packets import ReadAheadClient
 
 
-def make_client(client_id: str = "") -> Client:
+def make_client(client_id: str = "") -> ReadAheadClient:
     """A client that is not connected yet.
 
     MQTT_USER and MQTT_PASSWORD_FILE, MQTT_CA_FILE (then TLS), MQTT_CERT_FILE and MQTT_KEY_FILE are

@@ -23,6 +23,7 @@ from ingest.stream import Verdict
 log = structlog.get_logger()
 
 T = TypeVar("T")
+Known = tuple[Metric, Signal]
 
 MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
 
@@ -297,20 +298,23 @@ class Intake:
     def _numbered_record(self, node: Node, message: Message) -> None:
         device, stream = node.device(message.topic.device), node.stream
         assert stream is not None
-        number, unknown, found = None, False, list[tuple[Metric, Signal | None]]()
+        known, records = device.aliases.get, node.records
+        number, found, unknown = None, list[Known](), list[Metric]()
         for metric in message.payload.metrics:
-            signal = device.aliases.get(metric.alias)
-            if signal is None and metric.alias in node.records:
+            signal = known(metric.alias)
+            if signal is not None:
+                found.append((metric, signal))
+            elif metric.alias in records:
                 number = metric.long_value
             else:
-                found.append((metric, signal))
-                unknown = unknown or signal is None
+                unknown.append(metric)
         if (number is None or unknown) and not device.settled:
             self._want_birth(node, device)
         elif number is None:
             self._refuse(message, "no outbox/record, although its NBIRTH declares an outbox")
         elif stream.judge(number) is Verdict.TAKE:
-            self._add(message, found, self._batch.extend_run(stream.outbox, number))
+            record = self._batch.extend_run(stream.outbox, number)
+            self._add(message, found, unknown, record)
 
     # -- foreign nodes ----------------------------------------------------------------------------
 
@@ -388,43 +392,36 @@ class Intake:
 
     def _foreign_record(self, node: Node, message: Message) -> None:
         device = node.device(message.topic.device)
-        found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
-        if any(signal is None for _, signal in found) and not device.settled:
+        found, unknown = sorted_out(device, message.payload)
+        if unknown and not device.settled:
             self._want_birth(node, device)
-        self._add(message, found, self._next_number(node)[1])
+        self._add(message, found, unknown, self._next_number(node)[1])
 
     def _foreign_birth(self, node: Node, message: Message) -> None:
         """The values of a foreign birth are readings: it has no other way to catch up."""
-        device = node.device(message.topic.device)
-        found = [(metric, device.signal(metric)) for metric in message.payload.metrics]
-        told = [(metric, signal) for metric, signal in found if signal is not None]
+        found, _ = sorted_out(node.device(message.topic.device), message.payload)
         node.sent_at, node.heard_at = message.payload.timestamp, self._steady()
-        for metric, _ in told:
+        for metric, _ in found:
             _date(metric, message.payload.timestamp)
-        if told:
-            self._add(message, told, self._next_number(node)[1])
+        if found:
+            self._add(message, found, [], self._next_number(node)[1])
 
     def _next_number(self, node: Node) -> tuple[int, bytes]:
-        """A foreign node's messages are numbered here: the number, and the end of its rows."""
+        """A foreign node's messages are numbered here: the number, and what begins its rows."""
         stream = node.stream
         assert stream is not None
         stream.taken += 1
         return stream.taken, self._batch.extend_run(stream.outbox, stream.taken)
 
     def _add(
-        self, message: Message, found: Sequence[tuple[Metric, Signal | None]], end: bytes
+        self, message: Message, found: list[Known], unknown: list[Metric], record: bytes
     ) -> None:
-        add, sent_at, latest_at = self._batch.add_metric, message.payload.timestamp, self._latest_at
-        faults: list[str] = []
-        for metric, signal in found:
-            if signal is None:
-                name = metric.name if metric.HasField("name") else f"alias {metric.alias}"
-                faults.append(f"{name} is in no birth")
-                continue
-            try:
-                add(signal, metric, end, sent_at=sent_at, latest_at=latest_at)
-            except ValueError as error:  # impossible, or of a wrong type
-                faults.append(f"{signal.name}: {error}")
+        faults = self._batch.add_metrics(
+            found, record, sent_at=message.payload.timestamp, latest_at=self._latest_at
+        )
+        for metric in unknown:
+            name = metric.name if metric.HasField("name") else f"alias {metric.alias}"
+            faults.append(f"{name} is in no birth")
         if faults:
             self._refuse(message, "; ".join(faults))
 
@@ -432,9 +429,10 @@ class Intake:
 
     def _node(self, topic: Topic) -> Node:
         key = (topic.site, topic.node)
-        if key not in self._nodes:
-            self._nodes[key] = Node(*key)
-        return self._nodes[key]
+        known = self._nodes.get(key)
+        if known is None:
+            known = self._nodes[key] = Node(*key)
+        return known
 
     def _want_birth(self, node: Node, device: Device) -> None:
         if node.may_ask(self._steady()) and self._is_ours(node):
@@ -496,3 +494,15 @@ def _date(metric: Metric, sent_at: int) -> None:
     if 0 < metric.timestamp < sent_at:
         write_property(metric, SOURCE_AT, DataType.DATETIME, metric.timestamp)
         metric.timestamp = sent_at
+
+
+def sorted_out(device: Device, payload: Payload) -> tuple[list[Known], list[Metric]]:
+    """The metrics whose channels are known, and the others."""
+    found, unknown = list[Known](), list[Metric]()
+    for metric in payload.metrics:
+        signal = device.signal(metric)
+        if signal is None:
+            unknown.append(metric)
+        else:
+            found.append((metric, signal))
+    return found, unknown

@@ -67,6 +67,7 @@ class HostClient:
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_plain = self.inbox.put
         return client
 
     # The network thread calls these.

@@ -1,17 +1,29 @@
 """From a metric to a row of signal.reading, in PostgreSQL's binary COPY format.
 
 Times are milliseconds since 1970 on the wire and microseconds since 2000 in PostgreSQL. A row is
-built of pieces: what a channel's rows have in common is made once.
+a head (record and time, often the same for many), what stands before the channel's values, the
+value, and what stands after it: all but the value are made once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from struct import Struct
-from typing import TYPE_CHECKING
+from math import inf
+from struct import Struct, calcsize
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.sample import BAD, GOOD, STALE, Sample, Value
 from edge_agent.sparkplug_pb2 import Metric
-from edge_agent.wire import QUALITY, READERS, SOURCE_AT, STATUS, WORDS, DataType, read_properties
+from edge_agent.wire import (
+    BITS,
+    QUALITY,
+    READERS,
+    SIGNED,
+    SOURCE_AT,
+    STATUS,
+    WORDS,
+    DataType,
+    read_properties,
+)
 
 if TYPE_CHECKING:
     from edge_agent.sparkplug_pb2 import ValueField  # a type of the stub, no name at run time
@@ -23,13 +35,20 @@ BIGGEST = (1 << 63) - 1
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
 
-# Columns are a length and a value; length -1 is null.
+# Columns are a length and a value; length -1 is null. The first one, arrived, is put in front at
+# the commit.
+COLUMNS = (
+    "arrived", "outbox", "number", "at", "source_at", "channel", "count", "gauge", "wide", "word",
+    "quality", "status",
+)  # fmt: skip
 ARRIVED = Struct(">hiq")  # number of columns, then the first one
 LONG, INT, SHORT = Struct(">iq"), Struct(">ii"), Struct(">ih")
 SINGLE, DOUBLE, RECORD = Struct(">if"), Struct(">id"), Struct(">iiiq")
 NULL = (-1).to_bytes(4, "big", signed=True)
 ALL_GOOD = SHORT.pack(2, GOOD) + NULL  # quality, status
 VALUE_COLUMNS = ("count", "gauge", "wide", "word")
+
+HEAD = RECORD.size + LONG.size  # bytes: record and time
 
 Latest = tuple[int, int, Value | None, int]  # data type, time (ms), value, quality
 
@@ -47,29 +66,60 @@ def column_of(datatype: int) -> str:
     return "wide" if datatype == DataType.DOUBLE else "count"
 
 
+class Plain(NamedTuple):
+    """Where a data type's good values stand, the greatest that is what it seems, COPY's format."""
+
+    field: "ValueField"
+    most: float
+    code: str
+
+
+def _plain(datatype: DataType, bits: int) -> Plain:
+    """A whole number: what is greater is negative, or too big for the type or the database."""
+    bound = 1 << (bits - 1 if datatype in SIGNED else bits)
+    return Plain("long_value" if bits == 64 else "int_value", min(bound - 1, BIGGEST), "q")
+
+
+PLAIN: dict[int, Plain] = {
+    **{datatype: _plain(datatype, bits) for datatype, bits in BITS.items()},
+    DataType.BOOLEAN: Plain("boolean_value", 1, "q"),
+    DataType.FLOAT: Plain("float_value", inf, "f"),
+    DataType.DOUBLE: Plain("double_value", inf, "d"),
+}
+
+
 @dataclass(slots=True)
 class Signal:
     """A channel as ingest knows it: its row and the type its birth declared.
 
-    Derived: how its values are read and packed, and what surrounds them in a good row.
+    Derived: how its values are read and packed, and what surrounds them in a row. `newest` is the
+    latest capture time told so far (ms). Words have no short way to a `row`.
     """
 
     channel: int
     name: str
     datatype: int
+    newest: int = 0
     read: Callable[[Metric, "ValueField"], Value] = field(init=False, repr=False)
     pack: Callable[[Value], bytes] = field(init=False, repr=False)
     number: bytes = field(init=False, repr=False)
+    value_field: "ValueField" = field(init=False, repr=False)
+    most: float = field(init=False, repr=False)
     before: bytes = field(init=False, repr=False)
     after: bytes = field(init=False, repr=False)
+    row: Callable[[bytes, bytes, float, bytes], bytes] | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        column = column_of(self.datatype)
+        column, plain = column_of(self.datatype), PLAIN.get(self.datatype)
         place = VALUE_COLUMNS.index(column)
         self.read, self.pack = _reader(self.datatype), PACKERS[column]
         self.number = INT.pack(4, self.channel)
-        self.before = NULL + self.number + NULL * place
+        self.value_field, self.most, code = plain or ("string_value", 0, "")
+        size = calcsize(f">{code}").to_bytes(4, "big")
+        self.before = NULL + self.number + NULL * place + size
         self.after = NULL * (3 - place) + ALL_GOOD
+        row = Struct(f">{HEAD}s{len(self.before)}s{code}{len(self.after)}s").pack
+        self.row = row if plain else None
 
 
 @dataclass
@@ -91,7 +141,7 @@ class Batch:
         return bool(self.runs or self.latest or self.quarantine)
 
     def extend_run(self, outbox: int, number: int) -> bytes:
-        """Record `number` of an outbox is in this batch; the end of each of its rows."""
+        """Record `number` of an outbox is in this batch; what begins each of its rows."""
         first, _ = self.runs.get(outbox, (number, number))
         self.runs[outbox] = (first, number)
         return RECORD.pack(4, outbox, 8, number)
@@ -100,38 +150,49 @@ class Batch:
         """One reading; of a sample that is not good only time and quality are kept."""
         self._add_sample(signal, sample, RECORD.pack(4, outbox, 8, number))
 
-    def add_metric(
-        self, signal: Signal, metric: Metric, end: bytes, *, sent_at: int, latest_at: int
-    ) -> None:
-        """The reading a metric carries, in the record whose rows end so.
+    def add_metrics(
+        self, found: Iterable[tuple[Metric, Signal]], record: bytes, *, sent_at: int, latest_at: int
+    ) -> list[str]:
+        """The readings that metrics of one record carry; what is wrong with those that carry none.
 
-        Raises ImpossibleError. Nearly every metric is good and plain: those take the short way.
+        Nearly every metric is good and a plain number: those take the short way. A field that is
+        not zero is there, so only zeros are asked whether they are.
         """
-        at, told = metric.timestamp or sent_at, metric.WhichOneof("value")
-        if (
-            told is None
-            or metric.is_null
-            or metric.HasField("properties")
-            or not YEAR_2000 <= at <= latest_at
-        ):
-            self._add_sample(signal, sample_of(metric, signal, sent_at, latest_at), end)
-            return
-        value = signal.read(metric, told)
-        time = LONG.pack(8, (at - YEAR_2000) * 1000)
-        self.rows.append(b"".join((time, signal.before, signal.pack(value), signal.after, end)))
-        known = self.latest.get(signal.channel)
-        if known is None or known[1] <= at:
-            self.latest[signal.channel] = (signal.datatype, at, value, GOOD)
+        add, latest, faults = self.rows.append, self.latest, list[str]()
+        time, head = -1, b""
+        for metric, signal in found:
+            at, row = metric.timestamp, signal.row
+            value: float = getattr(metric, signal.value_field)
+            if (
+                row is None
+                or (not value and metric.WhichOneof("value") != signal.value_field)
+                or metric.is_null
+                or metric.HasField("properties")
+                or value > signal.most
+                or not YEAR_2000 <= at <= latest_at
+            ):
+                try:
+                    self._add_sample(signal, sample_of(metric, signal, sent_at, latest_at), record)
+                except ValueError as error:  # impossible, or of a wrong type
+                    faults.append(f"{signal.name}: {error}")
+                continue
+            if at != time:
+                time, head = at, record + LONG.pack(8, (at - YEAR_2000) * 1000)
+            add(row(head, signal.before, value, signal.after))
+            if at >= signal.newest:
+                signal.newest = at
+                latest[signal.channel] = (signal.datatype, at, value, GOOD)
+        return faults
 
     def note(self, signal: Signal, at: int, value: Value | None, quality: int) -> None:
         """A value that may be its channel's newest."""
-        known = self.latest.get(signal.channel)
-        if known is None or known[1] <= at:
+        if at >= signal.newest:
+            signal.newest = at
             self.latest[signal.channel] = (signal.datatype, at, value, quality)
 
-    def _add_sample(self, signal: Signal, sample: Sample, end: bytes) -> None:
+    def _add_sample(self, signal: Signal, sample: Sample, record: bytes) -> None:
         value = sample.value if sample.quality == GOOD else None
-        self.rows.append(_row(signal, sample, value, end))
+        self.rows.append(record + _row(signal, sample, value))
         self.note(signal, sample.at, value, sample.quality)
 
 
@@ -195,7 +256,8 @@ PACKERS: dict[str, Callable[[Value], bytes]] = {
 }
 
 
-def _row(signal: Signal, sample: Sample, value: Value | None, end: bytes) -> bytes:
+def _row(signal: Signal, sample: Sample, value: Value | None) -> bytes:
+    """All of a row but its record."""
     place = VALUE_COLUMNS.index(column_of(signal.datatype))
     return b"".join((
         LONG.pack(8, (sample.at - YEAR_2000) * 1000),
@@ -206,5 +268,4 @@ def _row(signal: Signal, sample: Sample, value: Value | None, end: bytes) -> byt
         NULL * (3 - place),
         SHORT.pack(2, sample.quality),
         NULL if sample.status is None else LONG.pack(8, sample.status),
-        end,
     ))  # fmt: skip

@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from database.connection import Connection
-from edge_agent.sparkplug_pb2 import Metric
+from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Topic
 from ingest import store
 from ingest.births import Message, Node
-from ingest.intake import Intake
+from ingest.intake import Intake, sorted_out
 from ingest.quarantine import LONGEST, Quarantine
-from ingest.readings import RECORD, Batch, Signal
+from ingest.readings import Batch
 
 OWN_OUTBOX = "quarantine"  # its readings came from no edge's outbox
 CUT = f"only its first {LONGEST} bytes were kept: what is missing cannot be taken"
@@ -171,30 +171,22 @@ class Reader(Intake):
         topic = message.topic
         node = self._node(topic)
         device = node.device(topic.device)
-        found: list[tuple[Metric, Signal | None]] = []
-        number: int | None = None
-        for metric in message.payload.metrics:
-            signal = device.signal(metric)
-            if signal is None and metric.alias in node.records:
-                number = metric.long_value
-            else:
-                found.append((metric, signal))
-        reason = self._obstacle(node, number, found)
+        found, others = sorted_out(device, message.payload)
+        numbers = [metric.long_value for metric in others if metric.alias in node.records]
+        unknown = [metric for metric in others if metric.alias not in node.records]
+        number = numbers[-1] if numbers else None
+        reason = self._obstacle(node, number, message.payload)
         if reason:
             self._refuse(message, reason)
             return
-        outbox, own = self._kept.record
-        self._batch.extend_run(outbox, own)
-        self._add(message, found, RECORD.pack(4, outbox, 8, own))
+        self._add(message, found, unknown, self._batch.extend_run(*self._kept.record))
 
-    def _obstacle(
-        self, node: Node, number: int | None, found: Sequence[tuple[Metric, Signal | None]]
-    ) -> str:
+    def _obstacle(self, node: Node, number: int | None, payload: Payload) -> str:
         """Why a message that can be decoded must not be taken (yet); empty: it may."""
         if node.stream is None:
             return f"no birth of node {node.site}/{node.node} is in force: wait until it is online"
         if node.foreign:
-            return self._foreign_obstacle(node, found)
+            return self._foreign_obstacle(node, payload)
         if number is None:
             return "no outbox/record, although its NBIRTH declares an outbox"
         row = self._connection.execute(
@@ -204,9 +196,9 @@ class Reader(Intake):
             return f"record {number} is not acknowledged: its edge still has it and sends it again"
         return ""
 
-    def _foreign_obstacle(self, node: Node, found: Sequence[tuple[Metric, Signal | None]]) -> str:
+    def _foreign_obstacle(self, node: Node, payload: Payload) -> str:
         """A foreign node may give an alias to another metric with each birth; ours never do."""
-        if not any(metric.HasField("alias") for metric, _ in found):
+        if not any(metric.HasField("alias") for metric in payload.metrics):
             return ""
         row = self._connection.execute(
             "select birth_at from signal.node where (site, node) = (%s, %s)", [node.site, node.node]
