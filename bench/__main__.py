@@ -10,8 +10,13 @@ from pathlib import Path
 from bench.edge import edge_figures
 from bench.figure import Figure
 from bench.ingest import ingest_figures
+from bench.latency import latency_figures
 
-PARTS: dict[str, Callable[[], list[Figure]]] = {"edge": edge_figures, "ingest": ingest_figures}
+PARTS: dict[str, Callable[[], list[Figure]]] = {
+    "edge": edge_figures,
+    "ingest": ingest_figures,
+    "latency": latency_figures,
+}
 
 
 def table(figures: list[Figure]) -> str:

@@ -11,12 +11,83 @@ import signal
 import struct
 import sys
 import time
+from pathlib import Path
+from string import Template
 
 HEADER = struct.Struct(">HHHBBHH")  # transaction, protocol, length, unit, function, address, count
+REGISTERS = 60
+COUNTERS, FLOATS, WORDS, SIGNED = 2, 12, 24, 6  # then a status word with four bits, and an alarm
+IMAGE = struct.Struct(f">{COUNTERS}I{FLOATS}f{WORDS}H{SIGNED}h2H")
+assert IMAGE.size == 2 * REGISTERS
+
+
+def profile() -> str:
+    """The device as a register profile: 60 registers that are read as 49 channels."""
+    rows = ['source = "bench/devices.py"']
+    place = 0
+    for kind, name, code, number in (
+        ("counter", "count", "uint32", COUNTERS), ("gauge", "level", "float32", FLOATS),
+        ("gauge", "word", "uint16", WORDS), ("gauge", "offset", "int16", SIGNED),
+    ):  # fmt: skip
+        for n in range(number):
+            rows.append(_channel(f"{name}{n}", kind, f"{place}:{code}"))
+            place += 2 if "32" in code else 1
+    rows += [_channel(f"bit{bit}", "state", f"{place}:bit{bit}") for bit in range(4)]
+    rows.append(_channel("alarm", "state", f"{place + 1}:uint16"))
+    return "\n".join(rows)
+
+
+CHANNELS = COUNTERS + FLOATS + WORDS + SIGNED + 4 + 1
+
+
+def _channel(name: str, kind: str, place: str) -> str:
+    return f'[[channel]]\nname = "{name}"\nkind = "{kind}"\nregister = "holding:{place}"'
+
+
+PLANT = Template("""site = "bench"
+node = "$node"
+time_zone = "UTC"
+[mqtt]
+host = "127.0.0.1"
+port = $mqtt
+[outbox]
+path = "$node.sqlite"
+[[shift]]
+code = "day"
+start = "08:00"
+end = "20:00"
+[[line]]
+name = "L1"
+""")
+PRESS = Template("""[[press]]
+name = "$name"
+line = "L1"
+top_speed = 6000
+profile = "bench-device"
+address = "modbus://127.0.0.1:$port/1"
+poll_ms = $poll_ms
+stroke_counter = "count0"
+""")
+
+
+def write_plant(
+    folder: Path, mqtt: int, first_port: int, count: int, *, node: str = "edge-1",
+    prefix: str = "B", poll_ms: int = 1000,
+) -> Path:  # fmt: skip
+    """The plant file of a node that reads so many of these devices, with their profile."""
+    (folder / "profiles").mkdir(exist_ok=True)
+    (folder / "profiles" / "bench-device.toml").write_text(profile())
+    presses = [
+        PRESS.substitute(name=f"{prefix}{n:03}", port=first_port + n, poll_ms=poll_ms)
+        for n in range(count)
+    ]
+    plant = folder / f"{node}.toml"
+    plant.write_text(PLANT.substitute(node=node, mqtt=mqtt) + "".join(presses))
+    return plant
 
 
 class Device:
-    """One slave: every register counts the seconds, so every poll sees 40 changes."""
+    """One slave: every value changes from one poll to the next."""
 
     def __init__(self) -> None:
         self.arrivals: list[float] = []
@@ -31,14 +102,26 @@ class Device:
                 writer.write(self._reply(*request))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+        finally:
+            self.callers.discard(writer)
 
     def _reply(
         self, transaction: int, _p: int, _l: int, unit: int, function: int, address: int, count: int
     ) -> bytes:
-        second = int(time.monotonic())
-        values = [(second + address + offset) & 0xFFFF for offset in range(count)]
-        body = struct.pack(f">BBB{count}H", unit, function, 2 * count, *values)
+        registers = self._image()[2 * address : 2 * (address + count)]
+        body = struct.pack(">BBB", unit, function, len(registers)) + registers
         return struct.pack(">HHH", transaction, 0, len(body)) + body
+
+    def _image(self) -> bytes:
+        poll = len(self.arrivals)
+        return IMAGE.pack(
+            *(poll + n for n in range(COUNTERS)),
+            *(poll / 8 + n for n in range(FLOATS)),
+            *(poll + 100 * n & 0xFFFF for n in range(WORDS)),
+            *((poll + n) % 2000 - 1000 for n in range(SIGNED)),
+            0b1111 * (poll & 1),
+            poll & 0xFF,
+        )
 
 
 async def main(first_port: int, count: int) -> None:
@@ -53,7 +136,7 @@ async def main(first_port: int, count: int) -> None:
     await stop.wait()
     for server, device in zip(servers, devices, strict=True):
         server.close()
-        for caller in device.callers:
+        for caller in tuple(device.callers):
             caller.close()
         await server.wait_closed()
     await asyncio.sleep(0)  # the callers' tasks see their streams end

@@ -1,6 +1,8 @@
 """One measured figure beside its limit."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import ceil
 
 
 @dataclass(frozen=True)
@@ -34,3 +36,10 @@ class Figure:
     def as_row(self) -> dict[str, object]:
         """The figure for JSON."""
         return {**asdict(self), "ratio": self.ratio, "met": self.met}
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that at least so many percent do not exceed (nearest rank)."""
+    if not values:
+        raise ValueError("no values, no percentile")
+    return sorted(values)[max(0, ceil(len(values) * percent / 100) - 1)]

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import psycopg
 
-from bench.edge import cpu_seconds
 from bench.figure import Figure
+from bench.rig import cpu_seconds
 from database.migrate import migrate
 from database.server import Server, embedded_binaries, timescale_binaries
 from pressline.demo.broker import answers, broker_command, find_mosquitto

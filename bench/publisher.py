@@ -11,7 +11,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -172,13 +172,13 @@ def births(devices: list[Device], uuid: str, now: int) -> bytes:
     return b"".join(told)
 
 
-def records(devices: list[Device], messages: int, now: int) -> list[bytes]:
-    """Packets of so many records, a second of the plant after the other, the last one now."""
+def records(devices: list[Device], messages: int, now: int, every_ms: int = 1000) -> list[bytes]:
+    """Packets of so many records, a round of the devices after the other, the last one now."""
     made: list[bytes] = []
     for number in range(1, messages + 1):
         turn, place = divmod(number - 1, len(devices))
         device = devices[place]
-        at = now - 1000 * (messages // len(devices) - turn)
+        at = now - every_ms * (messages // len(devices) - turn)
         payload = Payload(timestamp=at, seq=len(devices) + number & 255)
         record = payload.metrics.add()
         record.alias, record.long_value = RECORD, number
@@ -199,6 +199,10 @@ class Publisher:
         self._sender = Sender()
         self.twice = 0
 
+    @property
+    def acknowledged(self) -> int:
+        return self._sender.acknowledged
+
     def wait_host(self) -> None:
         while not any(
             topic == state_topic(HOST) and (state := State.decode(payload)) and state.online
@@ -206,10 +210,10 @@ class Publisher:
         ):
             pass
 
-    def deliver(self, last: int) -> None:
-        """Until every record up to `last` is acknowledged."""
+    def deliver(self, last: int, due: Callable[[], int] | None = None) -> None:
+        """Until every record up to `last` is acknowledged; none is sent before it is due."""
         while self._sender.acknowledged < last:
-            self._send(last)
+            self._send(min(last, due()) if due else last)
             for topic, payload in self._wire.heard(LOOK_S):
                 if topic != state_topic(HOST):
                     self._answered(payload)

@@ -1,0 +1,131 @@
+"""What a measurement runs on: a database, a broker and the rooms, each a process of its own."""
+
+import os
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from database.connection import Connection, connect
+from database.migrate import migrate
+from database.server import Server, embedded_binaries
+from pressline.demo.broker import answers, broker_command, find_mosquitto
+from pressline.demo.processes import Child, Children
+from pressline.demo.shopfloor import free_ports
+
+TICKS = os.sysconf("SC_CLK_TCK")
+LOOK_S = 0.1
+COMMIT_TIMES = "track_commit_timestamp=on"
+
+
+class BenchError(Exception):
+    """A measurement could not be taken, or would not have been true; the message says why."""
+
+
+@dataclass
+class Rig:
+    """One folder with a migrated plain PostgreSQL and mosquitto, running."""
+
+    folder: Path
+    server: Server
+    port: int
+    children: Children
+
+    def connection(self) -> Connection:
+        """A connection of its own transactions."""
+        return connect(self.server.url, autocommit=True, application="bench")
+
+    def ingest(self) -> Child:
+        """Start the Sparkplug host."""
+        return self.children.start(
+            "ingest", "ingest", "run", "--database", self.server.url, "--mqtt-port", f"{self.port}"
+        )
+
+    def edge(self, plant: Path, name: str = "edge") -> Child:
+        """Start the agent of a plant file."""
+        return self.children.start(name, "edge", "run", str(plant))
+
+    def program(self, name: str, *command: str) -> Child:
+        """Start a program that talks over its standard input and output."""
+        return self.children.start_program(name, command, piped=True)
+
+    def readings(self) -> int:
+        """How many are committed."""
+        with self.connection() as connection:
+            row = connection.execute("select count(*) from signal.reading").fetchone()
+        assert row is not None
+        return row[0]
+
+    def until(self, what: str, met: Callable[[], bool], limit: float) -> None:
+        """Wait until something is so; BenchError when it is not in time."""
+        end = time.monotonic() + limit
+        while not met():
+            self.children.check()
+            if time.monotonic() > end:
+                raise BenchError(f"waited {limit:.0f} s for {what}\n{self._logs()}")
+            time.sleep(LOOK_S)
+
+    def _logs(self) -> str:
+        told = (f"{child.log}:\n{child.last_lines()}" for child in self.children.all.values())
+        return "\n".join(told)
+
+
+@contextmanager
+def rig(*settings: str) -> Generator[Rig]:
+    """A rig in a folder of its own; everything ends with it. `settings` are of the server."""
+    with TemporaryDirectory(prefix="pressline-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+        server = Server(embedded_binaries(), folder / "data", settings=settings).start()
+        children = Children(folder)
+        try:
+            migrate(server.url)
+            [port] = free_ports(1)
+            children.start_program("broker", broker_command(folder, port, find_mosquitto()))
+            made = Rig(folder, server, port, children)
+            made.until("the broker", lambda: answers(port), 10)
+            yield made
+        finally:
+            children.stop()
+            server.stop()
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process and all its threads until now."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def server_cpu(server: Server) -> float:
+    """CPU seconds of every process of a database server that is alive."""
+    assert server.pid is not None
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    return cpu_seconds(server.pid) + sum(cpu_seconds(int(child)) for child in children)
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is in RAM, shared pages included."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    raise BenchError(f"process {pid} has no VmRSS")
+
+
+def line_of(child: Child) -> str:
+    """The next line that a program says; waits for it."""
+    assert child.process is not None
+    assert child.process.stdout is not None
+    line = child.process.stdout.readline()
+    if not line:
+        child.check()
+    return line
+
+
+def say(child: Child, line: str = "") -> None:
+    """Tell a program something."""
+    assert child.process is not None
+    assert child.process.stdin is not None
+    child.process.stdin.write(f"{line}\n")
+    child.process.stdin.flush()

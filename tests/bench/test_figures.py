@@ -1,0 +1,41 @@
+"""The arithmetic behind measured figures, on numbers worked out by hand."""
+
+import pytest
+
+from bench.edge import lateness, requests_per_s
+from bench.figure import Figure, percentile
+from bench.latency import from_stroke_to_sight
+
+NS = 1_000_000_000
+
+
+def test_a_percentile_is_the_nearest_rank() -> None:
+    hundred = list(range(1, 101))
+    assert (percentile(hundred, 99), percentile(hundred, 50)) == (99, 50)
+    assert percentile([3.0, 1.0, 2.0], 99) == 3
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 99)
+
+
+def test_a_figure_that_was_not_measured_misses_its_limit() -> None:
+    assert not Figure("speed", None, ">", 1, "m/s", "no road").met
+    assert Figure("speed", None, ">", None, "m/s", "no road").met
+    assert Figure("delay", 0.9, "<", 1, "s").met
+    assert Figure("speed", 3, ">", 2, "m/s").ratio == 1.5
+
+
+def test_a_poll_is_late_by_its_distance_from_the_earliest_of_its_grid() -> None:
+    arrivals = [[10.25, 11.5, 12.25, 13.25], [10.0, 11.0, 12.0, 13.0, 14.0]]
+    assert lateness(arrivals, 10, 14, 1.0) == [0, 0.25, 0, 0, 0, 0, 0, 0]
+    assert requests_per_s(arrivals, 10, 14) == 2
+
+
+def test_a_poll_that_was_left_out_counts_as_late() -> None:
+    assert max(lateness([[0.5, 1.5, 3.5]], 0, 4, 1.0)) == 1
+    assert lateness([[]], 0, 4, 1.0) == [4]
+
+
+def test_a_stroke_is_seen_with_the_first_figure_that_holds_its_parts() -> None:
+    strokes = [1 * NS, 2 * NS, 3 * NS]
+    shown = [(0, 10), (2 * NS + NS // 2, 14), (4 * NS, 16)]  # the second stroke came with the first
+    assert from_stroke_to_sight(strokes, shown, 2) == [(1 * NS, 1.5), (2 * NS, 0.5), (3 * NS, 1.0)]
