@@ -49,6 +49,11 @@ class Serial:
         """Where it leads, for people and to tell whether two are one."""
         return self.device
 
+    @property
+    def silence(self) -> float:
+        """Seconds without a byte that end a frame: Modbus over Serial Line 2.5.1.1."""
+        return max(self.seconds(3.5), 0.00175)
+
     def seconds(self, count: float) -> float:
         """How long `count` bytes take on the line."""
         bits = 1 + 8 + (self.parity != "N") + self.stop

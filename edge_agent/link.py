@@ -34,7 +34,6 @@ HEADER = Struct(">HHH")  # transaction, protocol, length: Modbus Messaging on TC
 SHORTEST, LONGEST = 3, 254  # bytes after the header
 CRC = 2
 BUFFER = 4096  # bytes waiting to be an answer; pymodbus drops more at once
-RTU_SILENCE = 3.5, 0.00175  # characters, and seconds at least: Modbus over Serial Line 2.5.1.1
 SHOWN = 12  # bytes of what came instead of an answer
 
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)  # we tell each loss once
@@ -158,7 +157,7 @@ class Link:
         self.transaction = 0
         self.asked = Asked()
         self.rtu = isinstance(where, Serial) or where.rtu
-        self.silence = _silence(where)
+        self.silence = where.silence if isinstance(where, Serial) else 0.0
         self.client = _client(where, patience_s, self._changed)
         context: Any = self.client.ctx
         self.context = context
@@ -276,12 +275,6 @@ def _client(
         where.host, port=where.port, framer=FramerType.RTU if where.rtu else FramerType.SOCKET,
         timeout=patience_s, retries=0, reconnect_delay=0, trace_connect=changed,
     )  # fmt: skip
-
-
-def _silence(where: Tcp | Serial) -> float:
-    """Seconds without a byte that end a frame on this link."""
-    characters, least = RTU_SILENCE
-    return max(where.seconds(characters), least) if isinstance(where, Serial) else 0.0
 
 
 def _reason(error: OSError) -> str:

@@ -221,7 +221,11 @@ class ModbusConnection:
 
 
 def modbus_sources(
-    devices: Sequence[Press | Meter], heartbeat_s: float, sink: Sink, clock: Clock
+    devices: Sequence[Press | Meter],
+    heartbeat_s: float,
+    sink: Sink,
+    clock: Clock,
+    unit_type: type[Unit] = Unit,
 ) -> list[ModbusConnection]:
     """One source per host and port or serial line; polls are spread evenly over the period.
 
@@ -233,7 +237,7 @@ def modbus_sources(
         assert isinstance(where, ModbusAddress)
         if isinstance(where.link, Serial):
             require_serial(device.name)
-        unit = Unit(device, where.unit, heartbeat_s, phase=number / len(devices))
+        unit = unit_type(device, where.unit, heartbeat_s, phase=number / len(devices))
         if where.link not in found:
             found[where.link] = ModbusConnection(where.link, [], sink, clock)
         found[where.link].units.append(unit)

@@ -8,17 +8,26 @@ from pathlib import Path
 
 import structlog
 
-from edge_agent.address import ModbusAddress
+from edge_agent.address import ModbusAddress, Serial
 from edge_agent.clock import Clock
 from edge_agent.entries import Meter, OpcUa, Plant, Press
-from edge_agent.modbus import ModbusConnection, Unit, modbus_sources
+from edge_agent.link import MEANINGS
+from edge_agent.modbus import ModbusConnection, modbus_sources
+from edge_agent.orders import WatchedUnit, chosen, orders, written
 from edge_agent.plant import load_plant
 from edge_agent.sample import BAD, GOOD, STALE, Sample
 from edge_agent.sources import opcua_module
+from edge_agent.unit import Unit
 
 QUALITY = {GOOD: "good", STALE: "stale", BAD: "bad"}
 HEADER = ("device", "channel", "address", "value", "unit", "quality")
 MODBUS_CURE = "check power, cable, address, port and unit id, and that no one else holds its port"
+SERIAL_CURE = (
+    "check power, wires A and B, unit id, baud, parity and stop bits, and that no other device on "
+    "the line has the same unit id"
+)
+REQUEST, ANSWER = 8, 5  # bytes of RTU frames besides the registers
+BUSY = 0.8  # of a line's time: beyond it polls come late
 OPCUA_CURE = "check power, cable, the endpoint in `address` and that it allows anonymous sessions"
 
 OPCUA_PATIENCE_S = 10
@@ -45,34 +54,53 @@ class Answers:
         """It did not; what it is missing shows in the table."""
 
 
-def read_once(path: Path) -> int:
+def read_once(path: Path, show_orders: str | None = None) -> int:
     """Poll every machine of the plant once and print values and block plan.
 
-    Returns the exit code: 0 when all answered, 1 when some did not, who are named with the cure.
-    Raises PlantError when the file is wrong and EdgeError when OPC UA is needed and missing.
+    `show_orders` names a channel, a machine or `all`, whose registers are printed in every order
+    of bytes and words instead. Returns the exit code: 0 when all answered, 1 when some did not,
+    who are named with the cure. Raises PlantError when the file is wrong and EdgeError when OPC
+    UA or pyserial is needed and missing, or nothing has the name given.
     """
     plant = load_plant(path)
+    wanted = chosen(plant.devices, show_orders) if show_orders else []
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))  # we print it all
     answers, whys = Answers(), dict[str, str]()
-    asks, connections = _asks(plant, answers, whys)
+    devices = list(dict.fromkeys(device for device, _ in wanted)) or plant.devices
+    asks, connections = _asks(plant, devices, answers, whys)
     asyncio.run(_together(asks))
-    whys |= {unit.device.name: unit.why for c in connections for unit in c.units}
-    _print(_table(plant.devices, answers))
-    _print(["", "block plan", *(line for c in connections for u in c.units for line in _plan(u))])
-    silent = [device for device in plant.devices if device.name not in answers.online]
+    units = [unit for connection in connections for unit in connection.units]
+    whys |= {unit.device.name: unit.why for unit in units}
+    if wanted:
+        _print(orders(wanted, _raw(units)))
+    else:
+        _print(_table(devices, answers, units))
+        _print(["", "block plan", *(line for unit in units for line in _plan(unit))])
+        _print([line for connection in connections for line in _busy(connection)])
+    silent = [device for device in devices if device.name not in answers.online]
     for device in silent:
         _print(["", _silence(device, whys.get(device.name, ""))])
     return 1 if silent else 0
 
 
+def _raw(units: Sequence[Unit]) -> dict[tuple[str, str], bytes]:
+    """The registers that came, by machine and channel."""
+    return {
+        (unit.device.name, channel): data
+        for unit in units
+        if isinstance(unit, WatchedUnit)
+        for channel, data in unit.raw.items()
+    }
+
+
 def _asks(
-    plant: Plant, answers: Answers, whys: dict[str, str]
+    plant: Plant, devices: Sequence[Device], answers: Answers, whys: dict[str, str]
 ) -> tuple[Sequence[Coroutine[None, None, None]], Sequence[ModbusConnection]]:
     """What asks each machine, ready to run, and the Modbus connections among it."""
-    modbus = [device for device in plant.devices if isinstance(device.where, ModbusAddress)]
-    connections = modbus_sources(modbus, plant.heartbeat_s, answers, Clock())
+    modbus = [device for device in devices if isinstance(device.where, ModbusAddress)]
+    connections = modbus_sources(modbus, plant.heartbeat_s, answers, Clock(), WatchedUnit)
     asks = [connection.read_once() for connection in connections]
-    for device in plant.devices:
+    for device in devices:
         if device not in modbus:
             read_values = opcua_module(device.name).read_values
             asks.append(_ask_opcua(read_values, device, plant.servers, answers, whys))
@@ -96,12 +124,16 @@ async def _ask_opcua(
         answers.device_online(device.name)
 
 
-def _table(devices: Sequence[Device], answers: Answers) -> list[str]:
+def _table(devices: Sequence[Device], answers: Answers, units: Sequence[Unit]) -> list[str]:
     rows: list[tuple[str, ...]] = [HEADER]
+    refused = {unit.device.name: unit.refused for unit in units}
     for device in devices:
         for channel in device.channels:
             sample = answers.found.get((device.name, channel.name))
             value, quality = _shown(sample, channel.scale)
+            code = refused.get(device.name, {}).get(channel.name)
+            if code:
+                quality = f"refused by the machine: {MEANINGS.get(code, code)}"
             rows.append((device.name, channel.name, channel.source, value, channel.unit, quality))
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEADER))]
     return [
@@ -120,9 +152,10 @@ def _shown(sample: Sample | None, scale: float) -> tuple[str, str]:
     value = sample.value
     if value is None:
         return "–", quality
+    whole = isinstance(value, int)
     if scale != 1 and isinstance(value, int | float):
-        return f"{value * scale:g}", quality
-    return (f"{value:g}" if isinstance(value, float) else str(value)), quality
+        value *= scale
+    return written(value, exact=whole), quality
 
 
 def _plan(unit: Unit) -> list[str]:
@@ -136,8 +169,27 @@ def _plan(unit: Unit) -> list[str]:
     return [head, *(f"  {read}" for read in reads)]
 
 
+def _busy(connection: ModbusConnection) -> list[str]:
+    """How much of a serial line's time the polls of its machines take."""
+    line = connection.where
+    if not isinstance(line, Serial):
+        return []
+    share = sum(
+        (line.seconds(REQUEST + ANSWER + read.block.bytes) + 2 * line.silence + unit.pause)
+        / unit.period
+        for unit in connection.units
+        for read in unit.reads
+    )
+    text = f"{line.name}: polls take {100 * share:.0f} % of its time at {line.baud} baud"
+    cure = "; that is too much: raise poll_ms or the baud" if share > BUSY else ""
+    return ["", f"{text}, the devices' own delay not counted{cure}"]
+
+
 def _silence(device: Device, why: str) -> str:
-    cure = MODBUS_CURE if isinstance(device.where, ModbusAddress) else OPCUA_CURE
+    where = device.where
+    serial = isinstance(where, ModbusAddress) and isinstance(where.link, Serial)
+    cure = MODBUS_CURE if isinstance(where, ModbusAddress) else OPCUA_CURE
+    cure = SERIAL_CURE if serial else cure
     address = re.sub("//[^@/]*@", "//", device.address)  # without a password
     return f"{device.name} did not answer at {address}: {why or 'no answer'}; {cure}"
 

@@ -146,11 +146,20 @@ def edge_check(file: PlantFile) -> None:
 
 
 @edge.command("read")
-def edge_read(file: PlantFile) -> None:
+def edge_read(
+    file: PlantFile,
+    orders: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CHANNEL",
+            help="Show the registers of a channel, a machine or 'all' in every byte and word order",
+        ),
+    ] = None,
+) -> None:
     """Poll every device once; print each channel, value, quality and the block plan."""
     from edge_agent.probe import read_once
 
-    raise typer.Exit(read_once(file))
+    raise typer.Exit(read_once(file, orders))
 
 
 @edge.command("run")
