@@ -9,18 +9,15 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.connecting import Obstacles, begin, leave_with_will, new_client
 from edge_agent.entries import Mqtt
 from edge_agent.errors import EdgeError
 from edge_agent.outbox import Outbox
 from edge_agent.wire import Topic, death, state_topic
-
-log = structlog.get_logger()
 
 KEEPALIVE = 15  # seconds
 RECONNECT_LONGEST = 5  # seconds
@@ -55,13 +52,12 @@ class Broker:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._bdseq = 0
-        self._told = ""
+        self._obstacles = Obstacles(settings.host, settings.port, "records are kept, trying on")
         self._client = self._make_client(f"pressline-{site}-{node}")
 
     def open(self) -> None:
         """Begin connecting; goes on trying until closed."""
-        self._client.connect_async(self._settings.host, self._settings.port, KEEPALIVE)
-        self._client.loop_start()
+        begin(self._client, self._settings.host, self._settings.port, KEEPALIVE)
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Hand a message over, QoS 0; lost when the session is."""
@@ -69,12 +65,12 @@ class Broker:
 
     async def close(self) -> None:
         """Disconnect after what was published has left, and end the network thread."""
-        self._client.disconnect()
+        leave_with_will(self._client)
         await asyncio.to_thread(self._client.loop_stop)
 
     def _make_client(self, client_id: str) -> Client:
-        client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
         settings = self._settings
+        client = new_client(Client, client_id, settings.version)
         if settings.user:
             client.username_pw_set(settings.user, _password(settings.password_file))
         if settings.ca_file:
@@ -102,15 +98,14 @@ class Broker:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._say_once(f"refused the connection: {reason}")
+            self._obstacles.refused(reason)
             return
-        self._told = ""
-        log.info("connected to the broker", host=self._settings.host, port=self._settings.port)
+        self._obstacles.accepted()
         client.subscribe([(topic, 1) for topic in self._topics])
         self._call(self._listener.connected, self._bdseq)
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
-        self._say_once("does not answer")
+        self._obstacles.failed()
 
     def _on_disconnect(
         self,
@@ -120,18 +115,11 @@ class Broker:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if reason.is_failure:
-            self._say_once(f"ended the connection: {reason}")
+        self._obstacles.ended(reason)
         self._call(self._listener.disconnected)
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
         self._call(self._listener.received, message.topic, message.payload)
-
-    def _say_once(self, what: str) -> None:
-        if what != self._told:
-            host, port = self._settings.host, self._settings.port
-            log.warning(f"the broker {what}; records are kept, trying on", host=host, port=port)
-            self._told = what
 
     def _call(self, event: Any, *args: object) -> None:
         if not self._loop.is_closed():

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edge_agent.address import Address, OpcUaAddress, opcua_address, parse_address
+from edge_agent.connecting import Version
 from edge_agent.profile import (
     Channel,
     Entry,
@@ -77,7 +78,14 @@ class Mqtt(Entry):
     ca_file: FilePath | None = None
     cert_file: FilePath | None = None
     key_file: FilePath | None = None
+    version: Version = "3.1.1"
     host_id: Name = "pressline"
+
+    @model_validator(mode="after")
+    def _check(self) -> "Mqtt":
+        if self.cert_file and not (self.ca_file and self.key_file):
+            raise ValueError("has a client certificate that cannot be used; add ca_file, key_file")
+        return self
 
 
 Policy = Literal[

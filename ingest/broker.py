@@ -3,9 +3,9 @@
 import os
 import ssl
 from pathlib import Path
+from typing import cast, get_args
 
-from paho.mqtt.enums import CallbackAPIVersion
-
+from edge_agent.connecting import Version, new_client
 from ingest.errors import BrokerSettingsError
 from ingest.packets import ReadAheadClient
 
@@ -13,11 +13,14 @@ from ingest.packets import ReadAheadClient
 def make_client(client_id: str = "") -> ReadAheadClient:
     """A client that is not connected yet.
 
-    MQTT_USER and MQTT_PASSWORD_FILE, MQTT_CA_FILE (then TLS), MQTT_CERT_FILE and MQTT_KEY_FILE are
-    used where they are set. Raises BrokerSettingsError when such a file cannot be used.
+    MQTT_VERSION ("3.1.1" or "5"), MQTT_USER and MQTT_PASSWORD_FILE, MQTT_CA_FILE (then TLS),
+    MQTT_CERT_FILE and MQTT_KEY_FILE are used where they are set. Raises BrokerSettingsError when
+    one cannot be used.
     """
-    client = ReadAheadClient(CallbackAPIVersion.VERSION2, client_id, clean_session=True)
+    client = new_client(ReadAheadClient, client_id, _version())
     user, authority = os.environ.get("MQTT_USER"), os.environ.get("MQTT_CA_FILE")
+    if os.environ.get("MQTT_CERT_FILE") and not authority:
+        raise BrokerSettingsError("MQTT_CERT_FILE is used with TLS only: set MQTT_CA_FILE as well.")
     try:
         if user:
             client.username_pw_set(user, _password())
@@ -29,6 +32,13 @@ def make_client(client_id: str = "") -> ReadAheadClient:
             "password alone; MQTT_CA_FILE, MQTT_CERT_FILE and MQTT_KEY_FILE are readable PEM files."
         ) from error
     return client
+
+
+def _version() -> Version:
+    told = os.environ.get("MQTT_VERSION") or "3.1.1"
+    if told not in get_args(Version):
+        raise BrokerSettingsError(f"MQTT_VERSION={told} is no version of MQTT here: 3.1.1 or 5.")
+    return cast("Version", told)
 
 
 def _password() -> str | None:

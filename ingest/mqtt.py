@@ -6,17 +6,15 @@ STATE tells the nodes whether to send.
 import time
 from typing import Any
 
-import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.connecting import Obstacles, begin
 from edge_agent.wire import State, state_topic
 from ingest.broker import make_client
 from ingest.group import Group
 from ingest.inbox import Inbox
-
-log = structlog.get_logger()
 
 KEEPALIVE = 15  # seconds
 RECONNECT_LONGEST = 5  # seconds
@@ -31,17 +29,17 @@ class HostClient:
         self.inbox = Inbox()
         self._online = True
         self._since = 0  # timestamp of the CONNECT, ms
-        self._told = ""
+        self._obstacles = Obstacles(host, port, "trying on")
         self._client = self._make_client(f"pressline-host-{group.host}")
 
     def open(self) -> None:
         """Begin connecting; goes on trying until closed."""
-        self._client.connect_async(self._host, self._port, KEEPALIVE)
-        self._client.loop_start()
+        begin(self._client, self._host, self._port, KEEPALIVE)
 
     def close(self) -> None:
-        """Tell the nodes that the host is offline, disconnect."""
-        self.set_online(online=False)
+        """Tell the nodes that the host is offline, as of now; disconnect."""
+        self._online, self._since = False, max(self._since, time.time_ns() // 1_000_000)
+        self._tell_state()
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -85,10 +83,9 @@ class HostClient:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._say_once(f"refused the connection: {reason}")
+            self._obstacles.refused(reason)
             return
-        self._told = ""
-        log.info("connected to the broker", host=self._host, port=self._port)
+        self._obstacles.accepted()
         client.subscribe([*((each, 0) for each in self._filters), (self._topic, 1)])
         self._tell_state()
 
@@ -109,7 +106,7 @@ class HostClient:
             self.inbox.put([(topic, bytes(message.payload))])
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
-        self._say_once("does not answer")
+        self._obstacles.failed()
 
     def _on_disconnect(
         self,
@@ -119,10 +116,4 @@ class HostClient:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if reason.is_failure:
-            self._say_once(f"ended the connection: {reason}")
-
-    def _say_once(self, what: str) -> None:
-        if what != self._told:
-            log.warning(f"the broker {what}; trying on", host=self._host, port=self._port)
-            self._told = what
+        self._obstacles.ended(reason)

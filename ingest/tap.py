@@ -5,16 +5,16 @@ import threading
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from google.protobuf.message import DecodeError
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge_agent.connecting import Obstacles, begin
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import READERS, SOURCE_AT, Topic, WrongTypeError, parse_topic, read_properties
 from ingest.broker import make_client
 
-log = structlog.get_logger()
+KEEPALIVE = 15  # seconds
 
 Names = dict[int, tuple[str, int]]
 
@@ -51,24 +51,27 @@ def run(topics: str, host: str, port: int) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
-    decoder = Decoder()
+    decoder, obstacles = Decoder(), Obstacles(host, port, "trying on")
     client = make_client()
 
     def connected(client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _: Any) -> None:
-        log.info("connected" if not reason.is_failure else f"refused: {reason}", filter=topics)
+        if reason.is_failure:
+            obstacles.refused(reason)
+            return
+        obstacles.accepted()
         client.subscribe(topics)
 
     def heard(_client: Client, _userdata: Any, message: MQTTMessage) -> None:
         print("\n".join(decoder.lines(message.topic, bytes(message.payload))), flush=True)  # noqa: T201 - what it is for
 
-    def failed(_client: Client, _userdata: Any) -> None:
-        log.warning("no broker; trying on", host=host, port=port)
+    def ended(_client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _: Any) -> None:
+        obstacles.ended(reason)
 
     client.on_connect = connected
     client.on_message = heard
-    client.on_connect_fail = failed
-    client.connect_async(host, port)
-    client.loop_start()
+    client.on_connect_fail = lambda _client, _userdata: obstacles.failed()
+    client.on_disconnect = ended
+    begin(client, host, port, KEEPALIVE)
     stop.wait()
     client.disconnect()
     client.loop_stop()

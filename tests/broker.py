@@ -6,6 +6,7 @@ And a probe: a client that hears and says what a test likes.
 import queue
 import shutil
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -96,7 +97,14 @@ def mosquitto() -> Generator[int]:
 class Probe:
     """Anyone at the broker: hears what it subscribed to, says what it likes."""
 
-    def __init__(self, port: int, *topics: str, user: str = "", password: str = "") -> None:
+    def __init__(
+        self,
+        port: int,
+        *topics: str,
+        user: str = "",
+        password: str = "",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._heard: queue.SimpleQueue[tuple[str, bytes]] = queue.SimpleQueue()
         self._ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
@@ -104,6 +112,8 @@ class Probe:
         self._client.on_subscribe = self._subscribed
         if user:
             self._client.username_pw_set(user, password)
+        if tls:
+            self._client.tls_set_context(tls)  # pyright: ignore[reportUnknownMemberType] -- paho leaves its type open
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
         if topics:
