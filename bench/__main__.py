@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.backlog import backlog_figures
 from bench.edge import edge_figures
 from bench.figure import Figure
 from bench.ingest import ingest_figures
@@ -16,6 +17,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
     "ingest": ingest_figures,
     "latency": latency_figures,
+    "backlog": backlog_figures,
 }
 
 

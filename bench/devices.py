@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from string import Template
 
@@ -21,20 +22,21 @@ IMAGE = struct.Struct(f">{COUNTERS}I{FLOATS}f{WORDS}H{SIGNED}h2H")
 assert IMAGE.size == 2 * REGISTERS
 
 
-def profile() -> str:
-    """The device as a register profile: 60 registers that are read as 49 channels."""
-    rows = ['source = "bench/devices.py"']
+def profile(chosen: Collection[str] = ()) -> str:
+    """The device as a register profile: 60 registers that are read as 49 channels, or a choice."""
+    rows: dict[str, str] = {}
     place = 0
     for kind, name, code, number in (
         ("counter", "count", "uint32", COUNTERS), ("gauge", "level", "float32", FLOATS),
         ("gauge", "word", "uint16", WORDS), ("gauge", "offset", "int16", SIGNED),
     ):  # fmt: skip
         for n in range(number):
-            rows.append(_channel(f"{name}{n}", kind, f"{place}:{code}"))
+            rows[f"{name}{n}"] = _channel(f"{name}{n}", kind, f"{place}:{code}")
             place += 2 if "32" in code else 1
-    rows += [_channel(f"bit{bit}", "state", f"{place}:bit{bit}") for bit in range(4)]
-    rows.append(_channel("alarm", "state", f"{place + 1}:uint16"))
-    return "\n".join(rows)
+    rows |= {f"bit{bit}": _channel(f"bit{bit}", "state", f"{place}:bit{bit}") for bit in range(4)}
+    rows["alarm"] = _channel("alarm", "state", f"{place + 1}:uint16")
+    told = [row for name, row in rows.items() if not chosen or name in chosen]
+    return "\n".join(['source = "bench/devices.py"', *told])
 
 
 CHANNELS = COUNTERS + FLOATS + WORDS + SIGNED + 4 + 1
@@ -63,22 +65,22 @@ PRESS = Template("""[[press]]
 name = "$name"
 line = "L1"
 top_speed = 6000
-profile = "bench-device"
+profile = "$node"
 address = "modbus://127.0.0.1:$port/1"
-poll_ms = $poll_ms
+poll_ms = 1000
 stroke_counter = "count0"
 """)
 
 
 def write_plant(
     folder: Path, mqtt: int, first_port: int, count: int, *, node: str = "edge-1",
-    prefix: str = "B", poll_ms: int = 1000,
+    channels: Collection[str] = (),
 ) -> Path:  # fmt: skip
     """The plant file of a node that reads so many of these devices, with their profile."""
     (folder / "profiles").mkdir(exist_ok=True)
-    (folder / "profiles" / "bench-device.toml").write_text(profile())
+    (folder / "profiles" / f"{node}.toml").write_text(profile(channels))
     presses = [
-        PRESS.substitute(name=f"{prefix}{n:03}", port=first_port + n, poll_ms=poll_ms)
+        PRESS.substitute(node=node, name=f"{node}-{n:03}", port=first_port + n)
         for n in range(count)
     ]
     plant = folder / f"{node}.toml"
