@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from servers import Flavour
+from servers import Flavour, flavours
 
 from database.connection import Connection, connect
 from database.errors import OutdatedError, UnreachableError
 from database.migrate import migrate, require_current
 from database.schema import SCHEMA_FILE, dump
 from database.server import Server, embedded_binaries
+
+
+ON_TIMESCALE = pytest.mark.parametrize(
+    "flavour", [name for name in flavours() if name == "timescale"], indirect=True, scope="session"
+)
 
 
 def test_migrations_give_the_schema_that_the_file_shows(flavour: Flavour, database: str) -> None:
@@ -44,6 +49,29 @@ def test_readings_are_a_hypertable_where_timescale_is(
         return
     names = connection.execute("select hypertable_name from timescaledb_information.hypertables")
     assert names.fetchall() == [("reading",)]
+
+
+@ON_TIMESCALE
+def test_compressed_readings_keep_first_and_last_of_each_batch_and_no_filter(
+    connection: Connection,
+) -> None:
+    connection.execute(
+        "insert into signal.reading (arrived, at, channel, count, quality, outbox, number) "
+        "select at, at, 1, n, 192, 1, n from generate_series(1, 2000) n "
+        "cross join lateral (select timestamptz '2026-01-05' + n * interval '1 s' as at) t"
+    )
+    connection.execute("select compress_chunk(c) from show_chunks('signal.reading') c")
+    columns = connection.execute(
+        "select a.attname from _timescaledb_catalog.chunk whole "
+        "join _timescaledb_catalog.chunk c on whole.compressed_chunk_id = c.id "
+        "join pg_attribute a on a.attrelid = format('%I.%I', c.schema_name, c.table_name)::regclass"
+    ).fetchall()
+    names = {name for (name,) in columns}
+    assert {"_ts_meta_v2_min_at", "_ts_meta_v2_max_at", "_ts_meta_min_2"} <= names
+    assert not [name for name in names if "bloom" in name]
+    assert connection.execute(
+        "select count(*), sum(count) from signal.reading where outbox = 1 and number > 1500"
+    ).fetchone() == (500, sum(range(1501, 2001)))
 
 
 def test_an_absent_server_is_named_with_the_cure() -> None:
