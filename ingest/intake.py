@@ -15,10 +15,11 @@ from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import SOURCE_AT, Ack, DataType, Topic, parse_topic, write_property
 from ingest import store
 from ingest.births import Device, Message, Node, NodeBirth, declared, read_death, read_node_birth
+from ingest.dating import shown
 from ingest.group import REORDER_S, Group
 from ingest.quarantine import Quarantine
 from ingest.readings import DAY, LAST_TIME, YEAR_2000, Batch, Signal, sample_of
-from ingest.stream import Verdict
+from ingest.stream import Stream, Verdict
 
 log = structlog.get_logger()
 
@@ -73,12 +74,13 @@ class Intake:
         self._quarantine = Quarantine()
         self._ask: list[Node] = []
         self._waiting: list[Node] = []  # foreign ones, for a message that should have come
-        self._latest_at = 0
+        self._now = self._latest_at = 0
         self._recall()
 
     def take(self, topic: str, payload: bytes) -> None:
         """Take one message in; what it carries is written with the open batch."""
-        self._latest_at = min(self._wall_ms() + DAY, LAST_TIME)
+        self._now = self._wall_ms()
+        self._latest_at = min(self._now + DAY, LAST_TIME)
         self._batch.messages += 1
         self._batch.size += len(payload)
         if topic not in self._topics:
@@ -256,7 +258,8 @@ class Intake:
                 except ValueError:
                     continue  # its reading, if there is one, will tell
                 value = sample.value if sample.quality == GOOD else None
-                self._batch.note(signal, sample.at, value, sample.quality)
+                at = shown(sample.at, payload.timestamp, self._now)
+                self._batch.note(signal, at, value, sample.quality)
 
     def _node_death(self, topic: Topic, payload: Payload) -> None:
         node = self._node(topic)
@@ -313,8 +316,24 @@ class Intake:
         elif number is None:
             self._refuse(message, "no outbox/record, although its NBIRTH declares an outbox")
         elif stream.judge(number) is Verdict.TAKE:
+            if found:
+                self._put_right(stream, message, found)
             record = self._batch.extend_run(stream.outbox, number)
             self._add(message, found, unknown, record)
+
+    def _put_right(self, stream: Stream, message: Message, found: list[Known]) -> None:
+        """Times that cannot be: the record is dated anew, what its node said stays beside."""
+        sent_at, dating = message.payload.timestamp, stream.dating
+        at = max(found[0][0].timestamp, found[-1][0].timestamp) or sent_at
+        if at > self._latest_at:
+            return  # no clock is that wrong: it will be refused
+        before, by = dating.by, dating.add(at, sent_at, self._now)
+        if bool(by) != bool(before):
+            said = "the clock of a node is wrong" if by else "the clock of a node is right again"
+            log.warning(said, node=message.topic.node, added_ms=by)
+        if by:
+            for metric, _ in found:
+                _date_anew(metric, metric.timestamp or sent_at, by)
 
     # -- foreign nodes ----------------------------------------------------------------------------
 
@@ -487,6 +506,12 @@ class Intake:
                 )
             )
             node.device_born(device, born, signals)
+
+
+def _date_anew(metric: Metric, at: int, by: int) -> None:
+    metric.timestamp = at + by
+    if SOURCE_AT not in metric.properties.keys:
+        write_property(metric, SOURCE_AT, DataType.DATETIME, at)
 
 
 def _date(metric: Metric, sent_at: int) -> None:

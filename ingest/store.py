@@ -12,6 +12,7 @@ from psycopg.rows import TupleRow
 from database.connection import Connection
 from edge_agent.sample import Value
 from edge_agent.wire import Channel
+from ingest.dating import Dating
 from ingest.readings import (
     ARRIVED,
     COLUMNS,
@@ -223,10 +224,15 @@ def open_outbox(connection: Connection, uuid: str, site: str, node: str) -> Stre
             [uuid, site, node],
         )
         row = connection.execute(
-            "select id, number from signal.outbox where uuid = %s", [uuid]
+            "select o.id, o.number, floor(extract(epoch from max(r.at)) * 1000)::bigint "
+            "from signal.outbox o left join signal.reading r "
+            "on r.outbox = o.id and r.number = o.number and r.arrived = o.arrived "
+            "where o.uuid = %s group by o.id",
+            [uuid],
         ).fetchone()
     assert row is not None
-    return Stream(row[0], uuid, committed=row[1], taken=row[1])
+    outbox, number, newest = row
+    return Stream(outbox, uuid, committed=number, taken=number, dating=Dating(newest or 0))
 
 
 def skip_to(connection: Connection, stream: Stream, first: int) -> None:

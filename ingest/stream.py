@@ -3,8 +3,10 @@
 Without input/output; docs/wire.md tells the rules.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
+
+from ingest.dating import Dating
 
 ANSWER_EVERY_S = 0.2  # a duplicate or a lasting hole is answered at most this often
 
@@ -33,6 +35,7 @@ class Stream:
     due: bool = False  # an answer is owed whatever the clock says
     repeated: bool = False  # duplicates or holes were seen since the last answer
     answered_at: float = float("-inf")
+    dating: Dating = field(default_factory=Dating)
 
     def judge(self, number: int) -> Verdict:
         """Whether the record with this number is the next one; a taken one is counted."""

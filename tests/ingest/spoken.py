@@ -103,8 +103,10 @@ def device_birth(
     return payload.SerializeToString()
 
 
-def data(number: int | None, *told: tuple[Channel, Sample], seq: int = 2) -> bytes:
-    payload = Payload(timestamp=NOW, seq=seq)
+def data(
+    number: int | None, *told: tuple[Channel, Sample], seq: int = 2, sent_at: int = NOW
+) -> bytes:
+    payload = Payload(timestamp=sent_at, seq=seq)
     if number is not None:
         record = payload.metrics.add()
         record.alias, record.long_value = RECORD_ALIAS, number

@@ -28,13 +28,17 @@ def test_a_clock_step_lies_in_the_database_before_the_first_reading_with_the_new
         ingest.start()
         edge.until_acknowledged(17)
     assert watcher.rows(
-        "select number, count, at > clock_timestamp() - interval '30 min' from signal.reading r "
+        "select number, count, source_at > clock_timestamp() - interval '30 min' "
+        "from signal.reading r "
         "join signal.channel c on c.id = r.channel and (c.device, c.name) = ('', 'clock/step') "
         "order by number"
-    ) == [(6, -HOUR, False), (12, HOUR, True)]
-    steps = "at < clock_timestamp() - interval '30 min'"
-    assert watcher.rows(f"select min(number), max(number) from signal.reading where {steps}") == [
+    ) == [(6, -HOUR, False), (12, HOUR, None)]
+    wrong = "source_at < clock_timestamp() - interval '30 min'"  # dated anew: the node's own time
+    assert watcher.rows(f"select min(number), max(number) from signal.reading where {wrong}") == [
         (6, 11)
+    ]
+    assert watcher.rows("select bool_and(at > arrived - interval '1 min') from signal.reading") == [
+        (True,)
     ]
     assert watcher.rows("select * from signal.gap") == []
     assert watcher.rows("select * from signal.quarantine") == []

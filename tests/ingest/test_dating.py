@@ -1,0 +1,96 @@
+"""A node whose clock is wrong: its records get times that can be, its own stay beside."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spoken import DBIRTH, DDATA, NBIRTH, NOW, STROKES, Clock, data, device_birth, node_birth
+
+from database.connection import Connection
+from edge_agent.sample import Sample
+from ingest.dating import AHEAD, BACK, Dating, shown
+
+T = 1_800_000_000_000  # some moment, ms
+HOUR, DELAY = 3_600_000, 40
+
+
+def dated(*records: tuple[int, int]) -> list[int]:
+    """Times of records that were made at the first instant by a clock that was off by the second.
+
+    Each came a little later; times are told from `T` on.
+    """
+    dating, found = Dating(), list[int]()
+    for made, off in records:
+        at = T + made + off
+        found.append(at + dating.add(at, at, T + made + DELAY) - T)
+    return found
+
+
+def test_a_clock_that_is_right_is_left_alone() -> None:
+    assert dated((0, 0), (500, 0), (1000, 120), (1500, -300)) == [0, 500, 1120, 1200]
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_an_hour_off_and_back_is_put_right_to_the_time_on_the_way(off: int) -> None:
+    told = dated((0, 0), (1000, off), (2000, off), (3000, off), (4000, 0), (5000, 0))
+    assert told == [0, 1000 + DELAY, 2000 + DELAY, 3000 + DELAY, 4000, 5000]
+
+
+def test_what_was_made_before_the_clock_was_set_keeps_its_time() -> None:
+    """A backlog over the step, sent by the wrong clock: made by the right one, then by it."""
+    dating, now = Dating(), T + 60_000
+    sent_at = now + HOUR
+    assert dating.add(T, sent_at, now) == 0
+    assert dating.add(T + 10_000, sent_at, now) == 0
+    assert dating.add(T + 20_000 + HOUR, sent_at, now) == -HOUR
+    assert dating.add(T + 30_000 + HOUR, sent_at, now) == -HOUR
+    back = T + 61_000
+    assert dating.add(back, back, back + DELAY) == 0
+
+
+def test_a_current_value_of_the_future_is_shown_as_of_now() -> None:
+    assert shown(T - HOUR, T, T) == T - HOUR
+    assert shown(T + HOUR, T + HOUR, T + DELAY) == T + DELAY
+    assert shown(T + HOUR, T, T) == T
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.sampled_from([0, HOUR, -HOUR, 3000, 700])),
+                min_size=1), st.integers(0, 20_000))  # fmt: skip
+def test_times_go_on_and_never_lie_ahead(moves: list[tuple[int, int]], delay: int) -> None:
+    dating, made, newest = Dating(), T, 0
+    for elapsed, off in moves:
+        made += elapsed
+        now, at = made + delay, made + off
+        given = at + dating.add(at, at, now)
+        assert newest - BACK <= given <= max(now + AHEAD, newest)
+        newest = max(newest, given)
+
+
+def test_readings_of_a_wrong_clock_are_stored_with_both_times(
+    connection: Connection, clock: Clock
+) -> None:
+    intake = clock.intake(connection)
+    intake.take(NBIRTH, node_birth())
+    intake.take(DBIRTH, device_birth(STROKES))
+    for number, off in ((1, 0), (2, HOUR), (3, 0), (4, -HOUR)):
+        at = NOW - 1000 + number + off
+        sample = STROKES, Sample("strokes", at, number)
+        intake.take(DDATA, data(number, sample, sent_at=NOW + off))
+    intake.commit()
+    rows = connection.execute(
+        "select (extract(epoch from at) * 1000)::bigint, "
+        "(extract(epoch from source_at) * 1000)::bigint from signal.reading order by number"
+    ).fetchall()
+    assert rows == [
+        (NOW - 999, None), (NOW - 998, NOW - 998 + HOUR),
+        (NOW - 997, None), (NOW - 996, NOW - 996 - HOUR),
+    ]  # fmt: skip
+    latest = connection.execute("select (extract(epoch from at) * 1000)::bigint from signal.latest")
+    assert latest.fetchall() == [(NOW,)]  # of the birth; not of the future
+    again = clock.intake(connection)  # a host that starts meanwhile knows where the outbox stood
+    again.take(
+        DDATA, data(5, (STROKES, Sample("strokes", NOW - 990 - HOUR, 5)), sent_at=NOW - HOUR)
+    )
+    again.commit()
+    assert connection.execute("select max(at) - min(at) from signal.reading").fetchone() == (
+        connection.execute("select interval '9 milliseconds'").fetchone()
+    )
