@@ -1,6 +1,7 @@
 """One press or meter of a server: what it notifies, and its coming and going."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable
 
 import structlog
@@ -33,8 +34,11 @@ class Machine:
         """What came in one notification message, in its order."""
         at, now = self.clock.now(), asyncio.get_running_loop().time()
         samples: list[Sample] = []
+        nth: Counter[str] = Counter()
         for place, data in notified:
-            sample = sample_of(place.channel, data, at, place.layout)
+            name = place.channel.name
+            sample = sample_of(place.channel, data, at + nth[name], place.layout)
+            nth[name] += 1  # ms: changes of one channel that come together keep their order
             samples.append(sample)
             self.notified_at[sample.channel] = now
             if sample.status is not None or (data.StatusCode and data.StatusCode.value):

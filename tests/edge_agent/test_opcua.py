@@ -30,6 +30,7 @@ async def story_between_publishes(press: PressServer, folder: Path) -> None:
     told = samples_of(sink, "strokes")[-3:]
     source_ms = round(an_hour_ago.replace(tzinfo=UTC).timestamp() * 1000)
     assert [s.value for s in told] == [1, 2, 3]
+    assert told[0].at < told[1].at < told[2].at  # they came together; their order stands
     assert [s.source_at for s in told] == [source_ms + 1000, source_ms + 2000, source_ms + 3000]
     assert {s.quality for s in told} == {GOOD}
     assert all(s.at - source_ms > 3_500_000 for s in told)  # captured now
