@@ -256,7 +256,7 @@ def plant_in(
     disk, clock = Disk(folder / "disk").open(), WallClock(folder).open()
     legs, port = folder / "legs.json", shopfloor.free_ports(1)[0]
     outbox = ("--outbox", str(disk.folder / "outbox.sqlite"))
-    setting = Setting(lambda ports: lay_legs(legs, ports), outbox, clock.environment())
+    setting = Setting(lambda ports: lay_legs(legs, ports, port), outbox, clock.environment())
     river = River(folder, port, 20 * max(1.0, minutes), progress, setting)
     try:
         command = [sys.executable, "-m", "bench.proxy", str(legs)]
@@ -268,9 +268,10 @@ def plant_in(
         disk.close()
 
 
-def lay_legs(file: Path, ports: Mapping[str, int]) -> Mapping[str, int]:
+def lay_legs(file: Path, ports: Mapping[str, int], taken: int) -> Mapping[str, int]:
     """A leg of the proxy before each port, written down for it; returns their ports."""
-    before = dict(zip(ports, shopfloor.free_ports(len(ports)), strict=True))
+    free = shopfloor.free_ports(len(ports), besides=[*ports.values(), taken])
+    before = dict(zip(ports, free, strict=True))
     speaks = dict.fromkeys(ports, "modbus") | dict.fromkeys((EDGE_BROKER, INGEST_BROKER), "mqtt")
     speaks[ON_OPCUA] = "opcua"
     legs = [

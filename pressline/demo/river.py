@@ -80,7 +80,8 @@ class River:
         self.mqtt_port = shopfloor.free_ports(1)[0]
         now = datetime.now(UTC)
         machines = shopfloor.machines(self.places)
-        listening = dict(zip(machines, shopfloor.free_ports(len(machines)), strict=True))
+        ports = shopfloor.free_ports(len(machines), besides=[self.mqtt_port, self.port])
+        listening = dict(zip(machines, ports, strict=True))
         brokers = dict.fromkeys((EDGE_BROKER, INGEST_BROKER), self.mqtt_port)
         self.reached = self.setting.through(listening | brokers)
         self.files = shopfloor.write_files(

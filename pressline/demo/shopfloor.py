@@ -4,7 +4,7 @@ import json
 import secrets
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -132,8 +132,8 @@ def write_files(
     return made
 
 
-def free_ports(number: int, host: str = "127.0.0.1") -> list[int]:
-    """So many different loopback ports that nobody uses now.
+def free_ports(number: int, host: str = "127.0.0.1", besides: Collection[int] = ()) -> list[int]:
+    """So many different loopback ports that nobody uses now, and none of `besides`.
 
     They lie below those that the kernel lends to outgoing connections: a client that keeps calling
     while its server is away could otherwise be lent that very port, and keep the server out.
@@ -144,7 +144,8 @@ def free_ports(number: int, host: str = "127.0.0.1") -> list[int]:
             probe, port = held.enter_context(socket.socket()), secrets.choice(OWN_PORTS)
             with suppress(OSError):
                 probe.bind((host, port))
-                found.append(port)
+                if port not in besides:
+                    found.append(port)
         return found
 
 
