@@ -12,9 +12,11 @@ from bench.edge import edge_figures
 from bench.figure import Figure
 from bench.ingest import ingest_figures
 from bench.latency import latency_figures
+from bench.opcua import opcua_figures
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
+    "opcua": opcua_figures,
     "ingest": ingest_figures,
     "latency": latency_figures,
     "backlog": backlog_figures,

@@ -5,6 +5,7 @@ import pytest
 from bench.edge import lateness, requests_per_s
 from bench.figure import Figure, percentile
 from bench.latency import from_stroke_to_sight
+from bench.opcua import Step
 
 NS = 1_000_000_000
 
@@ -39,3 +40,9 @@ def test_a_stroke_is_seen_with_the_first_figure_that_holds_its_parts() -> None:
     strokes = [1 * NS, 2 * NS, 3 * NS]
     shown = [(0, 10), (2 * NS + NS // 2, 14), (4 * NS, 16)]  # the second stroke came with the first
     assert from_stroke_to_sight(strokes, shown, 2) == [(1 * NS, 1.5), (2 * NS, 0.5), (3 * NS, 1.0)]
+
+
+def test_a_pace_is_kept_when_it_was_made_and_nothing_is_missing() -> None:
+    assert Step(1000, 980, 0.1, 0.2, 0).kept
+    assert Step(1000, 900, 0.1, 0.2, 0).why == "the server made 900 of 1000/s"
+    assert Step(1000, 1000, 0.1, 0.2, 7).why.startswith("at 1000/s 7 were not committed")
