@@ -5,7 +5,6 @@ records go. Work goes in slices on another thread, with pauses, so that polling 
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -85,7 +84,7 @@ class Bounds:
 
     async def _make_room(self, most: int, *, drop: bool) -> list[GivenUp]:
         told: list[GivenUp] = []
-        passes = Passes(json.loads(self._outbox.noted(PASSES, "null")))
+        passes = Passes.read(self._outbox.noted(PASSES, ""))
         await self._measure()
         began = 0
         while not self._has(most, 2):
@@ -132,7 +131,7 @@ class Bounds:
 
         def reached(place: int) -> tuple[str, str]:
             passes.reached(level, place)
-            return PASSES, json.dumps(passes.ends)
+            return PASSES, passes.write()
 
         first, last, place = 0, 0, after
         while place < until and not enough():
@@ -146,9 +145,7 @@ class Bounds:
         samples, share = thinner.given_up.total(), LEVELS[thinner.level]
         within = thinner.bounds()
         left = f"to within {share:.0%} of its span" if within else "no more"
-        reason = (
-            f"{self._why()}: {samples} gauge samples given up; the rest tells each gauge {left}"
-        )
+        reason = f"{self._why()}: {samples} gauge samples given up; the rest tells each {left}"
         named = dict(list(within.items())[:NAMED])
         last = min(last, self._outbox.last)
         return GivenUp("thinned", first, last, reason, samples=samples, within=named)

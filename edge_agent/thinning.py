@@ -177,6 +177,19 @@ class Passes:
     def __init__(self, ends: list[int] | None = None) -> None:
         self.ends = ends or [0] * len(LEVELS)
 
+    @staticmethod
+    def read(text: str) -> "Passes":
+        """What `write` wrote; nothing was thinned when the text tells nothing."""
+        try:
+            ends = [int(end) for end in text.split()]
+        except ValueError:
+            ends = []
+        return Passes(ends if len(ends) == len(LEVELS) else None)
+
+    def write(self) -> str:
+        """For the next agent to go on from."""
+        return " ".join(map(str, self.ends))
+
     def next(self, tail: int) -> tuple[int, int, int] | None:
         """Level, after which place, up to which place; None when nothing is left to thin."""
         before = tail

@@ -400,8 +400,14 @@ class GivenUp:
             return None
         numbers = isinstance(first, int) and isinstance(last, int) and 0 < first <= last < 1 << 63
         words = isinstance(reason, str) and isinstance(outbox, str)
-        known = what in ("thinned", "unkept", "dropped", "damaged")
-        return GivenUp(what, first, last, reason, outbox) if numbers and words and known else None
+        if not numbers or not words or what not in ("thinned", "unkept", "dropped", "damaged"):
+            return None
+        return GivenUp(what, first, last, _plain(reason), _plain(outbox))
+
+
+def _plain(text: str) -> str:
+    """A text that any database can hold: no NUL, no half characters, not too long."""
+    return text.encode(errors="replace").decode().replace("\0", "")[:500]
 
 
 @dataclass(frozen=True, slots=True)

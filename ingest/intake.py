@@ -12,7 +12,16 @@ from google.protobuf.message import DecodeError
 from database.connection import Connection
 from edge_agent.sample import GOOD, STALE, Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
-from edge_agent.wire import SOURCE_AT, Ack, DataType, Topic, parse_topic, write_property
+from edge_agent.wire import (
+    GIVEN_UP,
+    SOURCE_AT,
+    Ack,
+    DataType,
+    GivenUp,
+    Topic,
+    parse_topic,
+    write_property,
+)
 from ingest import store
 from ingest.births import Device, Message, Node, NodeBirth, declared, read_death, read_node_birth
 from ingest.dating import shown
@@ -320,6 +329,24 @@ class Intake:
                 self._put_right(stream, message, found)
             record = self._batch.extend_run(stream.outbox, number)
             self._add(message, found, unknown, record)
+            if not message.topic.device:
+                self._note_given_up(stream, found)
+
+    def _note_given_up(self, stream: Stream, found: Sequence[tuple[Metric, Signal | None]]) -> None:
+        """What an edge gave up is a gap; whole records are one already, by `outbox/first`."""
+        for metric, signal in found:
+            if signal is None or signal.name != GIVEN_UP:
+                continue
+            told = GivenUp.parse(metric.string_value)
+            if told is None or told.what == "dropped":
+                continue
+            if told.what == "damaged" and told.outbox:
+                lost = (stream.outbox, told.outbox, told.first, told.last, told.reason)
+                self._batch.lost.append(lost)
+            elif told.what == "damaged":  # not even its name could be read
+                self._batch.gaps.append((stream.outbox, stream.taken, stream.taken, told.reason))
+            elif told.last <= stream.taken:
+                self._batch.gaps.append((stream.outbox, told.first, told.last, told.reason))
 
     def _put_right(self, stream: Stream, message: Message, found: list[Known]) -> None:
         """Times that cannot be: the record is dated anew, what its node said stays beside."""

@@ -133,6 +133,9 @@ class Batch:
     runs: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
     latest: dict[int, Latest] = field(default_factory=dict[int, Latest])
     gaps: list[tuple[int, int, int, str]] = field(default_factory=list[tuple[int, int, int, str]])
+    lost: list[tuple[int, str, int, int, str]] = field(
+        default_factory=list[tuple[int, str, int, int, str]]
+    )  # by the outbox that tells it: the uuid of the outbox before, first, last, reason
     quarantine: list[tuple[str, bytes, str]] = field(default_factory=list[tuple[str, bytes, str]])
     messages: int = 0
     size: int = 0

@@ -199,6 +199,19 @@ def _write_gaps(connection: Connection, batch: Batch, instant: datetime) -> None
                 "values (%s, %s, %s, %s, %s)",
                 [(*gap, instant) for gap in batch.gaps],
             )
+    if batch.lost:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into signal.gap (outbox, first, last, reason, noted) "
+                "select old.id, greatest(old.number + 1, t.first), t.last, t.reason, %s "
+                "from (values (%s::int, %s::text, %s::bigint, %s::bigint, %s::text)) "
+                "t (outbox, uuid, first, last, reason) "
+                "join signal.outbox o on o.id = t.outbox "
+                "join signal.outbox old "
+                "on old.uuid = t.uuid and (old.site, old.node) = (o.site, o.node) "
+                "where greatest(old.number + 1, t.first) <= t.last",
+                [(instant, *lost) for lost in batch.lost],
+            )
 
 
 def _write_quarantine(connection: Connection, batch: Batch, instant: datetime) -> None:

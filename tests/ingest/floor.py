@@ -5,7 +5,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, LiteralString, Self, TypeVar
@@ -13,6 +13,7 @@ from typing import Any, LiteralString, Self, TypeVar
 import psycopg
 
 from database.connection import Connection
+from edge_agent.bounds import Limits
 from edge_agent.entries import Mqtt
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox
@@ -153,7 +154,15 @@ class Edge:
         async def called() -> T:
             return work()
 
-        return asyncio.run_coroutine_threadsafe(called(), self._loop).result(PATIENCE_S)
+        return self.run(called())
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something on the node's own loop and wait for its result."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
+
+    def limit(self, most_bytes: int) -> None:
+        """The outbox may be no larger."""
+        self.node._keeping.bounds.limits = Limits(bytes=most_bytes)
 
     def strokes(self, records: int, at: int | None = None) -> None:
         """So many records, each with one reading."""

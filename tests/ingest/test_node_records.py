@@ -1,10 +1,14 @@
 """What the edge node tells of itself, end to end: a real broker, ingest and database."""
 
+import json
 from pathlib import Path
 
 import pytest
-from floor import Edge, Ingest, Watcher, now_ms
+from floor import PRESS, STROKES, Edge, Ingest, Watcher, now_ms, until
 
+from edge_agent.outbox import DamagedError
+from edge_agent.sample import Sample
+from edge_agent.wire import Channel, DataType
 from tests.broker import Mosquitto
 
 pytestmark = [
@@ -42,3 +46,64 @@ def test_a_clock_step_lies_in_the_database_before_the_first_reading_with_the_new
     ]
     assert watcher.rows("select * from signal.gap") == []
     assert watcher.rows("select * from signal.quarantine") == []
+
+
+FORCE = Channel("force", DataType.FLOAT, "gauge", unit="kN")
+
+
+def test_what_a_full_outbox_thinned_is_a_gap_and_every_count_is_there(
+    tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
+) -> None:
+    """3000 s of a ramp 0…999, three times: at 1 % of its span every tenth value tells the rest."""
+    with Edge(tmp_path, broker.port, {PRESS: [STROKES, FORCE]}) as edge:
+        edge.strokes(1)
+        edge.until_acknowledged(1)
+        ingest.kill()
+        start = now_ms() - HOUR
+
+        def write() -> None:
+            for n in range(3000):
+                at = start + 1000 * n
+                samples = [Sample("strokes", at, n + 2), Sample("force", at, float(n % 1000))]
+                edge.node.samples(PRESS, samples)
+
+        edge.ask(write)
+        until(lambda: edge.outbox.last == 3001, "the outbox to be written")
+        edge.ask(lambda: edge.limit(int(0.99 * edge.outbox.size)))
+        edge.run(edge.node.bound())
+        ingest.start()
+        edge.until_acknowledged(3002)
+    assert watcher.rows(
+        "select count(distinct r.count), min(r.count), max(r.count) from signal.reading r "
+        "join signal.channel c on c.id = r.channel and c.name = 'strokes'"
+    ) == [(3001, 1, 3001)]
+    [(first, last, reason)] = watcher.rows("select first, last, reason from signal.gap")
+    assert (first, last > 1000) == (2, True)
+    forces = [row[0] for row in watcher.rows("select gauge from signal.reading where gauge >= 0")]
+    assert forces == [n % 1000 for n in range(3000) if n % 10 == 0 or n + 2 > last]
+    lost = f"{3000 - len(forces)} gauge samples given up"
+    assert f"{lost}; the rest tells each to within 1% of its span" in reason
+    [word] = watcher.rows("select word from signal.reading where word is not null")
+    assert json.loads(word[0])["within"] == {"P01/force": 9.99}
+
+
+def test_what_lay_in_a_damaged_outbox_is_a_gap_of_that_outbox(
+    tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
+) -> None:
+    with Edge(tmp_path, broker.port) as edge:
+        edge.strokes(20)
+        edge.until_acknowledged(20)
+        ingest.kill()
+        edge.strokes(30)
+        until(lambda: edge.outbox.last == 50, "the outbox to be written")
+        edge.ask(lambda: edge.node._start_over(DamagedError("a bad block")))
+        edge.strokes(5)
+        ingest.start()
+        edge.until_acknowledged(6)
+    [(first, last, reason)] = watcher.rows("select first, last, reason from signal.gap")
+    assert (first, last) == (21, 50)
+    assert "a bad block" in reason
+    assert watcher.rows(
+        "select o.number, array_agg(r.count order by r.number) from signal.outbox o "
+        "join signal.reading r on r.outbox = o.id and r.count is not null group by o.id"
+    ) == [(20, list(range(1, 21))), (6, list(range(51, 56)))]
