@@ -1,24 +1,35 @@
 """The edge agent: the sources of one node and the node itself, in one event loop.
 
 Killed at any moment it loses nothing that it had told anyone: the outbox keeps every record that
-was published, and the next start sends what the database has not acknowledged.
+was published, and the next start sends what the database has not acknowledged. SIGHUP reads the
+plant file anew.
 """
 
 import asyncio
+import os
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
 
+from edge_agent.bounds import DAY, Limits
+from edge_agent.broker import check_files
 from edge_agent.clock import Clock
-from edge_agent.entries import Plant
+from edge_agent.entries import Meter, Plant, Press
 from edge_agent.errors import EdgeError
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox
+from edge_agent.outboxfile import holder
 from edge_agent.plant import load_plant
 from edge_agent.profile import Channel as PlantChannel
-from edge_agent.sources import sources
+from edge_agent.sources import Source, sources
 from edge_agent.wire import Channel, DataType
+
+Task = asyncio.Task[None]
+
+RESERVE_BYTES = 4_000_000  # kept free on the outbox's disk: room to delete when it is full
+COUNTING_UNITS = ("Wh", "varh", "VAh")  # a gauge in one of these counts, and is never thinned
 
 log = structlog.get_logger()
 
@@ -40,16 +51,23 @@ def run(
     `node`, `outbox` and the broker's address are the plant file's own unless given. Raises
     EdgeError (PlantError, OutboxError) with the cure when something must be mended first.
     """
-    plant = _placed(load_plant(path), outbox, mqtt_host, mqtt_port)
-    name = node or plant.node
-    if name not in plant.nodes:
-        known = ", ".join(plant.nodes) or "none: the file has no press and no meter"
-        raise EdgeError(f"{path}: no machine belongs to node {name}; nodes with machines: {known}")
-    kept = Outbox(outbox_path(plant, name))
+    agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port), node)
+    kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)
     try:
-        asyncio.run(_serve(plant, name, kept))
+        asyncio.run(agent.serve(kept))
     finally:
         kept.close()
+
+
+def reload(path: Path, node: str | None = None, *, outbox: Path | None = None) -> int:
+    """Make the agent of a node read its plant file anew; its process id.
+
+    Raises EdgeError (PlantError) when the file is wrong or no such agent runs.
+    """
+    plant = _placed(load_plant(path), outbox, None, None)
+    process = holder(outbox_path(plant, node or plant.node))
+    os.kill(process, signal.SIGHUP)
+    return process
 
 
 def _placed(plant: Plant, outbox: Path | None, host: str | None, port: int | None) -> Plant:
@@ -81,33 +99,123 @@ def channel(declared: PlantChannel) -> Channel:
     )
 
 
-async def _serve(plant: Plant, name: str, outbox: Outbox) -> None:
-    machines = [device for device in plant.devices if device.node == name]
-    devices = {device.name: [channel(known) for known in device.channels] for device in machines}
-    clock = Clock()
-    node = Node(plant.site, name, devices=devices, outbox=outbox, mqtt=plant.mqtt, clock=clock.now)
-    clock.stepped = node.clock_stepped
-    reading = [asyncio.create_task(source.run()) for source in sources(plant, name, node, clock)]
-    delivering = asyncio.create_task(node.run())
-    stopping = asyncio.create_task(_signal())
-    log.info("edge agent", node=name, devices=len(machines), outbox=str(outbox.path))
-    try:
-        await asyncio.wait([*reading, delivering, stopping], return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in (*reading, stopping):
-            task.cancel()
-        ends = await asyncio.gather(*reading, stopping, return_exceptions=True)
-        delivering.cancel()  # after the sources, so that their last samples are kept
-        ends += await asyncio.gather(delivering, return_exceptions=True)
-    faults = [end for end in ends if isinstance(end, Exception)]
-    if faults:
-        raise faults[0]
+class Agent:
+    """One node's sources and the node, by the plant file that is in force."""
+
+    def __init__(self, load: Callable[[], Plant], name: str | None) -> None:
+        """`load` reads the plant file. Raises EdgeError when no machine belongs to the node."""
+        self._load, self.plant = load, load()
+        self.name = name or self.plant.node
+        self._check(self.plant)
+
+    def _check(self, plant: Plant) -> None:
+        if self.name not in plant.nodes:
+            known = ", ".join(plant.nodes) or "none: the file has no press and no meter"
+            raise EdgeError(f"no machine belongs to node {self.name}; nodes with machines: {known}")
+
+    async def serve(self, outbox: Outbox) -> None:
+        """Read and deliver until a signal ends it, or a fault that cannot be mended here."""
+        clock = Clock()
+        node = Node(
+            self.plant.site, self.name, devices=self._devices(self.plant), outbox=outbox,
+            mqtt=self.plant.mqtt, clock=clock.now, limits=self._limits(self.plant),
+        )  # fmt: skip
+        clock.stepped = node.clock_stepped
+        asked = _signals()
+        delivering = asyncio.create_task(node.run())
+        reading = _begin(sources(self.plant, self.name, node, clock))
+        log.info("edge agent", node=self.name, machines=len(reading), outbox=str(outbox.path))
+        try:
+            while await _asked_to_reload(asked, [*reading, delivering]):
+                reading = await self._reload(node, clock, reading)
+        finally:
+            ends = await _end(reading)  # before the node, so that their last samples are kept
+            ends += await _end([delivering])
+        for fault in ends:
+            raise fault
+
+    async def _reload(self, node: Node, clock: Clock, reading: "list[Task]") -> "list[Task]":
+        """Take the plant file as it is now; a wrong one is told, and the old one goes on."""
+        try:
+            plant = await asyncio.to_thread(self._load)
+            self._check_same(plant)
+            check_files(plant.mqtt)
+            begun = sources(plant, self.name, node, clock)
+            devices = self._devices(plant)
+        except EdgeError as error:
+            for fault in str(error).splitlines():
+                log.error("the plant file is wrong; the one before goes on", fault=fault)  # noqa: TRY400 - told, not traced
+            return reading
+        for fault in await _end(reading):
+            log.error("a source ended with a fault", fault=str(fault))
+        node.take_over(devices, plant.mqtt, self._limits(plant))
+        self.plant = plant
+        log.info("the plant file was read anew", node=self.name, machines=len(devices))
+        return _begin(begun)
+
+    def _check_same(self, plant: Plant) -> None:
+        """What an agent is cannot change while it runs."""
+        self._check(plant)
+        for what, old, new in (
+            ("site", self.plant.site, plant.site),
+            ("node", self.plant.node, plant.node),
+            ("[outbox] path", self.plant.outbox.path, plant.outbox.path),
+        ):
+            if old != new:
+                raise EdgeError(f"{what} changed from {old} to {new}: that takes a restart")
+
+    def _machines(self, plant: Plant) -> list[Press | Meter]:
+        return [device for device in plant.devices if device.node == self.name]
+
+    def _devices(self, plant: Plant) -> dict[str, list[Channel]]:
+        return {
+            device.name: [channel(known) for known in device.channels]
+            for device in self._machines(plant)
+        }
+
+    def _limits(self, plant: Plant) -> Limits:
+        counting = {
+            (device.name, known.name)
+            for device in self._machines(plant)
+            for known in device.channels
+            if known.unit.endswith(COUNTING_UNITS)
+            or (isinstance(device, Meter) and known.name == device.energy)
+        }
+        return Limits(
+            bytes=plant.outbox.max_mb * 1_000_000,
+            seconds=int(plant.outbox.max_days * DAY),
+            keep_ms=int(2000 * plant.heartbeat_s),
+            exact=frozenset(counting),
+        )
 
 
-async def _signal() -> None:
-    """Returns on SIGTERM or SIGINT."""
-    asked = asyncio.Event()
+def _begin(found: Sequence[Source]) -> "list[Task]":
+    return [asyncio.create_task(source.run()) for source in found]
+
+
+async def _end(tasks: "Sequence[Task]") -> list[Exception]:
+    """Cancel tasks and wait for their end; the faults they ended with."""
+    for task in tasks:
+        task.cancel()
+    ends = await asyncio.gather(*tasks, return_exceptions=True)
+    return [end for end in ends if isinstance(end, Exception)]
+
+
+def _signals() -> "asyncio.Queue[bool]":
+    """What signals ask for: true to read the plant file anew, false to end."""
+    asked: asyncio.Queue[bool] = asyncio.Queue()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, asked.put_nowait, True)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    await asked.wait()
+        loop.add_signal_handler(number, asked.put_nowait, False)
+    return asked
+
+
+async def _asked_to_reload(asked: "asyncio.Queue[bool]", running: "list[Task]") -> bool:
+    """Wait for a signal, or for the end of anything that runs."""
+    asking = asyncio.create_task(asked.get())
+    try:
+        await asyncio.wait([asking, *running], return_when=asyncio.FIRST_COMPLETED)
+        return asking.done() and asking.result()
+    finally:
+        asking.cancel()

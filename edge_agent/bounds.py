@@ -27,28 +27,31 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that an outbox keeps: bytes, and seconds that the agent ran since."""
+    """The most that an outbox keeps: bytes, and seconds that the agent ran since.
+
+    A gauge's sample speaks for those of the next `keep_ms` when it is thinned. `exact` names gauges
+    (device, channel) that count, as energy does: they are never thinned.
+    """
 
     bytes: int = 8_000_000_000
     seconds: int = 90 * DAY
+    keep_ms: int = 20_000
+    exact: frozenset[tuple[str, str]] = frozenset()
 
 
 class Bounds:
     """Keeps one outbox within its limits. `tight` while the disk is full and the reserve in use."""
 
-    def __init__(
-        self, outbox: Outbox, limits: Limits, heartbeat_s: float, exact: frozenset[tuple[str, str]]
-    ) -> None:
-        """`exact`: device and name of gauges that count like counters and are never thinned."""
-        self.limits, self.tight = limits, False
-        self._outbox, self._exact = outbox, exact
-        self._keep_ms = int(2000 * heartbeat_s)
+    def __init__(self, outbox: Outbox, limits: Limits) -> None:
+        self.tight = False
+        self._outbox = outbox
         self._working = asyncio.Lock()
-        self.forget()
+        self.begin(limits)
 
-    def forget(self) -> None:
-        """The outbox began anew: nothing of it is known."""
-        self._spans = Spans(Gauges(self._exact))
+    def begin(self, limits: Limits) -> None:
+        """Other limits, or another outbox: nothing of it is known yet."""
+        self.limits = limits
+        self._spans = Spans(Gauges(limits.exact))
         self._measured = 0
 
     async def hold(
@@ -126,7 +129,7 @@ class Bounds:
     async def _thin(
         self, passes: Passes, level: int, after: int, until: int, enough: Callable[[], bool]
     ) -> list[GivenUp]:
-        thinner = Thinner(self._spans, level, self._keep_ms)
+        thinner = Thinner(self._spans, level, self.limits.keep_ms)
         thinner.begin(self._outbox.births_at(after))
 
         def reached(place: int) -> tuple[str, str]:

@@ -131,6 +131,14 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def check_files(settings: Mqtt) -> None:
+    """Whether certificates and password can be used. Raises EdgeError."""
+    if settings.user:
+        _password(settings.password_file)
+    if settings.ca_file:
+        _tls(settings)
+
+
 def _tls(settings: Mqtt) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)

@@ -133,9 +133,14 @@ class OpcUa(Entry):
 
 
 class Outbox(Entry):
-    """Where readings wait until the database has them: a file beside the plant file."""
+    """Where readings wait until the database has them: a file beside the plant file.
+
+    It keeps at most `max_mb` (million bytes), and records for `max_days` days of running.
+    """
 
     path: FilePath = Path("outbox.sqlite")
+    max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 8000
+    max_days: Annotated[float, Field(gt=0, le=3660)] = 90
 
 
 class Break(Entry):

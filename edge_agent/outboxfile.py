@@ -147,6 +147,20 @@ def hold(path: Path) -> IO[str]:
     return guard
 
 
+def holder(path: Path) -> int:
+    """The process that holds an outbox now. Raises OutboxError when there is none."""
+    lock = path.with_name(f"{path.name}.lock")
+    with contextlib.suppress(OSError, ValueError), lock.open() as guard:
+        try:
+            fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return int(guard.read())
+    raise OutboxError(
+        f"No agent runs with the outbox {path}. Start it with `pressline edge run`, or give the "
+        "same --node and --outbox as it has."
+    )
+
+
 def open_sound(path: Path, reserve: Reserve) -> Opened:
     """Open or make the file; a damaged one is set aside first. Raises OutboxError."""
     try:

@@ -219,7 +219,7 @@ def _filled(plant: Plant, folder: Path) -> Plant:
         update={
             "mqtt": beside(plant.mqtt),
             "servers": tuple(beside(server) for server in plant.servers),
-            "outbox": Outbox.model_construct(path=folder / plant.outbox.path),
+            "outbox": plant.outbox.model_copy(update={"path": folder / plant.outbox.path}),
             "presses": tuple(placed(press) for press in plant.presses),
             "meters": tuple(placed(meter) for meter in plant.meters),
         }

@@ -176,6 +176,19 @@ def edge_run(
     run(file, node, outbox=outbox, mqtt_host=mqtt_host, mqtt_port=mqtt_port)
 
 
+@edge.command("reload")
+def edge_reload(
+    file: PlantFile,
+    node: Annotated[str | None, typer.Option(help="Which node of the plant file")] = None,
+    outbox: Annotated[Path | None, typer.Option(envvar="PRESSLINE_OUTBOX")] = None,
+) -> None:
+    """Check a changed plant file and make the running agent take it; no reading is lost."""
+    from edge_agent.agent import reload
+
+    process = reload(file, node, outbox=outbox)
+    typer.echo(f"the agent (process {process}) reads {file} anew; its log says what came of it")
+
+
 @ingest.command("run")
 def ingest_run(
     database: Database = None,

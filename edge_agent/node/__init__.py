@@ -67,19 +67,16 @@ class Node:
         mqtt: Mqtt,
         clock: Callable[[], int] = wall_ms,
         limits: Limits | None = None,
-        heartbeat_s: float = 10,
-        exact: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
-        """`exact`: device and channel of gauges that count, as energy does: never thinned."""
+        limits = limits or Limits()
         self.site, self.name, self.outbox = site, name, outbox
         self._mqtt, self._clock = mqtt, clock
         self._devices = Devices(site, name, outbox)
         self._devices.declare(devices)
         self._delivery = Delivery(site, name, outbox, self._devices, clock)
         self._delivery.damaged = self._start_over
-        bounds = Bounds(outbox, limits or Limits(), heartbeat_s, exact)
-        waiting = Waiting(exact, int(2000 * heartbeat_s))
-        self._keeping = Keeping(outbox, waiting, bounds, self._delivery.kept, self._gave_up)
+        self._bounds, waiting = Bounds(outbox, limits), Waiting(limits)
+        self._keeping = Keeping(outbox, waiting, self._bounds, self._delivery.kept, self._gave_up)
         for device in outbox.births_at(outbox.tail):  # alive when the last agent ended, not now
             self._keeping.add(Draft(device, clock(), None, False))
         self._left = asyncio.Event()
@@ -99,7 +96,9 @@ class Node:
         """Keep the samples of one poll as one record."""
         if not samples:
             return
-        known = self._devices[device]
+        known = self._devices.get(device)
+        if known is None:  # a last word of a source whose machine was just taken out
+            return
         payload = Payload()
         for sample in samples:
             channel = known.channels.get(sample.channel)
@@ -144,6 +143,27 @@ class Node:
     def _tell(self, channel: str, text: str) -> None:
         self.samples("", [Sample(channel, self._clock(), text)])
 
+    def take_over(
+        self, devices: Mapping[str, Sequence[Channel]], mqtt: Mqtt, limits: Limits
+    ) -> None:
+        """Another plant file is in force from here on: its declarations take their place in order.
+
+        What was written before is delivered as it was declared then.
+        """
+        now = self._clock()
+        gone, changed = self._devices.declare(devices)
+        for device in gone:
+            if device.alive:
+                self._keeping.add(Draft(device.name, now, None, False))
+        for device in changed:
+            if device.alive:
+                self._keeping.add(_birth(device, now))
+        self._bounds.begin(limits)
+        self._keeping.waiting.limits = limits
+        if mqtt != self._mqtt:
+            self._mqtt = mqtt
+            self._left.set()
+
     # -- life of the node -------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -173,7 +193,7 @@ class Node:
     async def bound(self) -> None:
         """Give up what the outbox has too much of; the host is told."""
         with self._mending():
-            self._gave_up(await self._keeping.bounds.hold())
+            self._gave_up(await self._bounds.hold())
 
     def _gave_up(self, given: Sequence[GivenUp]) -> None:
         for one in given:
@@ -215,7 +235,7 @@ class Node:
         waiting = {draft.device for draft in self._keeping.waiting.drafts}
         alive = {device.name for device in self._devices.machines if device.alive}
         self._keeping.start_over({n: b for n, b in births.items() if n in waiting | alive})
-        self._keeping.bounds.forget()
+        self._bounds.begin(self._bounds.limits)
         self._delivery.start_over()
         self._tell_damage(rescued.uuid, acknowledged, rescued.last, rescued.reason)
         if self._delivery.born:
@@ -292,7 +312,7 @@ class Node:
         )
         self.outbox.renew()
         self._keeping.start_over({})
-        self._keeping.bounds.forget()
+        self._bounds.begin(self._bounds.limits)
         self._delivery.start_over()
         self._birth()
 

@@ -110,12 +110,20 @@ class Devices:
             device = self._gone[name] = self._declared(name, [])
         return device
 
-    def declare(self, devices: Mapping[str, Sequence[Channel]]) -> list[Device]:
-        """Take the plant file's devices in the place of those before; returns those now gone.
+    def get(self, name: str) -> Device | None:
+        """A device of the plant file, or the node itself."""
+        return self._known.get(name)
 
-        A device that stays keeps its life, and its channels the values that still fit them.
+    def declare(
+        self, devices: Mapping[str, Sequence[Channel]]
+    ) -> tuple[list[Device], list[Device]]:
+        """Take the plant file's devices in the place of those before.
+
+        Returns those that are gone and those that are declared otherwise now. A device that stays
+        keeps its life, and its channels the values that still fit them.
         """
         gone = [device for device in self.machines if device.name not in devices]
+        changed: list[Device] = []
         known = {"": self.own}
         for name, channels in devices.items():
             device, before = self._declared(name, channels), self._known.get(name)
@@ -126,9 +134,11 @@ class Devices:
                     for channel, sample in before.current.items()
                     if before.channels.get(channel) == device.channels.get(channel)
                 }
+                if before.declaration != device.declaration:
+                    changed.append(device)
             known[name] = device
         self._known, self._gone = known, {}
-        return gone
+        return gone, changed
 
     def _declared(self, name: str, channels: Sequence[Channel]) -> Device:
         aliases = self._outbox.aliases(name, [OUTBOX_RECORD, *(known.name for known in channels)])

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from edge_agent.bounds import Limits
 from edge_agent.outbox import Draft
 from edge_agent.thinning import LEVELS, Gauges, Passes, Spans, Thinner
 
@@ -44,12 +45,11 @@ class Lost:
 class Waiting:
     """Drafts in order; the newest at the end."""
 
-    def __init__(
-        self, exact: frozenset[tuple[str, str]], keep_ms: int, most_bytes: int = MOST_BYTES
-    ) -> None:
+    def __init__(self, limits: Limits, most_bytes: int = MOST_BYTES) -> None:
+        self.limits = limits
         self.drafts: list[Draft] = []
         self.lost = Lost()
-        self._exact, self._keep_ms, self._most = exact, keep_ms, most_bytes
+        self._most = most_bytes
         self._weight = 0
         self._passes = Passes()
 
@@ -96,12 +96,12 @@ class Waiting:
     def _thinned(
         self, births: Mapping[str, bytes], part: list[Draft], level: int
     ) -> tuple[list[Draft], Thinner]:
-        spans = Spans(Gauges(self._exact))
+        spans = Spans(Gauges(self.limits.exact))
         for device, declaration in births.items():
             spans.gauges.learn(device, declaration)
         for draft in part:
             spans.see(draft)
-        thinner = Thinner(spans, level, self._keep_ms)
+        thinner = Thinner(spans, level, self.limits.keep_ms)
         thinner.begin(births)
         kept: list[Draft] = []
         for draft in part:

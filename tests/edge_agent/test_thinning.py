@@ -112,7 +112,7 @@ def span(entries: Sequence[Entry], channel: Channel) -> float:
 
 async def thin(outbox: Outbox, stretches: int) -> list[GivenUp]:
     """Run so many stretches of passes, as if the outbox were full for so long."""
-    bounds = Bounds(outbox, Limits(), HEARTBEAT_MS / 1000, EXACT)
+    bounds = Bounds(outbox, Limits(keep_ms=2 * HEARTBEAT_MS, exact=EXACT))
     given: list[GivenUp] = []
     await bounds._measure()
     for _ in range(stretches):
@@ -225,8 +225,7 @@ def test_thinning_makes_room_and_only_then_records_go(tmp_path: Path) -> None:
     full = outbox.size
 
     async def hold(share: float) -> list[GivenUp]:
-        limits = Limits(bytes=int(share * full))
-        return await Bounds(outbox, limits, HEARTBEAT_MS / 1000, EXACT).hold()
+        return await Bounds(outbox, Limits(bytes=int(share * full), exact=EXACT)).hold()
 
     assert asyncio.run(hold(1.0)) == []
     given = asyncio.run(hold(0.95))
@@ -246,7 +245,7 @@ def test_records_older_than_the_limit_go_by_the_time_the_agent_ran(tmp_path: Pat
     for hour in range(6):
         outbox._ran_before = 3600 * hour  # an agent that ran so long; no clock can be set back
         outbox.append([record(1_000_000 * (6 - hour), n, 1.0, 1) for n in range(10)])
-    bounds = Bounds(outbox, Limits(seconds=2 * 3600), 10, EXACT)
+    bounds = Bounds(outbox, Limits(seconds=2 * 3600))
     [given] = asyncio.run(bounds.hold())
     assert (given.what, given.first, given.last) == ("dropped", 1, 40)
     assert (outbox.first, outbox.last) == (41, 60)
