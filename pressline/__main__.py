@@ -162,6 +162,24 @@ def edge_read(
     raise typer.Exit(read_once(file, orders))
 
 
+@edge.command("certificate")
+def edge_certificate(file: PlantFile) -> None:
+    """Make this edge's OPC UA certificate; the plant's IT puts it into the PLC's trust list."""
+    from edge_agent.sources import opcua_module
+
+    for line in opcua_module("edge certificate").make_certificates(file):
+        typer.echo(line)
+
+
+@edge.command("trust")
+def edge_trust(file: PlantFile) -> None:
+    """Fetch the certificates of OPC UA servers and print their fingerprints to compare."""
+    from edge_agent.sources import opcua_module
+
+    for line in opcua_module("edge trust").trust_servers(file):
+        typer.echo(line)
+
+
 @edge.command("run")
 def edge_run(
     file: PlantFile,

@@ -7,6 +7,7 @@ from edge_agent.clock import Clock
 from edge_agent.entries import Meter, OpcUa, Press
 from edge_agent.errors import EdgeError
 from edge_agent.opcua.machine import Machine
+from edge_agent.opcua.papers import make_certificates, trust_servers
 from edge_agent.opcua.places import find_places
 from edge_agent.opcua.security import access_to, why_not
 from edge_agent.opcua.server import OpcUaServer
@@ -14,7 +15,9 @@ from edge_agent.opcua.session import Session
 from edge_agent.opcua.values import sample_of
 from edge_agent.sample import BAD, Sample, Sink
 
-__all__ = ["OpcUaServer", "opcua_sources", "read_values"]
+__all__ = [
+    "OpcUaServer", "make_certificates", "opcua_sources", "read_values", "trust_servers",
+]  # fmt: skip
 
 
 def opcua_sources(

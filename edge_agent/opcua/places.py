@@ -67,16 +67,17 @@ class Search:
 
     async def _walk(self, path: str, *, from_object: str = "") -> ua.NodeId:
         if path.startswith("/") or not from_object:
-            start = OBJECTS
+            node, walked = OBJECTS, "Objects"
         elif from_object.startswith("/"):
-            start = await self._walk(from_object)
+            node, walked = await self._walk(from_object), f"Objects{from_object}"
         else:
-            start = node_id(from_object, self.session.namespaces)
+            node, walked = node_id(from_object, self.session.namespaces), from_object
         for name in path.strip("/").split("/"):
-            start = await self._child(start, name)
-        return start
+            node = await self._child(node, name, walked)
+            walked += f"/{name}"
+        return node
 
-    async def _child(self, node: ua.NodeId, name: str) -> ua.NodeId:
+    async def _child(self, node: ua.NodeId, name: str, walked: str) -> ua.NodeId:
         if node not in self._below:
             self._below[node] = await self.session.children(node)
         below = self._below[node]
@@ -84,9 +85,9 @@ class Search:
         if len(fitting) == 1:
             return fitting.pop()
         if fitting:
-            raise NowhereError(f"{node.to_string()} has several {name!r}; give a node_id")
+            raise NowhereError(f"{walked} has several {name!r}; give a node_id")
         there = ", ".join([known for known, _ in below][:MANY]) or "nothing"
-        raise NowhereError(f"{node.to_string()} has no {name!r} below it, but {there}")
+        raise NowhereError(f"{walked} has no {name!r}, but {there}")
 
 
 def node_id(text: str, namespaces: Sequence[str]) -> ua.NodeId:

@@ -3,16 +3,24 @@
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from asyncua import ua
 from asyncua.common.node import Node
+from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.internal_server import InternalServer
 from asyncua.server.internal_session import InternalSession
 from asyncua.server.internal_subscription import InternalSubscription
 from asyncua.server.server import Server
+from asyncua.server.user_managers import UserManager
 from asyncua.ua.status_codes import StatusCodes
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from machines import RememberingSink, Running, free_port, write_plant
 
 from edge_agent.entries import Plant
@@ -26,29 +34,87 @@ TYPES = {
 }  # fmt: skip
 
 
-class PressServer:
-    """An OPC UA press with the nodes of profile press-opcua, except those left out."""
+POLICIES = [
+    ua.SecurityPolicyType.NoSecurity,
+    ua.SecurityPolicyType.Basic256Sha256_Sign,
+    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+    ua.SecurityPolicyType.Aes128Sha256RsaOaep_SignAndEncrypt,
+    ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+]
+PASSWORDS = {"mes": "lehm-und-stroh"}
 
-    def __init__(self, *left_out: str, port: int | None = None) -> None:
-        self.left_out = left_out
-        self.port = port or free_port()
+
+class Doorman(UserManager):
+    """Lets in whoever is anonymous and whoever knows the password."""
+
+    shown: Any = None  # certificate of the last one
+
+    def get_user(
+        self, iserver: InternalServer, username: str | None = None, password: str | None = None,
+        certificate: Any = None,
+    ) -> User | None:  # fmt: skip
+        self.shown = certificate
+        known = username is None or PASSWORDS.get(username) == password
+        return User(role=UserRole.User) if known else None
+
+
+@dataclass
+class Papers:
+    """A certificate (DER) and its key (PEM), made without the project's own code."""
+
+    certificate: bytes
+    key: bytes
+
+    @staticmethod
+    def of(uri: str, days: tuple[int, int] = (-1, 30)) -> "Papers":
+        """Self-signed, valid from some days after now to some days after now."""
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, uri)])
+        since, until = (datetime.now(UTC) + timedelta(days=day) for day in days)
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        made = (
+            x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+            .not_valid_before(since)
+            .not_valid_after(until)
+            .add_extension(
+                x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)]), critical=False
+            )
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .sign(key, hashes.SHA256())
+        )
+        plain = serialization.NoEncryption()
+        return Papers(
+            made.public_bytes(serialization.Encoding.DER),
+            key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain),
+        )
+
+
+class PressServer:
+    """An OPC UA press with the nodes of profile press-opcua."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
         self.nodes: dict[str, Node] = {}
+        self.papers = Papers.of("urn:test:press:server")
+        self.doorman = Doorman()
 
     @property
     def url(self) -> str:
         return f"opc.tcp://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> "PressServer":
-        self.server = Server()
+        self.server = Server(user_manager=self.doorman)
         await self.server.init()
+        await self.server.set_application_uri("urn:test:press:server")
         self.server.set_endpoint(self.url)
-        self.server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        await self.server.load_certificate(self.papers.certificate, "der")
+        await self.server.load_private_key(self.papers.key, None, "pem")
+        self.server.set_security_policy(POLICIES)
         space = await self.server.register_namespace("urn:test:press")
         press = await self.server.nodes.objects.add_object(f"ns={space};s=Press", "Press")
         for name, (value, kind) in TYPES.items():
-            if name not in self.left_out:
-                node_id = f"ns={space};s=Press.{name}"
-                self.nodes[name] = await press.add_variable(node_id, name, value, kind)
+            node_id = f"ns={space};s=Press.{name}"
+            self.nodes[name] = await press.add_variable(node_id, name, value, kind)
         await self.server.start()
         return self
 
@@ -67,8 +133,8 @@ class PressServer:
     async def as_new(self) -> None:
         """Values as at the start."""
         for name, (value, _) in TYPES.items():
-            if name in self.nodes:
-                await self.write(name, value)
+            await self.write(name, value)
+        self.server.iserver.certificate_validator = None
 
     @property
     def subscriptions(self) -> list[InternalSubscription]:
@@ -148,9 +214,10 @@ class Cable:
 
 def press_plant(
     folder: Path, url: str, poll_ms: int = 100, heartbeat_s: float = 10, more: str = "",
-    profile: str = "press-opcua",
+    profile: str = "press-opcua", server: str = "",
 ) -> Plant:  # fmt: skip
     press = f"""
+        {server}
         [[press]]
         name = "P03"
         line = "L1"
