@@ -1,7 +1,6 @@
 """One press or meter of a server: what it notifies, and its coming and going."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterable
 
 import structlog
@@ -14,6 +13,8 @@ from edge_agent.entries import Meter, Press
 from edge_agent.opcua.places import Place, Places
 from edge_agent.opcua.values import OVERFLOW, sample_of, status_name
 from edge_agent.sample import BAD, Sample, Sink
+
+TOGETHER_MS = 1000  # changes of one channel that come together keep their order by 1 ms each
 
 log = structlog.get_logger()
 
@@ -28,19 +29,19 @@ class Machine:
         self.changes = EventChanges(heartbeat_s)
         self.online: bool | None = None
         self.notified_at: dict[str, float] = {}
+        self._last_at: dict[str, int] = {}
         self._complained: set[tuple[str, str]] = set()
 
     def take(self, notified: Iterable[tuple[Place, ua.DataValue]]) -> None:
         """What came in one notification message, in its order."""
         at, now = self.clock.now(), asyncio.get_running_loop().time()
         samples: list[Sample] = []
-        nth: Counter[str] = Counter()
         for place, data in notified:
-            name = place.channel.name
-            sample = sample_of(place.channel, data, at + nth[name], place.layout)
-            nth[name] += 1  # ms: changes of one channel that come together keep their order
+            last = self._last_at.get(place.channel.name, 0)
+            mine = last + 1 if 0 <= last - at < TOGETHER_MS else at
+            sample = sample_of(place.channel, data, mine, place.layout)
             samples.append(sample)
-            self.notified_at[sample.channel] = now
+            self._last_at[sample.channel], self.notified_at[sample.channel] = mine, now
             if sample.status is not None or (data.StatusCode and data.StatusCode.value):
                 self._complain(sample, data)
         news = self.changes.tell(samples, now)

@@ -42,7 +42,7 @@ def assert_every_stroke_once(sink: RememberingSink, last: int) -> None:
     assert [sample.source_at for sample in told[1:]] == [
         round(1000 * (start + stroke)) for stroke in range(1, last + 1)
     ]
-    assert [sample.at for sample in told] == sorted(sample.at for sample in told)
+    assert [sample.at for sample in told] == sorted({sample.at for sample in told})
 
 
 async def story_of_a_break(press: PressServer, folder: Path) -> None:
