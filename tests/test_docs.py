@@ -31,3 +31,20 @@ def test_the_walk_of_a_stroke_names_functions_that_are_there() -> None:
         if not re.search(rf"(def|class) {name}\b", (page.parent / target).read_text())
     ]
     assert missing == []
+
+
+def test_every_assertion_of_sparkplug_is_answered_once_and_each_named_test_exists() -> None:
+    page = (TOP / "docs/sparkplug.md").read_text()
+    known = (TOP / "tests/vendor/sparkplug-3.0.0-assertions.txt").read_text().split()
+    told = [name for name in re.findall(r"`([^`]+)`", page) if "/" not in name and "…" not in name]
+    answered = [name for name in told if "." not in name and "_" not in name]
+    assert sorted(answered) == sorted(known)
+    assert len(known) == 299
+    tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page)
+    assert len(tests) > 20
+    missing = [
+        f"{file}::{name}"
+        for file, name in tests
+        if not re.search(rf"^def {name}\(", (TOP / file).read_text(), re.MULTILINE)
+    ]
+    assert missing == []
