@@ -14,7 +14,6 @@ from database.migrate import migrate, require_current
 from database.schema import SCHEMA_FILE, dump
 from database.server import Server, embedded_binaries
 
-
 ON_TIMESCALE = pytest.mark.parametrize(
     "flavour", [name for name in flavours() if name == "timescale"], indirect=True, scope="session"
 )
