@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 AHEAD = 5_000  # of this host's clock, before a node's clock is taken to be wrong
 BACK = 2_000  # behind the record before; polls of several machines overlap by less
+A_WHILE = 60_000  # a message is not longer on its way; a time once given may lie ahead so far
+SLOWER = 5  # times that ran ahead are let back by a fifth of the time that passes
 
 
 @dataclass
@@ -17,18 +19,34 @@ class Dating:
 
     newest: int = 0
     by: int = 0
+    _stepped: int = 0
+    _at: int = 0
+
+    def stepped(self, by: int) -> None:
+        """The next record tells that the node's clock was set by so much."""
+        self._stepped = by
 
     def add(self, at: int, sent_at: int, now: int) -> int:
         """What to add to the times of the next record, captured at `at`; 0 nearly always."""
-        if self._fits(at, now):
+        if self._fits(at, now + AHEAD) and (self.by == 0 or at >= self.newest):
             self.by = 0
-        elif not self._fits(at + self.by, now):
+        elif self._fits(at + self.by, now + A_WHILE):
+            self._let_back(at, sent_at, now)
+        elif self._fits(at + self.by - self._stepped, now + AHEAD):
+            self.by -= self._stepped
+        else:
             self.by = max(self.newest - at, min(now - sent_at, now - at))
+        self._stepped, self._at = 0, at
         self.newest = max(self.newest, at + self.by)
         return self.by
 
-    def _fits(self, at: int, now: int) -> bool:
-        return self.newest - BACK <= at <= now + AHEAD
+    def _fits(self, at: int, latest: int) -> bool:
+        return self.newest - BACK <= at <= latest
+
+    def _let_back(self, at: int, sent_at: int, now: int) -> None:
+        """A clock that is right again, behind times that were given too late: never turned back."""
+        if abs(now - sent_at) < A_WHILE and 0 < self.by < A_WHILE:
+            self.by -= min(self.by, max(0, at - self._at) // SLOWER)
 
 
 def shown(at: int, sent_at: int, now: int) -> int:

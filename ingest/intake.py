@@ -13,6 +13,7 @@ from database.connection import Connection
 from edge_agent.sample import GOOD, STALE, Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import (
+    CLOCK_STEP,
     GIVEN_UP,
     SOURCE_AT,
     Ack,
@@ -354,6 +355,10 @@ class Intake:
         at = max(found[0][0].timestamp, found[-1][0].timestamp) or sent_at
         if at > self._latest_at:
             return  # no clock is that wrong: it will be refused
+        if not message.topic.device:
+            for metric, signal in found:
+                if signal.name == CLOCK_STEP:
+                    dating.stepped(_whole(metric))
         before, by = dating.by, dating.add(at, sent_at, self._now)
         if bool(by) != bool(before):
             said = "the clock of a node is wrong" if by else "the clock of a node is right again"
@@ -533,6 +538,11 @@ class Intake:
                 )
             )
             node.device_born(device, born, signals)
+
+
+def _whole(metric: Metric) -> int:
+    number = metric.long_value  # of an Int64, sent unsigned
+    return number - (1 << 64) if number >> 63 else number
 
 
 def _date_anew(metric: Metric, at: int, by: int) -> None:

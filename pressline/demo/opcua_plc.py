@@ -11,6 +11,7 @@ from asyncua.server.server import Server
 
 from pressline.demo.twin import Twin
 
+CONNECTIONS = 3  # a small PLC has no more; one that is not closed is missed later
 PUBLISHED = 2.0  # seconds after which a subscriber has been sent what changed before
 
 
@@ -31,6 +32,7 @@ class OpcuaMachine:
         self._subscribed = 0.0
         server = Server()
         await server.init()
+        server.iserver.max_connections = CONNECTIONS
         server.set_endpoint(f"opc.tcp://127.0.0.1:{self.port}")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         space = await server.register_namespace("urn:pressline:demo:press")

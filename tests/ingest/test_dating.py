@@ -1,5 +1,7 @@
 """A node whose clock is wrong: its records get times that can be, its own stay beside."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from spoken import DBIRTH, DDATA, NBIRTH, NOW, STROKES, Clock, data, device_birt
 
 from database.connection import Connection
 from edge_agent.sample import Sample
-from ingest.dating import AHEAD, BACK, Dating, shown
+from ingest.dating import A_WHILE, BACK, Dating, shown
 
 T = 1_800_000_000_000  # some moment, ms
 HOUR, DELAY = 3_600_000, 40
@@ -33,6 +35,31 @@ def test_a_clock_that_is_right_is_left_alone() -> None:
 def test_an_hour_off_and_back_is_put_right_to_the_time_on_the_way(off: int) -> None:
     told = dated((0, 0), (1000, off), (2000, off), (3000, off), (4000, 0), (5000, 0))
     assert told == [0, 1000 + DELAY, 2000 + DELAY, 3000 + DELAY, 4000, 5000]
+
+
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_a_step_that_the_node_tells_is_taken_back_exactly_however_late_it_comes(off: int) -> None:
+    dating, late = Dating(), 11_000
+    assert dating.add(T, T, T + DELAY) == 0
+    dating.stepped(off)
+    for made in (T + 100, T + 600, T + 1_100):
+        assert dating.add(made + off, made + off, made + late) == -off
+    dating.stepped(-off)
+    assert dating.add(T + 1_600, T + 1_600, T + late) == 0
+
+
+def test_times_that_were_given_too_late_are_let_back_without_being_turned_back() -> None:
+    """An agent that was started with a wrong clock, and its first messages held for 8 s."""
+    dating, told = Dating(), list[int]()
+    assert dating.add(T, T, T + DELAY) == 0
+    for made in range(T + 4_000, T + 60_000, 500):
+        off, late = (-HOUR, 8_000) if made < T + 8_000 else (0, DELAY)
+        at = made + off
+        told.append(at + dating.add(at, at, made + late) - made)
+    assert told[0] == 8_000
+    assert told == sorted(told, reverse=True)
+    assert all(before - after <= 500 for before, after in pairwise(told))
+    assert told[-1] == 0
 
 
 def test_what_was_made_before_the_clock_was_set_keeps_its_time() -> None:
@@ -61,7 +88,7 @@ def test_times_go_on_and_never_lie_ahead(moves: list[tuple[int, int]], delay: in
         made += elapsed
         now, at = made + delay, made + off
         given = at + dating.add(at, at, now)
-        assert newest - BACK <= given <= max(now + AHEAD, newest)
+        assert newest - BACK <= given <= max(now + A_WHILE, newest)
         newest = max(newest, given)
 
 
