@@ -8,7 +8,7 @@ COPY erp_core erp_core
 COPY ingest ingest
 COPY mes_bridge mes_bridge
 COPY pressline pressline
-RUN python -m venv /opt/pressline && /opt/pressline/bin/pip install --no-cache-dir '.[opcua,plant]'
+RUN python -m venv /opt/pressline && /opt/pressline/bin/pip install --no-cache-dir '.[opcua,plant,serial]'
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --home /var/lib/pressline --create-home pressline

@@ -16,6 +16,7 @@ WRONG_TYPE = {
     "bool_type": ("must be true or false", "write true or false without quotes"),
     "time_type": ("must be a time of day", 'write it as "08:00"'),
     "tuple_type": ("must be a list", "write it in [ ]"),
+    "dict_type": ("must be a table", "write it in { }"),
     "model_type": ("must be a table", "write its keys below a [header]"),
 }
 

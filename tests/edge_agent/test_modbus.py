@@ -19,6 +19,7 @@ from machines import (
 from pymodbus.constants import ExcCodes
 
 from edge_agent import modbus
+from edge_agent.clock import Clock
 from edge_agent.entries import Plant
 from edge_agent.errors import EdgeError
 from edge_agent.sample import BAD, Sample
@@ -302,3 +303,46 @@ async def story_of_a_pause(folder: Path) -> None:
 
 def test_a_pause_is_kept_between_requests(tmp_path: Path) -> None:
     asyncio.run(story_of_a_pause(tmp_path))
+
+
+async def story_of_a_die_that_says_its_name(folder: Path) -> None:
+    sink, unit = (
+        RememberingSink(),
+        Unit({30: 0x4831, 31: 0x3034, 32: 0x3600, 33: 0x0012, 34: 0x3456}),
+    )
+    more = """
+        [[press.channel]]
+        name = "die"
+        kind = "text"
+        register = "holding:30:text6"
+        [[press.channel]]
+        name = "order"
+        kind = "state"
+        register = "holding:33:bcd32"
+        invalid = [0]
+    """
+    async with Plc(u1=unit) as plc:
+        plant = write_plant(folder, press("P01", plc.address(1), more))
+        async with running(plant, sink):
+            await sink.until(lambda: sink.values("P01", "order") == [123456])
+            unit.registers |= {30: 0, 33: 0, 34: 0}
+            await sink.until(lambda: sink.values("P01", "order") == [123456, None])
+    assert sink.values("P01", "die") == ["H1046", ""]
+
+
+def test_texts_and_packed_decimals_are_told_as_what_they_mean(tmp_path: Path) -> None:
+    asyncio.run(story_of_a_die_that_says_its_name(tmp_path))
+
+
+def test_the_more_units_of_a_line_are_dead_the_less_of_its_time_they_get(tmp_path: Path) -> None:
+    devices = "".join(press(f"P0{n}", f"modbus-rtu:///dev/ttyUSB0/{n}") for n in range(1, 5))
+    plant = write_plant(tmp_path, devices)
+    (line,) = modbus.modbus_sources(plant.presses, 10, RememberingSink(), Clock())
+
+    async def story() -> None:
+        for _ in range(8):
+            for unit in line.units[:3]:
+                line._lost(unit, "no answer")
+
+    asyncio.run(story())
+    assert [unit.delay for unit in line.units] == [15, 15, 15, 0]  # s; one alone waits 5

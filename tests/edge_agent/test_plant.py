@@ -80,6 +80,44 @@ def test_profiles_beside_the_plant_file_come_first(tmp_path: Path) -> None:
     assert strokes.source == "holding:90:uint16"
 
 
+def test_what_means_no_value_comes_from_the_profile_by_type_or_from_the_channel(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.toml").write_text(
+        'source = "x"\npause_ms = 30\nlongest_bit_read = 64\n'
+        "invalid = { uint16 = [0xFFFF], bcd32 = [0xFFFFFFFF] }\n"
+        '[[channel]]\nname = "strokes"\nkind = "counter"\nregister = "holding:0:uint16"\n'
+        '[[channel]]\nname = "die"\nkind = "state"\nregister = "holding:1:bcd32"\n'
+        '[[channel]]\nname = "raw"\nkind = "state"\nregister = "holding:3:uint16"\ninvalid = []\n'
+        '[[channel]]\nname = "temp"\nkind = "gauge"\nregister = "holding:4:int16"\n'
+        "invalid = [0x8000, 0x7FFF]\n"
+    )
+    press = load(tmp_path, HEAD + PRESS.replace("press-16bit", "mine")).presses[0]
+    assert {channel.name: channel.layout.invalid for channel in press.channels} == {
+        "strokes": (0xFFFF,), "die": (0xFFFFFFFF,), "raw": (), "temp": (0x8000, 0x7FFF),
+    }  # fmt: skip
+    assert (press.pause_ms, press.longest_bit_read) == (30, 64)
+
+
+@pytest.mark.parametrize(
+    ("invalid", "told"),
+    [
+        ("{ uint16 = [0x1FFFF] }", "0x1FFFF is no content of a uint16; give what its registers"),
+        ("{ short = [1] }", "'short' is no type of a register; use one of uint16, int16, "),
+        ("[0xFFFF]", "must be a table"),
+    ],
+)
+def test_what_means_no_value_in_a_profile_is_checked(
+    invalid: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "mine.toml").write_text(f'source = "x"\ninvalid = {invalid}\n')
+    found = faults(tmp_path, HEAD + PRESS.replace("press-16bit", "mine"))
+    assert found[0].startswith("mine.toml:2: invalid: ")
+    assert told in found[0]
+
+
 def test_scenarios_may_leave_addresses_and_registers_out(tmp_path: Path) -> None:
     text = HEAD + (
         '[[press]]\nname = "P01"\nline = "L1"\ntop_speed = 60\n'
