@@ -188,6 +188,7 @@ class ModbusConnection:
             log.info("device_online", device=unit.device.name, address=unit.device.address)
             self.sink.device_online(unit.device.name)
             unit.online, unit.why, unit.delay = True, "", 0.0
+            unit.came_back(self._now())
         if samples:
             self.sink.samples(unit.device.name, samples)
 

@@ -14,7 +14,6 @@ from edge_agent.sample import Value
 ByteOrder = Literal["high-first", "low-first"]
 WordOrder = Literal["high-first", "low-first", "2143", "3412"]
 Table = Literal["holding", "input", "coil", "discrete"]
-TABLES: tuple[Table, ...] = ("holding", "input", "coil", "discrete")
 
 CODES = {
     "uint16": "H", "int16": "h", "uint32": "I", "int32": "i", "uint64": "Q", "int64": "q",

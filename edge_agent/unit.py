@@ -16,7 +16,7 @@ from edge_agent.blocks import Block, Cut, plan_blocks
 from edge_agent.changes import PollChanges, Told
 from edge_agent.entries import Meter, Press
 from edge_agent.profile import Channel
-from edge_agent.register import TABLES, Decode, Register, Table, bit_decoder, word_decoder
+from edge_agent.register import Decode, Register, Table, bit_decoder, word_decoder
 from edge_agent.sample import Sample, Value
 
 FIRST_TRIAL_S, LAST_TRIAL_S = 10.0, 3600.0  # a PLC that starts refuses what it answers later
@@ -75,6 +75,7 @@ class Unit:
         self.refused: dict[str, int] = {}  # channel: exception code
         self.complained: set[str] = set()
         self.trial_at = self.trial_delay = 0.0
+        self.trial_parts = 1
         self.cuts: set[Cut] = set()
         self.factors: dict[str, float | None] = {
             name: None for channel in device.channels for name in channel.times
@@ -191,15 +192,32 @@ class Unit:
         self.cuts |= lesson.cuts
         self.reads = lesson.kept
         self._plan_anew(lesson.told)
-        if lesson.refused and not self.trial_delay:
-            self.trial_delay = FIRST_TRIAL_S
-            self.trial_at = now + FIRST_TRIAL_S
+        if lesson.refused:
+            self.came_back(now)
+
+    def came_back(self, now: float) -> None:
+        """A machine that was away may have a new program: what it refused is tried soon again."""
+        self.trial_delay, self.trial_parts = FIRST_TRIAL_S, 1
+        self.trial_at = now + FIRST_TRIAL_S
 
     def trials(self) -> list[Read]:
-        """The refused values, each in a read of its own."""
+        """The refused channels in few reads, in more and smaller ones each time."""
         channels = [c for c in self.device.channels if c.name in self.refused]
-        spans = [span for table in TABLES for span in _spans(channels, table)]
-        return [self._part(channels, span, self.refusal.told()) for span in spans]
+        told, reads = self.refusal.told(), list[Read]()
+        for run in self._runs(channels):
+            size = max(len(run) // self.trial_parts, 1)
+            parts = [run[n : n + size] for n in range(0, len(run), size)]
+            reads += [self._part(channels, chain.from_iterable(part), told) for part in parts]
+        return reads
+
+    def _runs(self, channels: Sequence[Channel]) -> list[list[list[Register]]]:
+        """Spans that follow each other without a hole and could be read at once."""
+        device = self.device
+        placed = [(c, c.where) for c in channels if c.where is not None]
+        blocks = plan_blocks(
+            [where for _, where in placed], device.longest_read, 0, device.longest_bit_read
+        )
+        return [_spans([placed[n][0] for n in block.members], block.table) for block in blocks]
 
     def tried(self, accepted: Sequence[Read], now: float) -> None:
         """The machine answers these values after all; the others are tried again later."""
@@ -210,6 +228,7 @@ class Unit:
             self.reads = [*self.reads, *accepted]
             self._plan_anew({})
         self.trial_delay = min(2 * self.trial_delay, LAST_TRIAL_S)
+        self.trial_parts *= 2
         self.trial_at = now + self.trial_delay
 
     def _plan_anew(self, more: Mapping[str, Told]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,30 @@ def test_a_refused_register_is_asked_again_seldom_and_taken_when_it_is_answered(
     assert asked.asked[-1] == (3, 0, 8)  # one block again
     assert sink.values("P01", "c5") == [None, 5]
     assert sink.values("P01", "c4") == [4]
+
+
+def test_what_stays_refused_is_asked_ever_more_seldom_up_to_an_hour(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path, machine("modbus://127.0.0.1/1", words(8)))
+    one = unit.Unit(plant.presses[0], 1, 10)
+    lesson = unit.Lesson(kept=[])
+    lesson.refuse(one.halves(one.reads[0])[1], 2)
+    one.learned(lesson, now=0.0)
+    assert [str(read.block) for read in one.reads] == ["holding 0…3 (4)"]
+    trials, asked = list[float](), list[list[str]]()
+    while len(trials) < 12:
+        trials.append(one.trial_at)
+        asked.append([str(read.block) for read in one.trials()])
+        one.tried([], one.trial_at)
+    alone = ["holding 4…4 (1)", "holding 5…5 (1)", "holding 6…6 (1)", "holding 7…7 (1)"]
+    assert asked == [
+        ["holding 4…7 (4)"],  # if all was refused because the PLC started, one request is enough
+        ["holding 4…5 (2)", "holding 6…7 (2)"],
+        *10 * [alone],
+    ]
+    waits = [later - earlier for earlier, later in pairwise([0.0, *trials])]
+    assert waits == [10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600]
+    one.came_back(trials[-1])  # after a loss: soon again
+    assert one.trial_at == trials[-1] + 10
 
 
 RATIOS = """
