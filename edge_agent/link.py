@@ -56,7 +56,8 @@ class Answer(ModbusPDU):
 
     def __init__(self, unit: int, transaction: int) -> None:
         self.dev_id, self.transaction_id = unit, transaction
-        self.data, self.refused, self.garbled, self.retries = b"", 0, "", 0
+        self.data, self.garbled, self.retries = b"", "", 0
+        self.refused: int | None = None
 
 
 @dataclass(slots=True)
@@ -214,7 +215,7 @@ class Link:
             raise NoAnswerError(answer.garbled)
         if answer.refused in (GATEWAY_PATH, GATEWAY_TARGET):
             raise NoAnswerError(f"the gateway cannot reach it (code {answer.refused})")
-        if answer.refused:
+        if answer.refused is not None:
             raise RefusedError(answer.refused)
         return answer.data
 

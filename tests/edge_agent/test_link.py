@@ -180,6 +180,14 @@ def test_a_refusal_tells_its_code_and_the_link_goes_on() -> None:
     run(answering(refusal, answer), story, as_rtu=False)
 
 
+def test_a_refusal_without_a_code_is_a_refusal() -> None:
+    async def story(link: Link) -> None:
+        with pytest.raises(RefusedError, match="exception code 0, not in the standard"):
+            await link.ask(1, TWO, 5)
+
+    run(answering(lambda request: tcp(request, "01 83 00")), story, as_rtu=False)
+
+
 def test_a_gateway_that_answers_for_a_silent_machine_is_no_answer() -> None:
     async def story(link: Link) -> None:
         with pytest.raises(NoAnswerError, match=r"gateway cannot reach it \(code 11\)"):

@@ -346,3 +346,29 @@ def test_the_more_units_of_a_line_are_dead_the_less_of_its_time_they_get(tmp_pat
 
     asyncio.run(story())
     assert [unit.delay for unit in line.units] == [15, 15, 15, 0]  # s; one alone waits 5
+
+
+async def story_of_an_unplugged_adapter(folder: Path) -> None:
+    sink, units = RememberingSink(), {1: Unit({16: 41})}
+    adapter = folder / "ttyUSB0"
+    plant = write_plant(folder, press("P01", f"modbus-rtu://{adapter}/1"))
+    async with serial_line(units) as line:
+        adapter.symlink_to(line)
+        background = running(plant, sink)
+        await background.__aenter__()
+        await sink.until(lambda: sink.values("P01", "strokes") == [41])
+    adapter.unlink()
+    await sink.until(lambda: "offline" in sink.of("P01"))
+    units[1].registers[16] = 44
+    async with serial_line(units) as line:
+        adapter.symlink_to(line)
+        await sink.until(lambda: sink.values("P01", "strokes") == [41, None, 44])
+        await background.__aexit__(None, None, None)
+    assert sink.of("P01").count("offline") == 1
+
+
+def test_a_serial_adapter_that_was_unplugged_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    asyncio.run(story_of_an_unplugged_adapter(tmp_path))
