@@ -84,7 +84,7 @@ def test_recovered_is_when_the_books_have_caught_up() -> None:
 def test_nothing_is_lost_or_doubled_while_everything_breaks(room: Path, tmp_path: Path) -> None:
     file = tmp_path / "each.json"
     done = subprocess.run(
-        [sys.executable, "-m", "bench.fault", "--minutes", "0.7", "--seed", "5", "--json", file],
+        [sys.executable, "-m", "bench.fault", "--minutes", "0.7", "--seed", "3481", "--json", file],
         capture_output=True,
         text=True,
         cwd=TOP,
@@ -97,7 +97,7 @@ def test_nothing_is_lost_or_doubled_while_everything_breaks(room: Path, tmp_path
     assert (line["lost"], line["doubled"], line["audit_residual"]) == (0, 0, 0)
     assert line["strokes_made"] > 0
     kinds = [kind for kind in KINDS if kind not in line["left_out"]]
-    each, planned = json.loads(file.read_text())["each"], plan(5, 42, kinds)
+    each, planned = json.loads(file.read_text())["each"], plan(3481, 42, kinds)
     assert [(one["kind"], one["how"]) for one in each] == [(p.kind, p.how) for p in planned]
     assert len(line["faults"]) >= 15
     assert list(room.iterdir()) == []
