@@ -13,6 +13,7 @@ from bench.figure import Figure
 from bench.ingest import ingest_figures
 from bench.latency import latency_figures
 from bench.opcua import opcua_figures
+from bench.peers import peers_figures
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
@@ -20,6 +21,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "ingest": ingest_figures,
     "latency": latency_figures,
     "backlog": backlog_figures,
+    "peers": peers_figures,
 }
 
 

@@ -20,30 +20,38 @@ REGISTERS = 60
 COUNTERS, FLOATS, WORDS, SIGNED = 2, 12, 24, 6  # then a status word with four bits, and an alarm
 IMAGE = struct.Struct(f">{COUNTERS}I{FLOATS}f{WORDS}H{SIGNED}h2H")
 assert IMAGE.size == 2 * REGISTERS
+KINDS = {"count": "counter", "bit": "state", "alarm": "state"}  # the others are gauges
+
+
+def fields() -> dict[str, tuple[int, str]]:
+    """The 49 channels in the 60 registers: address and type of each, by name."""
+    found: dict[str, tuple[int, str]] = {}
+    place = 0
+    for name, code, number in (
+        ("count", "uint32", COUNTERS), ("level", "float32", FLOATS), ("word", "uint16", WORDS),
+        ("offset", "int16", SIGNED),
+    ):  # fmt: skip
+        for n in range(number):
+            found[f"{name}{n}"] = (place, code)
+            place += 2 if "32" in code else 1
+    found |= {f"bit{bit}": (place, f"bit{bit}") for bit in range(4)}
+    return found | {"alarm": (place + 1, "uint16")}
+
+
+CHANNELS = len(fields())
 
 
 def profile(chosen: Collection[str] = ()) -> str:
-    """The device as a register profile: 60 registers that are read as 49 channels, or a choice."""
-    rows: dict[str, str] = {}
-    place = 0
-    for kind, name, code, number in (
-        ("counter", "count", "uint32", COUNTERS), ("gauge", "level", "float32", FLOATS),
-        ("gauge", "word", "uint16", WORDS), ("gauge", "offset", "int16", SIGNED),
-    ):  # fmt: skip
-        for n in range(number):
-            rows[f"{name}{n}"] = _channel(f"{name}{n}", kind, f"{place}:{code}")
-            place += 2 if "32" in code else 1
-    rows |= {f"bit{bit}": _channel(f"bit{bit}", "state", f"{place}:bit{bit}") for bit in range(4)}
-    rows["alarm"] = _channel("alarm", "state", f"{place + 1}:uint16")
-    told = [row for name, row in rows.items() if not chosen or name in chosen]
-    return "\n".join(['source = "bench/devices.py"', *told])
-
-
-CHANNELS = COUNTERS + FLOATS + WORDS + SIGNED + 4 + 1
-
-
-def _channel(name: str, kind: str, place: str) -> str:
-    return f'[[channel]]\nname = "{name}"\nkind = "{kind}"\nregister = "holding:{place}"'
+    """The device as a register profile: all channels, or a choice of them."""
+    rows = ['source = "bench/devices.py"']
+    for name, (address, code) in fields().items():
+        if not chosen or name in chosen:
+            kind = KINDS.get(name.rstrip("0123456789"), "gauge")
+            rows.append(
+                f'[[channel]]\nname = "{name}"\nkind = "{kind}"\n'
+                f'register = "holding:{address}:{code}"'
+            )
+    return "\n".join(rows)
 
 
 PLANT = Template("""site = "bench"

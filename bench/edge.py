@@ -7,16 +7,17 @@ profile, as a plant's are: 49 channels of several types in 60 registers, one blo
 
 import json
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
 
 from bench.devices import CHANNELS, REGISTERS, write_plant
 from bench.figure import Figure, percentile
 from bench.rig import Rig, cpu_seconds, line_of, resident_mb, rig
+from pressline.demo.processes import Child
 
 DEVICES, POLL_S = 100, 1.0
 SETTLE_S, MEASURE_S = 10.0, 40.0
@@ -25,52 +26,71 @@ RATE = DEVICES * CHANNELS / POLL_S
 LEAST_REQUESTS = DEVICES * ceil(REGISTERS / 125) / POLL_S  # 125 registers: the most one may ask for
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an agent that reads the devices was seen to do."""
+
+    share: float  # of a core
+    memory: float  # MB
+    late: float  # s, p99
+    requests: float  # of the least possible
+    rate: float  # readings committed each second
+    devices: float  # share of a core that the simulator took
+
+
 def edge_figures() -> list[Figure]:
     """Measure one agent after it has settled."""
     with rig() as made:
-        return _measured(made)
+        devices = made.program("devices", *device_command(FIRST_PORT, DEVICES))
+        line_of(devices)
+        made.ingest()
+        agent = made.edge(write_plant(made.folder, made.port, FIRST_PORT, DEVICES))
+        seen = observe(made, agent, devices, made.readings)
+    return [
+        Figure("edge_cpu_share", seen.share, "<", 0.15, "of a core"),
+        Figure("edge_rss_mb", seen.memory, "<", 60, "MB resident"),
+        Figure("edge_lateness_p99_s", seen.late, "<", 0.020, "s"),
+        Figure("edge_requests_ratio", seen.requests, "<", 1.02, "of the least possible"),
+        Figure("edge_readings_per_s", seen.rate, ">", 0.98 * RATE, "committed"),
+        Figure("edge_cpu_us", 1e6 * seen.share / seen.rate, "<", None, "CPU us a reading"),
+        Figure("edge_devices_cpu_share", seen.devices, "<", 0.5, "the simulator, of a core"),
+    ]
 
 
-def _measured(made: Rig) -> list[Figure]:
-    devices = made.program("devices", *device_command(FIRST_PORT, DEVICES))
-    line_of(devices)
-    made.ingest()
-    agent = made.edge(write_plant(made.folder, made.port, FIRST_PORT, DEVICES))
-    made.until("the first readings", lambda: made.readings() > RATE, 30)
+def observe(
+    made: Rig, agent: Child, devices: Child, readings: Callable[[], int], seconds: float = MEASURE_S
+) -> Seen:
+    """Watch an agent for some time after it has settled; ends the devices."""
+    made.until("the first readings", lambda: readings() > RATE, 60)
     time.sleep(SETTLE_S)
-    rows, cpu, since = made.readings(), cpu_seconds(agent.pid), time.monotonic()
-    server = cpu_seconds(devices.pid)
-    time.sleep(MEASURE_S)
+    rows, since = readings(), time.monotonic()
+    cpu, server = cpu_seconds(agent.pid), cpu_seconds(devices.pid)
+    time.sleep(seconds)
     until = time.monotonic()
     passed = until - since
-    share = (cpu_seconds(agent.pid) - cpu) / passed
-    server = (cpu_seconds(devices.pid) - server) / passed
-    rate = (made.readings() - rows) / passed
+    share, server = cpu_seconds(agent.pid) - cpu, cpu_seconds(devices.pid) - server
+    rate = (readings() - rows) / passed
     memory = resident_mb(agent.pid)
-    arrivals = told_arrivals(devices.process)
-    requests = requests_per_s(arrivals, since, until) / LEAST_REQUESTS
-    late = percentile(lateness(arrivals, since, until, POLL_S), 99)
-    return [
-        Figure("edge_cpu_share", share, "<", 0.15, "of a core"),
-        Figure("edge_rss_mb", memory, "<", 60, "MB resident"),
-        Figure("edge_lateness_p99_s", late, "<", 0.020, "s"),
-        Figure("edge_requests_ratio", requests, "<", 1.02, "of the least possible"),
-        Figure("edge_readings_per_s", rate, ">", 0.98 * RATE, "committed"),
-        Figure("edge_cpu_us", 1e6 * share / rate, "<", None, "CPU us a reading"),
-        Figure("edge_devices_cpu_share", server, "<", 0.5, "the simulator, of a core"),
-    ]
+    arrivals = _told_arrivals(devices)
+    return Seen(
+        share / passed,
+        memory,
+        percentile(lateness(arrivals, since, until, POLL_S), 99),
+        requests_per_s(arrivals, since, until) / LEAST_REQUESTS,
+        rate,
+        server / passed,
+    )
 
 
 def device_command(first_port: int, count: int) -> list[str]:
     return [sys.executable, "-m", "bench.devices", str(first_port), str(count)]
 
 
-def told_arrivals(process: "subprocess.Popen[str] | None") -> list[list[float]]:
+def _told_arrivals(devices: Child) -> list[list[float]]:
     """When each device was asked, in seconds of the monotonic clock; ends the devices."""
-    assert process is not None
-    assert process.stdout is not None
-    process.send_signal(signal.SIGTERM)
-    return json.loads(process.stdout.readline())
+    assert devices.process is not None
+    devices.process.send_signal(signal.SIGTERM)
+    return json.loads(line_of(devices))
 
 
 def requests_per_s(arrivals: Sequence[Sequence[float]], since: float, until: float) -> float:
