@@ -1,16 +1,20 @@
 """What a machine refuses is found with few requests, kept, told once, and asked again seldom."""
 
 import asyncio
+import tempfile
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from machines import Plc, RememberingSink, Running, Unit, write_plant
 from pymodbus.constants import ExcCodes
 from structlog.testing import capture_logs
 
 from edge_agent import modbus, unit
+from edge_agent.clock import Clock
 from edge_agent.entries import Plant
 from edge_agent.sample import BAD, Sample
 from edge_agent.sources import sources
@@ -265,3 +269,55 @@ def test_without_its_factors_there_is_no_product(tmp_path: Path) -> None:
     told = asyncio.run(polled(tmp_path, refusing, RATIOS, lambda s: len(known(s)) == 4))
     assert known(told) == {"c0": None, "volts": None, "pt": None, "ct": 40}
     assert all(s.quality == BAD for s in told.of("P01") if isinstance(s, Sample) and not s.value)
+
+
+places = st.dictionaries(st.integers(0, 60), st.sampled_from([1, 2]), min_size=1, max_size=25)
+
+
+def apart(where: dict[int, int]) -> dict[int, int]:
+    """Values that do not overlap."""
+    return {at: 1 if at + 1 in where else width for at, width in where.items()}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(places.map(apart), st.sets(st.integers(0, 62), max_size=8), st.sampled_from([125, 7]))
+def test_whatever_is_illegal_the_rest_is_read_and_nothing_refused_is_asked_again(
+    where: dict[int, int], illegal: set[int], most: int
+) -> None:
+    channels = "".join(
+        f'[[press.channel]]\nname = "c{n}"\nkind = "counter"\n'
+        f'register = "holding:{at}:uint{16 * width}"\n'
+        for n, (at, width) in enumerate(where.items())
+    )
+    asked = Unit({n: n for n in range(64)}, illegal=illegal, most=most)
+
+    async def story(folder: Path) -> list[int]:
+        sink, costs = RememberingSink(), list[int]()
+        async with Plc(u1=asked) as plc:
+            patient = machine(plc.address(1), channels).replace("= 200", "= 20000")
+            plant = write_plant(folder, patient)
+            (connection,) = modbus.modbus_sources(plant.presses, 10, sink, Clock())
+            connection._begin()
+            for _ in range(12):
+                before = len(asked.asked)
+                await connection._poll(connection.units[0])
+                costs.append(len(asked.asked) - before)
+            connection.link.close()
+        assert known(sink) == {
+            f"c{n}": None if illegal & set(range(at, at + width)) else value(at, width)
+            for n, (at, width) in enumerate(where.items())
+        }
+        assert len(sink.told) == 1 + len(where)  # online, and each channel once
+        return costs
+
+    with tempfile.TemporaryDirectory() as folder:
+        costs = asyncio.run(story(Path(folder)))
+    steady = asked.asked[-costs[-1] :] if costs[-1] else []
+    assert costs[-3:] == [costs[-1]] * 3
+    assert all(not illegal & set(range(at, at + count)) for _, at, count in steady)
+    assert all(count <= most for _, _, count in steady)
+
+
+def value(at: int, width: int) -> int:
+    """What registers hold that hold their own numbers."""
+    return at if width == 1 else at << 16 | at + 1
