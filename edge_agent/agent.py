@@ -8,8 +8,9 @@ plant file anew.
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import structlog
 
@@ -18,12 +19,14 @@ from edge_agent.broker import check_files
 from edge_agent.clock import Clock
 from edge_agent.entries import Meter, Plant, Press
 from edge_agent.errors import EdgeError
+from edge_agent.metrics import families, served
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox
 from edge_agent.outboxfile import holder
 from edge_agent.plant import load_plant
 from edge_agent.profile import Channel as PlantChannel
 from edge_agent.sources import Source, sources
+from edge_agent.tally import Tallies
 from edge_agent.wire import Channel, DataType
 
 Task = asyncio.Task[None]
@@ -45,13 +48,16 @@ TYPES = {
 def run(
     path: Path, node: str | None = None, *, outbox: Path | None = None,
     mqtt_host: str | None = None, mqtt_port: int | None = None,
+    metrics_host: str | None = None, metrics_port: int | None = None,
 ) -> None:  # fmt: skip
     """Read and deliver the machines of one node until SIGTERM or SIGINT.
 
-    `node`, `outbox` and the broker's address are the plant file's own unless given. Raises
-    EdgeError (PlantError, OutboxError) with the cure when something must be mended first.
+    `node`, `outbox`, the broker's address and that of the metrics are the plant file's own unless
+    given. Raises EdgeError (PlantError, OutboxError) with the cure when something must be mended
+    first.
     """
-    agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port), node)
+    metrics = {"host": metrics_host, "port": metrics_port}
+    agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port, metrics), node)
     kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)
     try:
         asyncio.run(agent.serve(kept))
@@ -70,13 +76,18 @@ def reload(path: Path, node: str | None = None, *, outbox: Path | None = None) -
     return process
 
 
-def _placed(plant: Plant, outbox: Path | None, host: str | None, port: int | None) -> Plant:
+def _placed(
+    plant: Plant, outbox: Path | None, host: str | None, port: int | None,
+    metrics: Mapping[str, str | int | None] = MappingProxyType({}),
+) -> Plant:  # fmt: skip
     """The plant as it stands on this machine: a container keeps its outbox on a volume."""
+    told = {name: value for name, value in metrics.items() if value is not None}
     broker = {"host": host or plant.mqtt.host, "port": port or plant.mqtt.port}
     place = {"path": outbox or plant.outbox.path}
     return plant.model_copy(update={
         "mqtt": plant.mqtt.model_copy(update=broker),
         "outbox": plant.outbox.model_copy(update=place),
+        "metrics": plant.metrics.model_copy(update=told),
     })  # fmt: skip
 
 
@@ -104,7 +115,7 @@ class Agent:
 
     def __init__(self, load: Callable[[], Plant], name: str | None) -> None:
         """`load` reads the plant file. Raises EdgeError when no machine belongs to the node."""
-        self._load, self.plant = load, load()
+        self._load, self.plant, self.tallies = load, load(), Tallies()
         self.name = name or self.plant.node
         self._check(self.plant)
 
@@ -121,10 +132,15 @@ class Agent:
             mqtt=self.plant.mqtt, clock=clock.now, limits=self._limits(self.plant),
         )  # fmt: skip
         clock.stepped = node.clock_stepped
+        where = self.plant.metrics
+        async with served(families(node, self.tallies), where.host, where.port):
+            await self._work(node, clock)
+
+    async def _work(self, node: Node, clock: Clock) -> None:
         asked = _signals()
         delivering = asyncio.create_task(node.run())
-        reading = _begin(sources(self.plant, self.name, node, clock))
-        log.info("edge agent", node=self.name, machines=len(reading), outbox=str(outbox.path))
+        reading = _begin(sources(self.plant, self.name, node, clock, self.tallies))
+        log.info("edge agent", node=self.name, machines=len(reading), outbox=str(node.outbox.path))
         try:
             while await _asked_to_reload(asked, [*reading, delivering]):
                 reading = await self._reload(node, clock, reading)
@@ -140,7 +156,7 @@ class Agent:
             plant = await asyncio.to_thread(self._load)
             self._check_same(plant)
             check_files(plant.mqtt)
-            begun = sources(plant, self.name, node, clock)
+            begun = sources(plant, self.name, node, clock, self.tallies)
             devices = self._devices(plant)
         except EdgeError as error:
             for fault in str(error).splitlines():

@@ -143,6 +143,13 @@ class Outbox(Entry):
     max_days: Annotated[float, Field(gt=0, le=3660)] = 90
 
 
+class Metrics(Entry):
+    """Where the agent tells Prometheus how it is; off without a port."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+
+
 class Break(Entry):
     """A pause within a shift."""
 
@@ -238,6 +245,7 @@ class Plant(Entry):
     heartbeat_s: Seconds = 10
     mqtt: Mqtt = Mqtt()
     outbox: Outbox = Outbox()
+    metrics: Metrics = Metrics()
     shifts: tuple[Shift, ...] = Field((), alias="shift")
     lines: tuple[Line, ...] = Field((), alias="line")
     presses: tuple[Press, ...] = Field((), alias="press")

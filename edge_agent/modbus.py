@@ -17,6 +17,7 @@ from edge_agent.ending import asked_to_end
 from edge_agent.entries import Meter, Press
 from edge_agent.link import Link, NoAnswerError, RefusedError, require_serial
 from edge_agent.sample import Sample, Sink
+from edge_agent.tally import Tallies
 from edge_agent.unit import Lesson, Read, Unit
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 5.0  # a press switched on again is seen within seconds
@@ -34,6 +35,7 @@ class ModbusConnection:
     units: list[Unit]
     sink: Sink
     clock: Clock
+    tallies: Tallies = field(default_factory=Tallies)
     lateness: deque[float] = field(default_factory=lambda: deque[float](maxlen=3600))
     unanswered: int = 0
 
@@ -53,7 +55,9 @@ class ModbusConnection:
                 unit = min(self.units, key=lambda unit: unit.due)
                 await asyncio.sleep(unit.due - loop.time())
                 if unit.online:
-                    self.lateness.append(loop.time() - unit.due)
+                    late = loop.time() - unit.due
+                    self.lateness.append(late)
+                    self.tallies.lateness.observe(late)
                 await self._poll(unit)
                 unit.schedule(loop.time())
         finally:
@@ -108,6 +112,7 @@ class ModbusConnection:
 
     async def _read(self, unit: Unit, read: Read) -> list[Sample]:
         """What changed in one block; its time is when the answer came."""
+        self.tallies.of(unit.device.name).round_trips += 1
         data = await self.link.ask(unit.unit, read.block, unit.timeout, unit.pause)
         at, now = self.clock.now(), self._now()
         read.failing = False
@@ -122,6 +127,7 @@ class ModbusConnection:
         self, unit: Unit, read: Read, error: RefusedError, lesson: Lesson
     ) -> list[Sample]:
         """Find what the machine refuses of a read; what may pass is only bad this time."""
+        self.tallies.of(unit.device.name).refused += 1
         if error.code in AT_FAULT:
             return await self._halve(unit, read, error.code, lesson)
         if not read.failing:
@@ -208,6 +214,7 @@ class ModbusConnection:
 
     def _lost(self, unit: Unit, why: str) -> None:
         """Bad quality, then offline; the dead share a link's time, so more of them wait longer."""
+        self.tallies.of(unit.device.name).no_answer += 1
         dead = sum(unit.online is False for unit in self.units)
         unit.delay = min(max(2 * unit.delay, FIRST_RETRY_S), LAST_RETRY_S * max(dead, 1))
         if unit.online is False:
@@ -227,11 +234,13 @@ def modbus_sources(
     sink: Sink,
     clock: Clock,
     unit_type: type[Unit] = Unit,
+    tallies: Tallies | None = None,
 ) -> list[ModbusConnection]:
     """One source per host and port or serial line; polls are spread evenly over the period.
 
     Raises EdgeError when a serial line is needed and pyserial is not installed.
     """
+    tallies = tallies or Tallies()
     found: dict[Tcp | Serial, ModbusConnection] = {}
     for number, device in enumerate(devices):
         where = device.where
@@ -240,6 +249,6 @@ def modbus_sources(
             require_serial(device.name)
         unit = unit_type(device, where.unit, heartbeat_s, phase=number / len(devices))
         if where.link not in found:
-            found[where.link] = ModbusConnection(where.link, [], sink, clock)
+            found[where.link] = ModbusConnection(where.link, [], sink, clock, tallies)
         found[where.link].units.append(unit)
     return list(found.values())

@@ -46,7 +46,9 @@ class Sender:
     """The window over one outbox during one session.
 
     `acknowledged` is the last record the database has; `sent` the last one handed out since the
-    last going back; `highest` the last one ever handed out in this session.
+    last going back; `highest` the last one ever handed out in this session. `resent` and `done`
+    (acknowledged) only grow: they count records over all sessions; `ever` is the last one handed
+    out in any session with this outbox.
     """
 
     acknowledged: int = 0
@@ -56,6 +58,9 @@ class Sender:
     bytes: int = FIRST_BYTES
     delay: float = 0.0
     patience: float = PATIENCE
+    ever: int = 0
+    resent: int = 0
+    done: int = 0
     _flight: deque[Flight] = field(default_factory=deque[Flight])
     _weight: int = 0
     _healing: int = 0  # a hole is not answered again before this number is acknowledged
@@ -80,6 +85,8 @@ class Sender:
             self._quiet = now
         self._flight.append(Flight(number, size, now))
         self._weight += size
+        self.resent += number <= self.ever
+        self.ever = max(self.ever, number)
         again = number <= self.highest
         self.sent, self.highest = number, max(self.highest, number)
         return again
@@ -106,6 +113,11 @@ class Sender:
         return Todo(resend=True)
 
     @property
+    def in_flight(self) -> int:
+        """Records handed out and not acknowledged."""
+        return len(self._flight)
+
+    @property
     def deadline(self) -> float | None:
         """When to look at the clock again; None while nothing is in flight."""
         return self._quiet + self.patience if self._flight else None
@@ -122,6 +134,7 @@ class Sender:
         if was_full and grow and self.delay < SLOW:
             self.messages = min(self.messages * 2, MOST_MESSAGES)
             self.bytes = min(self.bytes * 2, MOST_BYTES)
+        self.done += number - self.acknowledged
         self.acknowledged = number
         self.sent, self.highest = max(self.sent, number), max(self.highest, number)
         self.patience = self._usual_patience()

@@ -13,6 +13,7 @@ from edge_agent.entries import Plant
 from edge_agent.errors import EdgeError
 from edge_agent.modbus import modbus_sources
 from edge_agent.sample import Sink
+from edge_agent.tally import Tallies
 
 PUNCTUALITY_S = 60
 
@@ -56,8 +57,14 @@ class Punctuality:
             log.info("punctuality", polls=len(polls), late_ms_p50=p50, late_ms_p99=p99)
 
 
-def sources(plant: Plant, node: str, sink: Sink, clock: Clock | None = None) -> list[Source]:
-    """The sources of one node's machines, not yet running; they share one clock.
+def sources(
+    plant: Plant,
+    node: str,
+    sink: Sink,
+    clock: Clock | None = None,
+    tallies: Tallies | None = None,
+) -> list[Source]:
+    """The sources of one node's machines, not yet running; they share one clock, one tally.
 
     Raises EdgeError when the plant needs OPC UA and asyncua is not installed.
     """
@@ -65,13 +72,13 @@ def sources(plant: Plant, node: str, sink: Sink, clock: Clock | None = None) -> 
     modbus = [device for device in mine if isinstance(device.where, ModbusAddress)]
     opcua = [device for device in mine if device not in modbus]
     found: list[Source] = []
-    clock = clock or Clock()
+    clock, tallies = clock or Clock(), tallies or Tallies()
     if modbus:
-        connections = modbus_sources(modbus, plant.heartbeat_s, sink, clock)
+        connections = modbus_sources(modbus, plant.heartbeat_s, sink, clock, tallies=tallies)
         found += [*connections, Punctuality([source.lateness for source in connections])]
     if opcua:
         opcua_sources = opcua_module(opcua[0].name).opcua_sources
-        found += opcua_sources(opcua, plant.servers, plant.heartbeat_s, sink, clock)
+        found += opcua_sources(opcua, plant.servers, plant.heartbeat_s, sink, clock, tallies)
     return found
 
 

@@ -26,6 +26,7 @@ OUTBOX_ID = "outbox/id"
 OUTBOX_FIRST = "outbox/first"
 OUTBOX_ACK = "outbox/ack"
 OUTBOX_RECORD = "outbox/record"
+OUTBOX_LAST = "outbox/last"
 NODE_ALIASES = {OUTBOX_ID: 1, OUTBOX_FIRST: 2, OUTBOX_ACK: 3, OUTBOX_RECORD: 4}
 FIRST_CHANNEL_ALIAS = 16
 CLOCK_STEP = "clock/step"

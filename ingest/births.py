@@ -9,17 +9,21 @@ from edge_agent.wire import (
     OUTBOX_ACK,
     OUTBOX_FIRST,
     OUTBOX_ID,
+    OUTBOX_LAST,
     OUTBOX_RECORD,
     REBIRTH,
     Channel,
     Topic,
     read_channel,
 )
+from ingest.hearing import Hearing
 from ingest.order import Order
 from ingest.readings import Signal
 from ingest.stream import Stream
 
-OWN_NAMES = frozenset({BDSEQ, REBIRTH, OUTBOX_ID, OUTBOX_FIRST, OUTBOX_ACK, OUTBOX_RECORD})
+OWN_NAMES = frozenset({
+    BDSEQ, REBIRTH, OUTBOX_ID, OUTBOX_FIRST, OUTBOX_ACK, OUTBOX_RECORD, OUTBOX_LAST,
+})  # fmt: skip
 REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
 ASKS_BEFORE_QUARANTINE = 3
 
@@ -75,6 +79,7 @@ class Node:
     records: set[int] = field(default_factory=set[int])  # aliases of outbox/record
     devices: dict[str, Device] = field(default_factory=dict[str, Device])
     asked_at: float = float("-inf")
+    hearing: Hearing = field(default_factory=Hearing)
     elsewhere: str = ""  # id of the other host that serves it
 
     def device(self, name: str) -> Device:
@@ -113,10 +118,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class NodeBirth:
-    """What an NBIRTH says of the node; `outbox` is None for a foreign one."""
+    """What an NBIRTH says of the node; `outbox` is None for a foreign one.
+
+    `last` is the newest record of the outbox, 0 where the node does not say.
+    """
 
     outbox: str | None
     first: int
+    last: int
     ack_alias: int
     record_alias: int | None
     bdseq: int | None
@@ -125,12 +134,13 @@ class NodeBirth:
 def read_node_birth(payload: Payload) -> NodeBirth:
     """The node's own metrics of an NBIRTH."""
     own = {str(metric.name): metric for metric in payload.metrics if metric.name in OWN_NAMES}
-    outbox, first = own.get(OUTBOX_ID), own.get(OUTBOX_FIRST)
+    outbox, first, last = own.get(OUTBOX_ID), own.get(OUTBOX_FIRST), own.get(OUTBOX_LAST)
     ack, record = own.get(OUTBOX_ACK), own.get(OUTBOX_RECORD)
     numbered = outbox is not None and bool(outbox.string_value) and record is not None
     return NodeBirth(
         outbox=str(outbox.string_value) if outbox is not None and numbered else None,
         first=first.long_value if first is not None else 1,
+        last=last.long_value if last is not None else 0,
         ack_alias=ack.alias if ack is not None else NODE_ALIASES[OUTBOX_ACK],
         record_alias=record.alias if record is not None else None,
         bdseq=_bdseq(own.get(BDSEQ)),

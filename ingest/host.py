@@ -28,6 +28,7 @@ import structlog
 from database.connection import Connection
 from database.migrate import require_current
 from edge_agent.wire import Topic, rebirth_request
+from ingest import metrics
 from ingest.errors import LockLostError, StoppedError
 from ingest.group import EVERY, REORDER_S, Group
 from ingest.intake import Answers, Intake
@@ -97,6 +98,7 @@ class Host:
         with Writer(self._session) as writer:
             turns = Turns(writer, client, self._group)
             client.open()
+            metrics.ONLINE.set(1)
             watchdog.start()
             try:
                 while not self._stop.is_set():
@@ -106,6 +108,7 @@ class Host:
                 done.set()
                 watchdog.join()
                 client.close()
+                metrics.ONLINE.set(0)
 
     def _watch(self, client: HostClient, done: threading.Event) -> None:
         """Turn STATE offline while the work at hand waits for the database."""
@@ -117,6 +120,7 @@ class Host:
                 away = late
                 log.info("host offline: no commit" if late else "host online: commits again")
                 client.set_online(online=not late)
+                metrics.ONLINE.set(not late)
 
 
 class Turns:
@@ -125,6 +129,7 @@ class Turns:
     def __init__(self, writer: Writer, client: HostClient, group: Group) -> None:
         self._writer, self._client = writer, client
         self._intake = Intake(writer, lambda: time.time_ns() // 1_000_000, time.monotonic, group)
+        metrics.NODES.nodes = lambda: self._intake.nodes
         self._opened_at: float | None = None  # when the first message of the open batch came
         self._wrote_at = time.monotonic()
 
@@ -187,6 +192,8 @@ def _tell(client: HostClient, answers: Answers) -> None:
     for node, ack in answers.acks:
         topic = str(Topic("NCMD", node.site, node.node))
         client.publish(topic, ack.encode(node.ack_alias, now))
+        (metrics.HOLES if ack.hole else metrics.ACKS).inc()
     for node in answers.rebirths:
         log.info("asking for a rebirth", site=node.site, node=node.node)
+        metrics.REBIRTHS.inc()
         client.publish(str(Topic("NCMD", node.site, node.node)), rebirth_request(now))

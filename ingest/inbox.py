@@ -5,6 +5,8 @@ import threading
 
 import structlog
 
+from ingest.metrics import DROPPED
+
 log = structlog.get_logger()
 
 MOST_MESSAGES, MOST_BYTES = 50_000, 64_000_000  # more are dropped: numbered ones come again
@@ -29,6 +31,7 @@ class Inbox:
         if self._dropped == 0:
             log.warning("more messages come than the database takes; nodes will send them again")
         self._dropped += len(piece)
+        DROPPED.inc(len(piece))
 
     def wake(self) -> None:
         """Let a waiting `take` return."""

@@ -1,5 +1,6 @@
 """What a message means: births, deaths and data of every node, in order of arrival."""
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from edge_agent.wire import (
     parse_topic,
     write_property,
 )
-from ingest import store
+from ingest import metrics, store
 from ingest.births import Device, Message, Node, NodeBirth, declared, read_death, read_node_birth
 from ingest.dating import shown
 from ingest.group import REORDER_S, Group
@@ -84,7 +85,7 @@ class Intake:
         self._quarantine = Quarantine()
         self._ask: list[Node] = []
         self._waiting: list[Node] = []  # foreign ones, for a message that should have come
-        self._now = self._latest_at = 0
+        self._now = self._latest_at = 0  # ms
         self._recall()
 
     def take(self, topic: str, payload: bytes) -> None:
@@ -135,7 +136,7 @@ class Intake:
         batch, self._batch = self._batch, Batch()
         if not batch:
             return None
-        written = self._writer.start(lambda connection: store.commit(connection, batch))
+        written = self._writer.start(lambda connection: _commit(connection, batch))
         self._handed = batch, written
         return written
 
@@ -179,6 +180,8 @@ class Intake:
 
     def _dispatch(self, topic: Topic, raw: bytes) -> None:
         message = Message(topic, Payload.FromString(raw), raw)
+        if topic.type != "NDEATH":  # a will was written long before it is sent
+            self._hear(topic, message.payload.timestamp)
         if topic.type in ("NDATA", "DDATA"):
             self._data(message)
         elif topic.type == "NBIRTH":
@@ -214,6 +217,7 @@ class Intake:
             )
         stream = node.stream
         stream.due = True
+        stream.newest = max(stream.newest, birth.last)
         if birth.outbox is not None and birth.first > stream.committed + 1:
             first, last = stream.committed + 1, birth.first - 1
             log.warning("records can never come", node=topic.node, first=first, last=last)
@@ -478,6 +482,18 @@ class Intake:
 
     # -- the rest ---------------------------------------------------------------------------------
 
+    @property
+    def nodes(self) -> list[Node]:
+        """Every node heard of, with its stream and how it was heard."""
+        return list(self._nodes.values())
+
+    def _hear(self, topic: Topic, sent: int) -> None:
+        node = self._nodes.get((topic.site, topic.node))
+        if node is None or node.stream is None or not node.hearing.take(self._now, sent):
+            return
+        newest = None if node.foreign else node.stream.newest or None
+        self._batch.heard[topic.site, topic.node] = node.hearing.heard(newest)
+
     def _node(self, topic: Topic) -> Node:
         key = (topic.site, topic.node)
         known = self._nodes.get(key)
@@ -568,3 +584,9 @@ def sorted_out(device: Device, payload: Payload) -> tuple[list[Known], list[Metr
         else:
             found.append((metric, signal))
     return found, unknown
+
+
+def _commit(connection: Connection, batch: Batch) -> None:
+    began = time.perf_counter()
+    store.commit(connection, batch)
+    metrics.committed(batch, time.perf_counter() - began)

@@ -24,6 +24,7 @@ from edge_agent.wire import (
     DataType,
     read_properties,
 )
+from ingest.hearing import Heard
 
 if TYPE_CHECKING:
     from edge_agent.sparkplug_pb2 import ValueField  # a type of the stub, no name at run time
@@ -124,7 +125,7 @@ class Signal:
 
 @dataclass
 class Batch:
-    """What one commit writes: rows, how far each outbox comes, newest values, faults.
+    """What one commit writes: rows, how far each outbox comes, newest values, faults, nodes heard.
 
     `messages` and `size` (bytes) are what went in, whatever became of it.
     """
@@ -137,11 +138,12 @@ class Batch:
         default_factory=list[tuple[int, str, int, int, str]]
     )  # by the outbox that tells it: the uuid of the outbox before, first, last, reason
     quarantine: list[tuple[str, bytes, str]] = field(default_factory=list[tuple[str, bytes, str]])
+    heard: dict[tuple[str, str], Heard] = field(default_factory=dict[tuple[str, str], Heard])
     messages: int = 0
     size: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.runs or self.latest or self.quarantine)
+        return bool(self.runs or self.latest or self.quarantine or self.heard)
 
     def extend_run(self, outbox: int, number: int) -> bytes:
         """Record `number` of an outbox is in this batch; what begins each of its rows."""

@@ -7,7 +7,7 @@ KINDS = {  # the first that is found names the class of a reason
     "no_birth": r" is in no birth",
     "impossible_time": r"time -?\d+ ms is impossible",
     "wrong_type": r" was declared| is no [A-Za-z]| does not fit | no UTF-8| with NUL ",
-    "protocol": r"without bdSeq|no outbox/record|another live node's",
+    "protocol": r"out of order$|without bdSeq|no outbox/record|another live node's",
 }
 OTHER = "other"
 

@@ -67,6 +67,7 @@ def commit(connection: Connection, batch: Batch, arrived: datetime | None = None
         _write_latest(connection, batch.latest, instant)
         _write_gaps(connection, batch, instant)
         _write_quarantine(connection, batch, instant)
+        _write_heard(connection, batch, instant)
 
 
 def _advance(connection: Connection, batch: Batch, arrived: datetime | None) -> datetime | None:
@@ -221,6 +222,19 @@ def _write_quarantine(connection: Connection, batch: Batch, instant: datetime) -
                 "insert into signal.quarantine (topic, payload, reason, kind, arrived) "
                 "values (%s, %s, %s, %s, %s)",
                 [(*fault, kind_of(fault[2]), instant) for fault in batch.quarantine],
+            )
+
+
+def _write_heard(connection: Connection, batch: Batch, instant: datetime) -> None:
+    if batch.heard:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "update signal.node set heard = %s, newest = %s, clock_offset = %s, "
+                "clock_spread = %s where (site, node) = (%s, %s)",
+                [
+                    (instant, told.newest, told.offset, told.spread, site, node)
+                    for (site, node), told in batch.heard.items()
+                ],
             )
 
 

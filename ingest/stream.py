@@ -31,6 +31,7 @@ class Stream:
     uuid: str
     committed: int
     taken: int
+    newest: int = 0  # highest number heard, taken or not
     hole: bool = False
     due: bool = False  # an answer is owed whatever the clock says
     repeated: bool = False  # duplicates or holes were seen since the last answer
@@ -39,6 +40,7 @@ class Stream:
 
     def judge(self, number: int) -> Verdict:
         """Whether the record with this number is the next one; a taken one is counted."""
+        self.newest = max(self.newest, number)
         if number == self.taken + 1:
             self.taken, self.hole = number, False
             return Verdict.TAKE

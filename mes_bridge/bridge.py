@@ -6,6 +6,7 @@ goes on exactly where it stood. Live and replayed time run the same code: `now` 
 
 import signal
 import threading
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import FrameType
@@ -14,7 +15,7 @@ import psycopg
 import structlog
 
 from database.connection import Connection, wait_connect
-from mes_bridge import attention, counters, facts, reporting, shifts, watch
+from mes_bridge import attention, counters, facts, metrics, reporting, shifts, watch
 from mes_bridge.counters import Booking
 from mes_bridge.errors import PlantNotLoadedError
 from mes_bridge.states import Seen, Sign, Stroke
@@ -48,6 +49,7 @@ class Bridge:
         At most `limit` records of each outbox. One transaction. Also moves on the states that the
         clock alone changes. Raises PlantNotLoadedError.
         """
+        began = time.perf_counter()
         with self.connection.transaction():
             self._make_timer(now)
             tail = take(self.connection, limit)
@@ -55,6 +57,8 @@ class Bridge:
                 start = min((one.reading.at for one in tail.told), default=now)
                 shifts.ensure(self.connection, start - DAY, now + AHEAD)
             self._take_in(tail.told, watch.overdue(self.connection, now), now)
+        metrics.ADVANCE.observe(time.perf_counter() - began)
+        metrics.RECORDS.inc(tail.passed)
         return tail.passed
 
     def settle(self, now: datetime) -> None:
@@ -95,6 +99,7 @@ class Bridge:
         if not changed:
             return
         facts.refresh_all(self.connection, changed, now)
+        metrics.FACTS.inc(len(changed))
         if self.late:
             self._report_late(booked, now)
         for press in sorted(changed):
@@ -157,8 +162,9 @@ class Bridge:
         else:
             with self.connection.transaction():
                 run = int(name.removeprefix("run:"))
-                reporting.propose(self.connection, None, now, run=run)
+                made = reporting.propose(self.connection, None, now, run=run)
                 self.connection.execute("delete from mes.timer where name = %s", [name])
+            metrics.REPORTS.inc(len(made))
 
     def _report_all(self, boundary: datetime, now: datetime) -> None:
         """Report press by press, each in a transaction, so that none waits long for another."""
@@ -166,7 +172,8 @@ class Bridge:
             presses = self.connection.execute("select name from mes.press order by name").fetchall()
         for (press,) in presses:
             with self.connection.transaction():
-                reporting.propose(self.connection, boundary, now, press=press)
+                made = reporting.propose(self.connection, boundary, now, press=press)
+            metrics.REPORTS.inc(len(made))
         with self.connection.transaction():
             self.connection.execute(
                 "update mes.timer set due = %s where name = %s",
@@ -194,6 +201,7 @@ def run(database: str) -> None:
             with connection:
                 _serve(connection, stop)
         except psycopg.OperationalError as error:
+            metrics.ERRORS.labels("database").inc()
             log.warning("the database went away", reason=str(error).strip())
 
 
@@ -209,6 +217,7 @@ def _serve(connection: Connection, stop: threading.Event) -> None:
             timers = _turn(bridge, stop, timers)
             told = False
         except PlantNotLoadedError as error:
+            metrics.ERRORS.labels("no_plant").inc()
             if not told:
                 log.warning("waiting for the plant", reason=str(error))
             told = True

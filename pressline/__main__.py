@@ -32,6 +32,13 @@ PlantFile = Annotated[Path, typer.Argument(help="plant.toml")]
 Database = Annotated[str | None, typer.Option(help="postgresql://…; default: DATABASE_URL")]
 MqttHost = Annotated[str, typer.Option(envvar="MQTT_HOST", help="Broker")]
 MqttPort = Annotated[int, typer.Option(envvar="MQTT_PORT", help="Its port")]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(envvar="PRESSLINE_METRICS_PORT", min=1, max=65535, help="Prometheus text; off"),
+]
+MetricsHost = Annotated[
+    str, typer.Option(envvar="PRESSLINE_METRICS_HOST", help="Where that port listens")
+]
 HostId = Annotated[str, typer.Option(envvar="PRESSLINE_HOST_ID", help="Sparkplug host id")]
 
 
@@ -56,6 +63,7 @@ def _told_errors() -> tuple[type[Exception], ...]:
         ("edge_agent.errors", "EdgeError"),
         ("database.errors", "DatabaseError"),
         ("erp_core.errors", "ErpError"),
+        ("pressline.metrics", "MetricsError"),
     ):
         try:
             module = __import__(room, fromlist=[name])
@@ -187,11 +195,16 @@ def edge_run(
     outbox: Annotated[Path | None, typer.Option(envvar="PRESSLINE_OUTBOX")] = None,
     mqtt_host: Annotated[str | None, typer.Option(envvar="MQTT_HOST")] = None,
     mqtt_port: Annotated[int | None, typer.Option(envvar="MQTT_PORT")] = None,
+    metrics_host: Annotated[str | None, typer.Option(envvar="PRESSLINE_METRICS_HOST")] = None,
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Read the machines of one node and deliver until stopped."""
     from edge_agent.agent import run
 
-    run(file, node, outbox=outbox, mqtt_host=mqtt_host, mqtt_port=mqtt_port)
+    run(
+        file, node, outbox=outbox, mqtt_host=mqtt_host, mqtt_port=mqtt_port,
+        metrics_host=metrics_host, metrics_port=metrics_port,
+    )  # fmt: skip
 
 
 @edge.command("reload")
@@ -223,20 +236,33 @@ def ingest_run(
             envvar="PRESSLINE_REORDER_S", min=0, max=60, help="Wait of foreign nodes' messages"
         ),
     ] = 2.0,
+    metrics_host: MetricsHost = "127.0.0.1",
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Be the Sparkplug host of these nodes: commit records and acknowledge them."""
     from database.connection import database_url
     from ingest.host import run
+    from ingest.metrics import REGISTRY
+    from pressline.metrics import serve
 
+    serve(REGISTRY, metrics_host, metrics_port)
     run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or (), reorder_seconds)
 
 
 @bridge.command("run")
-def bridge_run(database: Database = None) -> None:
+def bridge_run(
+    database: Database = None,
+    metrics_host: MetricsHost = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+) -> None:
     """Count, derive and report until stopped."""
     from database.connection import database_url
     from mes_bridge.bridge import run
+    from mes_bridge.metrics import REGISTRY, follow
+    from pressline.metrics import serve
 
+    follow(database_url(database))
+    serve(REGISTRY, metrics_host, metrics_port)
     run(database_url(database))
 
 
@@ -245,11 +271,16 @@ def web_run(
     database: Database = None,
     host: Annotated[str, typer.Option(envvar="PRESSLINE_WEB_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PRESSLINE_WEB_PORT")] = 8080,
+    metrics_host: MetricsHost = "127.0.0.1",
+    metrics_port: MetricsPort = None,
 ) -> None:
     """Serve the pages; loopback unless told otherwise."""
     from database.connection import database_url
+    from pressline import metrics
     from pressline.web.application import serve
+    from pressline.web.metrics import REGISTRY
 
+    metrics.serve(REGISTRY, metrics_host, metrics_port)
     serve(database_url(database), host, port)
 
 

@@ -23,7 +23,7 @@ from edge_agent.node.delivery import Delivery
 from edge_agent.node.devices import Device, Devices
 from edge_agent.node.keeping import Keeping
 from edge_agent.node.waiting import Waiting
-from edge_agent.outbox import DamagedError, Draft, Outbox
+from edge_agent.outbox import DamagedError, Draft, Outbox, end_of
 from edge_agent.sample import Sample
 from edge_agent.sender import Sender, Todo
 from edge_agent.sparkplug_pb2 import Metric, Payload
@@ -50,6 +50,7 @@ log = structlog.get_logger()
 WATCH_S = 0.25  # between looks at the clock
 WEIGH_S = 60.0  # between looks at the size of the outbox
 RETURN_S = 1.0  # between leaving an offline host and waiting for it on a new connection
+LOOK = 64  # entries looked at for the oldest record; births may lie before it
 REFUSED_CHARACTERS = 500
 MOST_REFUSED = 1000  # channels of a device whose refusal is told
 
@@ -82,6 +83,8 @@ class Node:
         self._left = asyncio.Event()
         self._host = State(False, 0)
         self._bdseq: int | None = None  # of the connection; None without one
+        self.clock_steps = 0
+        self.given_up: dict[str, int] = {}  # times, by what was given up
         if outbox.rescued:
             self._tell_damage(outbox.rescued.uuid, 0, outbox.rescued.last, outbox.rescued.reason)
 
@@ -89,6 +92,38 @@ class Node:
     def sender(self) -> Sender:
         """The window over the outbox."""
         return self._delivery.sender
+
+    # -- how it stands, for whoever asks ----------------------------------------------------------
+
+    @property
+    def devices(self) -> list[str]:
+        """Names of its machines."""
+        return [device.name for device in self._devices.machines]
+
+    def alive(self, device: str) -> bool:
+        """Whether that machine answers."""
+        return self._devices[device].alive
+
+    @property
+    def delivering(self) -> bool:
+        """Whether a session with the host lasts."""
+        return self._delivery.born
+
+    @property
+    def unacknowledged(self) -> int:
+        """Records on disk that the database is not known to have."""
+        with self._mending():
+            return self.outbox.last - max(self.sender.acknowledged, self.outbox.first - 1)
+        return 0
+
+    @property
+    def oldest_age_s(self) -> float:
+        """Age of the oldest of them (s); 0 without any."""
+        with self._mending():
+            waiting = self.outbox.read(end_of(self.sender.acknowledged), LOOK)
+            ages = [self._clock() - entry.at for entry in waiting if entry.is_record]
+            return max(ages[0], 0) / 1000 if ages else 0.0
+        return 0.0
 
     # -- the sink: called by sources on the event loop --------------------------------------------
 
@@ -133,12 +168,17 @@ class Node:
 
     def clock_stepped(self, by_ms: int, at: int) -> None:
         """The clock was set: a record that lies before the first reading with the new time."""
+        self.clock_steps += 1
         self.samples("", [Sample(CLOCK_STEP, at, by_ms)])
 
     def _live(self, device: Device) -> None:
         if not device.alive:
             device.alive = True
             self._keeping.add(_birth(device, self._clock()))
+
+    def _tell_given_up(self, one: GivenUp) -> None:
+        self.given_up[one.what] = self.given_up.get(one.what, 0) + 1
+        self._tell(GIVEN_UP, one.encode())
 
     def _tell(self, channel: str, text: str) -> None:
         self.samples("", [Sample(channel, self._clock(), text)])
@@ -197,7 +237,7 @@ class Node:
 
     def _gave_up(self, given: Sequence[GivenUp]) -> None:
         for one in given:
-            self._tell(GIVEN_UP, one.encode())
+            self._tell_given_up(one)
         if self._delivery.born and any(one.what == "dropped" for one in given):
             self._birth()
 
@@ -246,7 +286,7 @@ class Node:
         first = acknowledged + 1
         if last is None or last >= first:
             told = GivenUp("damaged", first, max(last or 1, first), reason, outbox=uuid)
-            self._tell(GIVEN_UP, told.encode())
+            self._tell_given_up(told)
 
     # -- what the broker tells --------------------------------------------------------------------
 

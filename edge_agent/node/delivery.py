@@ -22,6 +22,7 @@ from edge_agent.wire import (
     OUTBOX_ACK,
     OUTBOX_FIRST,
     OUTBOX_ID,
+    OUTBOX_LAST,
     OUTBOX_RECORD,
     REBIRTH,
     DataType,
@@ -76,6 +77,7 @@ class Delivery:
         _told(payload, OUTBOX_FIRST, DataType.UINT64, first, now=now)
         _told(payload, OUTBOX_ACK, DataType.STRING, ack, now=now)
         _told(payload, OUTBOX_RECORD, DataType.UINT64, acknowledged, now=now)
+        _told(payload, OUTBOX_LAST, DataType.UINT64, self._outbox.last, now=now)
         for channel in NODE_CHANNELS:
             write_channel(payload.metrics.add(), channel)
         self._devices.own.write_current(payload.metrics[-len(NODE_CHANNELS) :], acknowledged, now)
@@ -88,6 +90,7 @@ class Delivery:
     def start_over(self) -> None:
         """The outbox begins anew, with record 1."""
         self.sender.start(0, self.now())
+        self.sender.ever = 0
         self._cursor = end_of(0)
         self._ready.clear()
         self._ready_to_tail = False

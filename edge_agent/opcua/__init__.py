@@ -14,6 +14,7 @@ from edge_agent.opcua.server import OpcUaServer
 from edge_agent.opcua.session import Session
 from edge_agent.opcua.values import sample_of
 from edge_agent.sample import BAD, Sample, Sink
+from edge_agent.tally import Tallies
 
 __all__ = [
     "OpcUaServer", "make_certificates", "opcua_sources", "read_values", "trust_servers",
@@ -22,14 +23,16 @@ __all__ = [
 
 def opcua_sources(
     devices: Sequence[Press | Meter], servers: Sequence[OpcUa], heartbeat_s: float,
-    sink: Sink, clock: Clock,
+    sink: Sink, clock: Clock, tallies: Tallies | None = None,
 ) -> list[OpcUaServer]:  # fmt: skip
     """One source per server; `servers` says how those that are not open to all are reached."""
+    tallies = tallies or Tallies()
     sources: dict[str, OpcUaServer] = {}
     for device in devices:
         address = _address(device)
         source = sources.setdefault(str(address), OpcUaServer(address, servers, heartbeat_s))
-        source.machines.append(Machine(device, heartbeat_s, sink, clock))
+        tally = tallies.of(device.name)
+        source.machines.append(Machine(device, heartbeat_s, sink, clock, tally))
     return list(sources.values())
 
 

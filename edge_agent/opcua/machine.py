@@ -13,6 +13,7 @@ from edge_agent.entries import Meter, Press
 from edge_agent.opcua.places import Place, Places
 from edge_agent.opcua.values import OVERFLOW, sample_of, status_name
 from edge_agent.sample import BAD, Sample, Sink
+from edge_agent.tally import Tally
 
 TOGETHER_MS = 1000  # changes of one channel that come together keep their order by 1 ms each
 
@@ -22,8 +23,12 @@ log = structlog.get_logger()
 class Machine:
     """Takes notifications in their order, hands on what is news."""
 
-    def __init__(self, device: Press | Meter, heartbeat_s: float, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self, device: Press | Meter, heartbeat_s: float, sink: Sink, clock: Clock,
+        tally: Tally | None = None,
+    ) -> None:  # fmt: skip
         self.device = device
+        self.tally = tally or Tally()
         self.sink = sink
         self.clock = clock
         self.changes = EventChanges(heartbeat_s)
@@ -44,6 +49,7 @@ class Machine:
             self._last_at[sample.channel], self.notified_at[sample.channel] = mine, now
             if sample.status is not None or (data.StatusCode and data.StatusCode.value):
                 self._complain(sample, data)
+        self.tally.notifications += len(samples)
         news = self.changes.tell(samples, now)
         if news and self.online:
             self.sink.samples(self.device.name, news)
@@ -96,6 +102,7 @@ class Machine:
 
     def go_offline(self, why: str) -> None:
         """Every channel is bad, then the machine is gone."""
+        self.tally.no_answer += 1
         if self.online is False:
             return
         self.online = False

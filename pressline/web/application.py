@@ -33,6 +33,7 @@ from pressline.web import (
     work_order,
 )
 from pressline.web.given import Clock, open_pool, present
+from pressline.web.metrics import Measured
 from pressline.web.pages import STATIC
 
 log = structlog.get_logger()
@@ -77,6 +78,7 @@ def make_application(database: str, clock: Clock = present) -> FastAPI:
     problems.answer_for(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard)
+    app.add_middleware(Measured)  # outermost: what the guard refuses counts, too
     return app
 
 

@@ -59,4 +59,5 @@ def test_every_mounted_file_and_dependency_is_there(compose: dict[str, Any]) -> 
 def test_ports_listen_on_loopback_unless_configured(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports
-    assert all(port.startswith("${LISTEN:-127.0.0.1}:") for port in ports)
+    loopback = ("${LISTEN:-127.0.0.1}:", "${METRICS_LISTEN:-127.0.0.1}:")
+    assert all(port.startswith(loopback) for port in ports)
