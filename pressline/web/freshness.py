@@ -18,6 +18,7 @@ from database.health import at_work_on
 from edge_agent.sparkplug_pb2 import Payload
 from erp_core.people import Person
 from ingest.births import declared
+from ingest.dating import AHEAD
 from pressline.web import figures, words
 from pressline.web.given import Database, Now
 from pressline.web.pages import decides, keeps_running, language, page
@@ -172,7 +173,7 @@ def _judge_devices(node: Row, calls: Calls) -> None:
 
 def nodes_at(connection: Connection, now: datetime) -> list[Row]:
     """Every node with its outboxes, gaps, clock steps and machines; ages in seconds at `now`."""
-    nodes = _rows(connection, NODES, now=now, lately=now - LATELY)
+    nodes = _rows(connection, NODES, now=now, lately=now - LATELY, ahead=AHEAD / 1000)
     for node in nodes:
         mine = {"site": node["site"], "node": node["node"], "now": now}
         node["outboxes"] = _rows(connection, OUTBOXES, **mine, most=MOST)
@@ -188,7 +189,8 @@ def nodes_at(connection: Connection, now: datetime) -> list[Row]:
 def _devices(connection: Connection, node: Row, now: datetime) -> list[Row]:
     mine = {"site": node["site"], "node": node["node"]}
     devices = _rows(connection, DEVICES, **mine, now=now)
-    off = timedelta(seconds=node["clock_offset"] or 0)
+    offset = node["clock_offset"] or 0
+    off = timedelta(seconds=offset if offset <= AHEAD / 1000 else 0)  # beyond: dated anew by ingest
     doubtful = _rows(
         connection, DOUBTFUL, **mine, now=now, silence=node["silence"], off=off,
         foreign=node["foreign"],
@@ -221,7 +223,8 @@ select n.site, n.node, n.online, n.since, extract(epoch from %(now)s - n.since):
        extract(epoch from %(now)s - greatest(n.heard, o.arrived))::float as heard_s,
        n.clock_offset, n.clock_spread, o.uuid = n.site || '/' || n.node as foreign,
        greatest(n.newest - o.number, 0) as owed, last.at as reading,
-       extract(epoch from %(now)s - last.at)::float + coalesce(n.clock_offset, 0) as reading_s,
+       extract(epoch from %(now)s - last.at)::float
+         + case when n.clock_offset <= %(ahead)s then n.clock_offset else 0 end as reading_s,
        coalesce(plant.silence, interval '30 s') as silence,
        extract(epoch from coalesce(plant.silence, interval '30 s'))::float as silence_s,
        coalesce((select sum(g.last - g.first + 1)::bigint from signal.gap g

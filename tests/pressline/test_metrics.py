@@ -164,8 +164,8 @@ def works(database: str, call: CliRunner, tmp_path: Path) -> Iterator[Works]:
         made = Works(database, broker, port, tmp_path)
         result = call.invoke(app, ["plant", "load", str(made.plant), "--database", database])
         assert result.exit_code == 0, result.output
-        made.start()
         try:
+            made.start()
             yield made
         finally:
             made.children.stop("web", "bridge", "ingest", "edge")
