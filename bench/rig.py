@@ -26,7 +26,7 @@ class BenchError(Exception):
 
 @dataclass
 class Rig:
-    """One folder with a migrated plain PostgreSQL and mosquitto, running."""
+    """One folder with a migrated database (plain unless asked otherwise) and mosquitto, running."""
 
     folder: Path
     server: Server
@@ -73,12 +73,16 @@ class Rig:
 
 
 @contextmanager
-def rig(*settings: str) -> Generator[Rig]:
-    """A rig in a folder of its own; everything ends with it. `settings` are of the server."""
+def rig(*settings: str, binaries: Path | None = None, preload: str = "") -> Generator[Rig]:
+    """A rig in a folder of its own; everything ends with it. `settings` are of the server.
+
+    `binaries` are another server's than the embedded one's, `preload` libraries it loads.
+    """
     with TemporaryDirectory(prefix="pressline-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
-        server = Server(embedded_binaries(), folder / "data", settings=settings).start()
+        programs = binaries or embedded_binaries()
+        server = Server(programs, folder / "data", preload, settings).start()
         children = Children(folder)
         try:
             migrate(server.url)

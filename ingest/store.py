@@ -74,15 +74,18 @@ def _advance(connection: Connection, batch: Batch, arrived: datetime | None) -> 
     """Lock the outboxes, move their watermarks; the commit's instant, None when all was done."""
     outboxes = sorted(batch.runs)
     rows = connection.execute(
-        "select id, number, arrived from signal.outbox where id = any(%s) order by id for update",
+        "with locked as materialized (select id, number, arrived from signal.outbox "
+        "where id = any(%s) order by id for update) "
+        "select id, number, arrived, clock_timestamp() from locked",  # read once they are locked
         [outboxes],
     ).fetchall()
-    marks = {outbox: number for outbox, number, _ in rows}
+    marks = {outbox: number for outbox, number, _, _ in rows}
     if outboxes and all(marks.get(outbox) == batch.runs[outbox][1] for outbox in outboxes):
         return None
     if any(marks.get(outbox) != batch.runs[outbox][0] - 1 for outbox in outboxes):
         raise OvertakenError(f"watermarks {marks}, batch {batch.runs}")
-    instant = max([arrived or _clock(connection), *(at for _, _, at in rows if at is not None)])
+    now = arrived or max([now for *_, now in rows], default=None) or _clock(connection)
+    instant = max([now, *(at for _, _, at, _ in rows if at is not None)])
     firsts = [batch.runs[outbox][0] for outbox in outboxes]
     lasts = [batch.runs[outbox][1] for outbox in outboxes]
     moved = connection.execute(
