@@ -10,7 +10,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from database.connection import Connection
-from edge_agent.sample import Value
+from edge_agent.sample import STALE, Value
 from edge_agent.wire import Channel
 from ingest.dating import Dating
 from ingest.readings import (
@@ -266,12 +266,23 @@ def open_outbox(connection: Connection, uuid: str, site: str, node: str) -> Stre
 
 
 def skip_to(connection: Connection, stream: Stream, first: int) -> None:
-    """Records before `first` can never come: note the gap and go on from there."""
+    """Records before `first` can never come: note the gap, also on the channels, and go on."""
     with connection.transaction():
         connection.execute(
-            "update signal.outbox set number = %s where id = %s and number < %s",
+            "update signal.outbox set number = %s, arrived = greatest(clock_timestamp(), arrived) "
+            "where id = %s and number < %s",
             [first - 1, stream.outbox, first - 1],
         )
+        connection.execute(  # a stale reading after the last one of each channel
+            "insert into signal.reading (arrived, at, channel, quality, outbox, number) "
+            "select o.arrived, last.at + interval '1 ms', c.id, %s, o.id, o.number "
+            "from signal.outbox o join signal.channel c on (c.site, c.node) = (o.site, o.node) "
+            "cross join lateral (select r.at from signal.reading r "
+            "where r.channel = c.id and r.outbox = o.id order by r.at desc limit 1) last "
+            "where o.id = %s",
+            [STALE, stream.outbox],
+        )
+        connection.execute("notify reading")
         connection.execute(
             "insert into signal.gap (outbox, first, last, noted, reason) "
             "values (%s, %s, %s, clock_timestamp(), %s)",
