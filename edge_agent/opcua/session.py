@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any, TypeVar
 
@@ -28,7 +29,10 @@ CLOSE_S = 2.0
 RENEW_SHARE = 0.75  # of the channel's life, when its keys are renewed (OPC 10000-4, 5.5.2)
 CALL_TIMEOUT_S = 1.0  # at least, for one answer
 MOST_NOTIFICATIONS = 1000  # in one message
-NAMESPACES, READ_LIMIT, ITEM_LIMIT = (ua.NodeId(ua.Int32(n)) for n in (2255, 11705, 11714))
+CLOCK_S = 5  # by how much a server's clock may differ before it is told
+NAMESPACES, READ_LIMIT, ITEM_LIMIT, CURRENT_TIME = (
+    ua.NodeId(ua.Int32(number)) for number in (2255, 11705, 11714, 2258)
+)
 
 T = TypeVar("T")
 
@@ -181,12 +185,21 @@ class Session:
 
     async def _ask_about(self) -> None:
         """Namespaces and limits of the server; a small one may have no limits to tell."""
-        names, reads, items = await self._service.read_attributes(
-            [NAMESPACES, READ_LIMIT, ITEM_LIMIT], AttributeIds.Value
+        names, reads, items, clock = await self._service.read_attributes(
+            [NAMESPACES, READ_LIMIT, ITEM_LIMIT, CURRENT_TIME], AttributeIds.Value
         )
+        self._compare_clocks(clock.Value.Value if clock.Value else None)
         found: Any = names.Value.Value if names.Value else None
         self.namespaces = [str(uri) for uri in found or ()]
         self.read_limit, self.item_limit = _limit(reads), _limit(items)
+
+    def _compare_clocks(self, theirs: object) -> None:
+        """Its source times stand as they are; a clock that was never set is told."""
+        if isinstance(theirs, datetime):
+            aware = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+            ahead_s = round((aware - _wall()).total_seconds())
+            if abs(ahead_s) > CLOCK_S:
+                log.warning("server_clock_differs", server=self.access.url, ahead_s=ahead_s)
 
     def drop(self) -> None:
         """Leave the connection as it is broken; the session stays on the server for a while."""
@@ -218,11 +231,28 @@ class Session:
         self, nodes: Sequence[ua.NodeId], most: int,
         attribute: AttributeIds = AttributeIds.Value,
     ) -> list[ua.DataValue]:  # fmt: skip
-        """One attribute of each node, with at most so many nodes asked for at once."""
+        """One attribute of each node, with at most so many nodes asked for at once.
+
+        A value that cannot be decoded is bad (BadDecodingError) and leaves the others alone.
+        """
         found: list[ua.DataValue] = []
         for part in _parts(nodes, _least(most, self.read_limit)):
-            found += await self._service.read_attributes(list(part), attribute)
+            found += await self._read(part, attribute)
         return found
+
+    async def _read(
+        self, nodes: Sequence[ua.NodeId], attribute: AttributeIds
+    ) -> list[ua.DataValue]:
+        try:
+            return await self._service.read_attributes(list(nodes), attribute)
+        except (OSError, TimeoutError, UaStatusCodeError):
+            raise
+        except Exception:  # asyncua decodes all values or none, and fails in any way it likes
+            if len(nodes) == 1:
+                return [ua.DataValue(StatusCode=ua.StatusCode(UNDECODABLE))]
+        half = len(nodes) // 2
+        first = await self._read(nodes[:half], attribute)
+        return first + await self._read(nodes[half:], attribute)
 
     async def children(self, node: ua.NodeId) -> list[tuple[str, ua.NodeId]]:
         """Browse names, without their namespaces, and ids of what stands below a node."""
@@ -343,12 +373,17 @@ def _request(item: Item) -> ua.MonitoredItemCreateRequest:
     )
 
 
+UNDECODABLE = ua.UInt32(StatusCodes.BadDecodingError)
 TOO_MUCH = (
     StatusCodes.BadTooManyOperations, StatusCodes.BadTooManyMonitoredItems,
     StatusCodes.BadEncodingLimitsExceeded, StatusCodes.BadRequestTooLarge,
     StatusCodes.BadResponseTooLarge, StatusCodes.BadOutOfMemory,
     StatusCodes.BadResourceUnavailable,
 )  # fmt: skip
+
+
+def _wall() -> datetime:
+    return datetime.now(UTC)
 
 
 def _parts(items: Sequence[T], most: int) -> Iterable[Sequence[T]]:

@@ -14,7 +14,7 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from edge_agent.opcua.machine import Machine
 from edge_agent.opcua.places import Place, find_places
-from edge_agent.opcua.session import Asked, Item, LostError, Message, Session
+from edge_agent.opcua.session import UNDECODABLE, Asked, Item, LostError, Message, Session
 
 KEEPALIVE_S = 2.0  # the server says at least this often that it is there
 SILENCE_S = 4 * KEEPALIVE_S  # without a word for so long, the connection is given up
@@ -54,7 +54,7 @@ class Subscription:
         self.patience_s = max(SILENCE_S, 3 * given.keepalive_s)
         self.machine.go_online()
         self.machine.take_nowhere(places)
-        sampling_ms = await self._watch(places.found)
+        sampling_ms = await self._watch(await self._decodable(places.found))
         self.settle_s = max(SETTLE_S, 3 * (given.publishing_ms + sampling_ms) / 1000)
         if (given.publishing_ms, sampling_ms) != (asked.publishing_ms, self._sampling_ms):
             log.info(
@@ -78,10 +78,27 @@ class Subscription:
                 del self._watched[item.handle]
                 status = ua.StatusCode(ua.UInt32(result.status))
                 refused.append((place, ua.DataValue(StatusCode=status)))
-        self._refused = [place for place, _ in refused]
-        if refused:
-            self.machine.take(refused)
+        self._refuse(refused)
         return max((result.sampling_ms for result in results), default=self._sampling_ms)
+
+    async def _decodable(self, places: Sequence[Place]) -> list[Place]:
+        """Those whose values can be decoded; another would spoil every message that it is in."""
+        nodes, most = [place.node for place in places], self.machine.device.nodes_per_call
+        values = await self.session.read(nodes, most)
+        odd = [
+            (place, data)
+            for place, data in zip(places, values, strict=True)
+            if data.StatusCode and data.StatusCode.value == UNDECODABLE
+        ]
+        self._refuse(odd)
+        left_out = {place.channel.name for place, _ in odd}
+        return [place for place in places if place.channel.name not in left_out]
+
+    def _refuse(self, told: list[tuple[Place, ua.DataValue]]) -> None:
+        """Channels that are not watched are bad; they are tried again with each comparison."""
+        self._refused += [place for place, _ in told]
+        if told:
+            self.machine.take(told)
 
     def _item(self, place: Place) -> Item:
         self._handle += 1
@@ -155,6 +172,7 @@ class Subscription:
                     )
         again = await self._differing(self._refused)
         if again:
+            self._refused = [place for place in self._refused if place not in again]
             await self._watch(again)
 
     async def _differing(self, places: list[Place]) -> list[Place]:

@@ -15,6 +15,9 @@ SAME_TIME_MS = 10  # a source time nearer to the capture time than this says not
 NO_TIME_MS = 253_402_300_799_000  # 9999-12-31T23:59:59: the standard's "no end"; 1601 is "no time"
 LONGEST_TEXT = 4096  # characters
 FLOAT32_MAX = 3.4028234663852886e38
+RANGES = {f"uint{bits}": (0, 2**bits) for bits in (16, 32, 64)} | {
+    f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in (16, 32, 64)
+}
 OVERFLOW = 0x480  # info bits of a good value: older ones of the same channel were dropped
 
 
@@ -121,8 +124,7 @@ def _real(value: Any, kind: str) -> float:
 def _whole(value: Any, kind: str, *, flags: bool) -> int:
     if not isinstance(value, int) or (isinstance(value, bool) and not flags):
         raise RefusedError(StatusCodes.BadTypeMismatch)
-    bits = int(kind.lstrip("uint"))
-    low, high = (0, 2**bits) if kind[0] == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1))
+    low, high = RANGES[kind]
     if not low <= value < high:
         raise RefusedError(StatusCodes.BadOutOfRange)
     return int(value)

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from asyncua import ua
@@ -13,6 +13,8 @@ from opcua_press import Cable, PressServer, Stage, comings, press_plant, running
 
 from edge_agent.opcua import server as serving
 from edge_agent.opcua import subscription as subscribing
+from edge_agent.opcua.machine import Machine
+from edge_agent.opcua.session import LostError, Message, Session
 
 MORNING = datetime(2026, 1, 5, 6, tzinfo=UTC).replace(tzinfo=None)  # as asyncua wants it
 
@@ -162,3 +164,58 @@ def test_a_longer_break_is_bad_and_offline_and_leaves_no_session_behind(
 ) -> None:
     monkeypatch.setattr(serving, "BREAK_S", 0.5)
     stage.play(story_of_a_long_break(stage.press, tmp_path))
+
+
+class Kept:
+    """A server's memory of notification messages, some of them gone."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.kept = {number: Message(number, False, [], "") for number in numbers}
+        self.acknowledged: list[int] = []
+
+    async def republish(self, _subscription: int, number: int) -> Message | None:
+        return self.kept.get(number)
+
+    def acknowledge(self, _subscription: int, number: int) -> None:
+        self.acknowledged.append(number)
+
+
+def receive(due: int, kept: Kept, *messages: Message) -> list[int]:
+    """Numbers in the order in which they were handed on."""
+
+    async def play() -> None:
+        taken = subscribing.Subscription(cast("Session", kept), cast("Machine", None))
+        taken.due = due
+        for message in messages:
+            await taken.take(message)
+
+    asyncio.run(play())
+    return kept.acknowledged
+
+
+def told(number: int, *, empty: bool = False) -> Message:
+    return Message(number, empty, [], "")
+
+
+LAST = 2**32 - 1
+
+
+def test_a_message_that_was_left_out_comes_before_the_next() -> None:
+    assert receive(7, Kept(8, 9), told(7), told(10)) == [7, 8, 9, 10]
+
+
+def test_a_message_that_comes_twice_is_taken_once() -> None:
+    assert receive(7, Kept(), told(7), told(7), told(8), told(6)) == [7, 8]
+
+
+def test_a_sign_of_life_shows_what_is_missing() -> None:
+    assert receive(7, Kept(7, 8), told(9, empty=True)) == [7, 8]
+
+
+def test_numbers_begin_again_at_1() -> None:
+    assert receive(LAST - 1, Kept(LAST), told(LAST - 1), told(1), told(2)) == [LAST - 1, LAST, 1, 2]
+
+
+def test_a_message_that_is_nowhere_ends_the_subscription() -> None:
+    with pytest.raises(LostError, match="notification 8 was lost"):
+        receive(7, Kept(9), told(7), told(10))

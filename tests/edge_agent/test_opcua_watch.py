@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from asyncua.ua.status_codes import StatusCodes
 from machines import PATIENCE_S, RememberingSink
 from opcua_press import PressServer, Stage, comings, press_plant, running, samples_of
 
+from edge_agent.opcua import read_values
 from edge_agent.opcua import server as serving
+from edge_agent.opcua import session as holding
 from edge_agent.opcua import subscription as subscribing
 from edge_agent.sample import BAD
 
@@ -179,3 +183,58 @@ async def story_of_sigterm(press: PressServer, folder: Path) -> None:
 
 def test_an_agent_that_is_stopped_closes_its_session(stage: Stage, tmp_path: Path) -> None:
     stage.play(story_of_sigterm(stage.press, tmp_path))
+
+
+async def story_of_an_undecodable_value(press: PressServer, folder: Path) -> None:
+    """A structure whose body does not fit its type spoils every message that it is in."""
+    sink = RememberingSink()
+    range_type = ua.NodeId(ua.Int32(886))  # encoding of Range
+    torn = ua.ExtensionObject(range_type, ua.ByteString(b"\1\2\3"))
+    sound, structure = ua.Range(ua.Double(0), ua.Double(1)), ua.VariantType.ExtensionObject
+    objects = press.server.nodes.objects
+    odd = await objects.add_variable("ns=2;s=Press.Odd", "Odd", ua.Variant(sound, structure))
+    more = '[[press.channel]]\nname = "odd"\nkind = "text"\nnode_id = "ns=2;s=Press.Odd"'
+    async with running(press_plant(folder, press.url, more=more), sink):
+        await sink.until(lambda: len(sink.told) >= 7)
+        await odd.write_value(ua.Variant(torn, structure))
+        await press.write("Strokes", 1)
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 1)
+        await sink.until(lambda: statuses(sink)[-1] == StatusCodes.BadDecodingError)
+        await press.write("Strokes", 2)
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 2)
+        assert statuses(sink)[0] == StatusCodes.BadTypeMismatch  # no text, but decoded
+
+
+def statuses(sink: RememberingSink) -> list[int | None]:
+    return [sample.status for sample in samples_of(sink, "odd")]
+
+
+def test_a_value_that_cannot_be_decoded_takes_no_other_with_it(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.play(story_of_an_undecodable_value(stage.press, tmp_path))
+
+
+async def story_of_a_slow_meter(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with running(press_plant(folder, press.url, poll_ms=3_600_000), sink):
+        await sink.until(lambda: len(sink.told) >= 6)
+        await asyncio.sleep(1.5)  # longer than silence is borne
+    assert comings(sink) == ["online"]
+
+
+def test_a_machine_read_once_an_hour_still_gives_signs_of_life(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribing, "SILENCE_S", 0.8)
+    stage.play(story_of_a_slow_meter(stage.press, tmp_path))
+
+
+def test_a_server_whose_clock_is_wrong_is_told(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(holding, "_wall", lambda: datetime.now(UTC) + timedelta(hours=1))
+    plant = press_plant(tmp_path, stage.press.url)
+    stage.runner.run(read_values(plant.presses[0], plant.servers))
+    assert re.search(r"server_clock_differs +ahead_s=-36\d\d ", capsys.readouterr().out)
