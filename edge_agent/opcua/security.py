@@ -149,17 +149,19 @@ async def why_not(error: BaseException, access: Access) -> str:
 async def _mismatch(access: Access) -> str:
     """Where the plant file asks for something else than the server itself says it offers."""
     try:
-        offered = await certificate.offers(access.url, DIAGNOSIS_S)
-    except (OSError, TimeoutError, ua.UaError):
+        return _held_against(access, await certificate.offers(access.url, DIAGNOSIS_S))
+    except Exception:  # what a server answers in its need must not hide why it was asked
         return ""
+
+
+def _held_against(access: Access, offered: list[certificate.Offer]) -> str:
     wanted = (POLICIES[access.policy].URI, access.mode)
     fitting = [offer for offer in offered if (offer.policy, offer.mode) == wanted]
     if not fitting:
         there = ", ".join(sorted({str(offer) for offer in offered}))
         return f"the server offers {there}; set policy and mode in [[opcua]] to one of these"
-    return _other_certificate(access, fitting[0].certificate) or _other_user(
-        access, fitting[0].users
-    )
+    first = fitting[0]
+    return _other_certificate(access, first.certificate) or _other_user(access, first.users)
 
 
 def _other_certificate(access: Access, shown: bytes) -> str:

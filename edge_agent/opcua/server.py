@@ -46,6 +46,7 @@ class OpcUaServer:
     heartbeat_s: float = 10.0
     machines: list[Machine] = field(default_factory=list[Machine])
     session: Session | None = None
+    why: str = ""  # it was lost last time; another reason is told
     subscriptions: dict[int, Subscription] = field(default_factory=dict[int, Subscription])
 
     @property
@@ -110,8 +111,12 @@ class OpcUaServer:
         why = str(error)
         if session is not None and not isinstance(error, (LostError, BreakError)):
             why = await why_not(error, session.access)
+        why = why or type(error).__name__
+        if why != self.why and all(machine.online is False for machine in self.machines):
+            log.warning("server_not_reached", server=str(self.address), why=why)
+        self.why = why
         for machine in self.machines:
-            machine.go_offline(why or type(error).__name__)
+            machine.go_offline(why)
         self.subscriptions = {}
         if session is not None and broken:
             session.drop()  # it is closed over the next connection

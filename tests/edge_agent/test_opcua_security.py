@@ -9,7 +9,7 @@ import pytest
 import structlog
 from asyncua.crypto.truststore import TrustStore
 from asyncua.crypto.validator import CertificateValidator, CertificateValidatorOptions
-from machines import RememberingSink
+from machines import PATIENCE_S, RememberingSink
 from opcua_press import Cable, Papers, PressServer, Stage, comings, press_plant, running
 from typer.testing import CliRunner
 
@@ -149,6 +149,32 @@ def test_a_wrong_password_is_told_and_never_shown(stage: Stage, tmp_path: Path) 
         "BadUserAccessDenied; check user and password_file in [[opcua]], and the user's rights at "
         "the server"
     )
+
+
+def test_another_reason_is_told_while_the_press_stays_offline(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(serving, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(serving, "LAST_RETRY_S", 0.1)
+    keys = 'user = "mes"\npassword_file = "word"'
+    plant = press_plant(tmp_path, stage.press.url, server=entry(stage.press.url, keys))
+
+    async def story() -> None:
+        sink = RememberingSink()
+        async with running(plant, sink):
+            await sink.until(lambda: "offline" in sink.of("P03"))
+            (tmp_path / "word").write_text("geheim")
+            said = ""
+            async with asyncio.timeout(PATIENCE_S):
+                while "server_not_reached" not in (said := said + capsys.readouterr().out):
+                    await asyncio.sleep(0.05)
+            assert "BadUserAccessDenied; check user and password_file" in said
+            (tmp_path / "word").write_text("lehm-und-stroh")
+            await sink.until(lambda: sink.values("P03", "strokes")[-1] == 0)
+        assert comings(sink) == ["offline", "online"]
+
+    stage.play(story())
 
 
 def test_a_user_may_be_a_certificate(stage: Stage, tmp_path: Path, ours: Papers) -> None:
