@@ -227,10 +227,8 @@ select n.site, n.node, n.online, n.since, extract(epoch from %(now)s - n.since):
          + case when n.clock_offset <= %(ahead)s then n.clock_offset else 0 end as reading_s,
        coalesce(plant.silence, interval '30 s') as silence,
        extract(epoch from coalesce(plant.silence, interval '30 s'))::float as silence_s,
-       coalesce((select sum(g.last - g.first + 1)::bigint from signal.gap g
-                 join signal.outbox b on b.id = g.outbox
-                 where (b.site, b.node) = (n.site, n.node) and g.noted > %(lately)s), 0)
-         as lost_lately
+       (select count(*) from signal.gap g join signal.outbox b on b.id = g.outbox
+        where (b.site, b.node) = (n.site, n.node) and g.noted > %(lately)s) as lost_lately
 from signal.node n
 left join mes.plant on true
 left join lateral (

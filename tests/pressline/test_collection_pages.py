@@ -11,7 +11,7 @@ from web_screen import LATIN, NO_WORDS, screen
 from web_shop import Site, WebShop, shop_at
 
 from database.connection import connect
-from edge_agent.sample import Sample
+from edge_agent.sample import BAD, Sample
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Channel, DataType, death
 from ingest.intake import Intake
@@ -31,6 +31,7 @@ pytestmark = [
 ]
 Pair = tuple[WebShop, Site]
 IT, LEADER, MANAGER = "EMP:B-401", "EMP:B-201", "EMP:B-301"
+NAMES = {"NTP", "edge", "run", "ingest", "dongguan", "force", "strokes"}  # and what IT types
 DESK = {"width": 1440, "height": 900}
 TOPIC = "spBv1.0/dongguan-1/{}/edge-1"
 STROKES_2 = Channel("strokes", DataType.UINT32, "counter", alias=STROKES.alias + 100)
@@ -111,7 +112,7 @@ def assert_chinese(page: Page) -> None:
         "main.querySelectorAll('code, pre, .channel, select').forEach((e) => e.remove());"
         "return main.textContent; }"
     )
-    found = set(LATIN.findall(said)) - NO_WORDS - {"NTP", "edge", "run", "ingest", "dongguan"}
+    found = set(LATIN.findall(said)) - NO_WORDS - NAMES
     assert found == set(), page.url
 
 
@@ -251,3 +252,30 @@ def test_all_is_well_until_a_node_goes_and_then_one_sentence_says_so(
         expect(page.locator(".calls li")).to_contain_text("edge-1 已离线 2 分钟")
         expect(page.locator("[data-device=P01] .chip")).to_have_text("未知")
         assert_chinese(page)
+
+
+def test_a_wrong_clock_a_gap_and_a_bad_channel_each_say_what_to_do(
+    chromium: Browser, opened: Pair, host: None
+) -> None:
+    shop, site = opened
+    floor = Floor(shop)
+    floor.born(STROKES, FORCE)
+    for n in range(2):  # the second one finds the node's row due
+        floor.at_present(6 * n)
+        at = floor.ms()
+        told = (STROKES, Sample("strokes", at, 7 + n)), (FORCE, Sample("force", at, None, BAD))
+        floor.read(*told, ahead_ms=4200)
+    floor.number = 9
+    floor.born(STROKES, FORCE)  # its outbox begins at record 10: 3 to 9 can never come
+    with at_desk(chromium, site, "/freshness", LEADER) as page:
+        calls = page.locator(".calls")
+        expect(calls.locator("[data-call=clock_ahead]")).to_contain_text("时钟快了约 4.2 秒")
+        expect(calls.locator("[data-call=records_lost]")).to_contain_text("1 处数据缺失")
+        expect(calls.locator("[data-call=channels_bad]").first).to_contain_text("P01")
+        expect(page.locator(".gap")).to_contain_text("3–9")
+        expect(page.locator(".figures .red")).to_contain_text("+4.20 s")
+        assert_chinese(page)
+        page.goto("/freshness?lang=en")
+        expect(calls.locator("[data-call=clock_ahead]")).to_contain_text("Set up NTP")
+        text = page.locator("main").inner_text()
+        assert not re.search(r"[\u4e00-\u9fff]", text)
