@@ -5,6 +5,7 @@ records go. Work goes in slices on another thread, with pauses, so that polling 
 """
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -92,13 +93,18 @@ class Bounds:
         began = 0
         while not self._has(most, 2):
             stretch = passes.next(self._outbox.tail)
-            if stretch is not None:
-                told += await self._thin(passes, *stretch, lambda: self._has(most, 2))
-            elif drop and self._outbox.first <= self._outbox.last:
-                began = began or self._outbox.first
-                await self._drop(self._outbox.first + (self._outbox.last - began) // 10)
-            else:
+            try:
+                if stretch is not None:
+                    told += await self._thin(passes, *stretch, lambda: self._has(most, 2))
+                    continue
+            except sqlite3.OperationalError:  # not even room to write what is smaller
+                if not drop:
+                    raise
+                passes = Passes.read(self._outbox.noted(PASSES, ""))
+            if not drop or self._outbox.first > self._outbox.last:
                 break
+            began = began or self._outbox.first
+            await self._drop(self._outbox.first + (self._outbox.last - began) // 10)
         return told + (self._dropped(began, self._why()) if began else [])
 
     def _why(self) -> str:
@@ -147,8 +153,8 @@ class Bounds:
     def _told(self, thinner: Thinner, first: int, last: int) -> GivenUp:
         samples, share = thinner.given_up.total(), LEVELS[thinner.level]
         within = thinner.bounds()
-        left = f"to within {share:.0%} of its span" if within else "no more"
-        reason = f"{self._why()}: {samples} gauge samples given up; the rest tells each {left}"
+        left = f"; the rest tells each to within {share:.0%} of its span" if within else ", all"
+        reason = f"{self._why()}: {samples} gauge samples given up{left}"
         named = dict(list(within.items())[:NAMED])
         last = min(last, self._outbox.last)
         return GivenUp("thinned", first, last, reason, samples=samples, within=named)

@@ -106,19 +106,24 @@ class Keeping:
         if str(error) != self._trouble:
             self._trouble = str(error)
             log.error("cannot write the outbox; trying on", path=self._outbox.path, reason=error)
-        if self._outbox.reserve.release():
+        helped = self._outbox.reserve.release()
+        if helped:
             log.error("the disk is full: its reserve is in use", path=self._outbox.reserve.path)
-            self.bounds.tight = True
-            self._wake.set()
-            return
         with contextlib.suppress(sqlite3.OperationalError):
-            await asyncio.to_thread(self._outbox.append, [], self._acknowledged)
-            full = self.waiting.full
-            self._gave_up(await self.bounds.hold(disk_full=True, keep_records=not full))
-        with contextlib.suppress(sqlite3.OperationalError):
-            await self.waiting.bound(lambda: self._outbox.births_at(self._outbox.tail))
-        await asyncio.sleep(FULL_DISK_S)
+            helped = await self._make_room() or helped
+        if not helped:
+            with contextlib.suppress(sqlite3.OperationalError):
+                await self.waiting.bound(lambda: self._outbox.births_at(self._outbox.tail))
+            await asyncio.sleep(FULL_DISK_S)
         self._wake.set()
+
+    async def _make_room(self) -> bool:
+        """Delete what is acknowledged, thin what is left; whether the file has more room now."""
+        spare = self._outbox.spare
+        await asyncio.to_thread(self._outbox.append, [], self._acknowledged)
+        full = self.waiting.full
+        self._gave_up(await self.bounds.hold(disk_full=True, keep_records=not full))
+        return self._outbox.spare > spare
 
     def _recovered(self) -> None:
         if self._trouble:

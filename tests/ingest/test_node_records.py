@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from floor import PRESS, STROKES, Edge, Ingest, Watcher, now_ms, until
 
-from edge_agent.outbox import DamagedError
 from edge_agent.sample import Sample
 from edge_agent.wire import Channel, DataType
 from tests.broker import Mosquitto
@@ -87,22 +86,40 @@ def test_what_a_full_outbox_thinned_is_a_gap_and_every_count_is_there(
     assert json.loads(word[0])["within"] == {"P01/force": 9.99}
 
 
+def damage(edge: Edge) -> None:
+    """Overwrite the file in the middle, under the feet of the agent."""
+
+    def overwrite() -> None:
+        for connection in (edge.outbox._writer, edge.outbox._reader):
+            connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            connection.execute("pragma shrink_memory")
+        with edge.outbox.path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xa5" * (edge.outbox.path.stat().st_size - 4096))
+
+    edge.ask(overwrite)
+
+
 def test_what_lay_in_a_damaged_outbox_is_a_gap_of_that_outbox(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
     with Edge(tmp_path, broker.port) as edge:
         edge.strokes(20)
         edge.until_acknowledged(20)
+        old = edge.outbox.uuid
         ingest.kill()
         edge.strokes(30)
         until(lambda: edge.outbox.last == 50, "the outbox to be written")
-        edge.ask(lambda: edge.node._start_over(DamagedError("a bad block")))
+        damage(edge)
         edge.strokes(5)
         ingest.start()
-        edge.until_acknowledged(6)
+        watcher.until(
+            "select exists (select from signal.outbox where uuid <> %s and number = 6)", old
+        )
     [(first, last, reason)] = watcher.rows("select first, last, reason from signal.gap")
     assert (first, last) == (21, 50)
-    assert "a bad block" in reason
+    assert "malformed" in reason
+    assert list(tmp_path.glob("outbox.sqlite.damaged-*"))
     assert watcher.rows(
         "select o.number, array_agg(r.count order by r.number) from signal.outbox o "
         "join signal.reading r on r.outbox = o.id and r.count is not null group by o.id"
