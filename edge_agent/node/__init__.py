@@ -278,7 +278,7 @@ class Node:
         self._bounds.begin(self._bounds.limits)
         self._delivery.start_over()
         self._tell_damage(rescued.uuid, acknowledged, rescued.last, rescued.reason)
-        if self._delivery.born:
+        if self._host.online and self._bdseq is not None:
             self._birth()
 
     def _tell_damage(self, uuid: str, acknowledged: int, last: int | None, reason: str) -> None:

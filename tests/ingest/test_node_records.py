@@ -113,9 +113,8 @@ def test_what_lay_in_a_damaged_outbox_is_a_gap_of_that_outbox(
         damage(edge)
         edge.strokes(5)
         ingest.start()
-        watcher.until(
-            "select exists (select from signal.outbox where uuid <> %s and number = 6)", old
-        )
+        whole = "select exists (select from signal.outbox where uuid <> %s and number = 6)"
+        watcher.until(whole, old)
     [(first, last, reason)] = watcher.rows("select first, last, reason from signal.gap")
     assert (first, last) == (21, 50)
     assert "malformed" in reason
