@@ -14,6 +14,8 @@ from bench.ingest import ingest_figures
 from bench.latency import latency_figures
 from bench.opcua import opcua_figures
 from bench.peers import peers_figures
+from bench.rig import BenchError
+from pressline.demo.processes import DemoError
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
@@ -28,18 +30,29 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
 def table(figures: list[Figure]) -> str:
     rows = [f"{'figure':32} {'value':>12} {'limit':>14} {'ratio':>7}  unit"]
     for figure in figures:
-        value = figure.why_null if figure.value is None else f"{figure.value:12.4g}"
+        value = "null" if figure.value is None else f"{figure.value:12.4g}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:7.2f}"
         missed = "" if figure.met else "  MISSED"
+        why = f"  ({figure.why_null})" if figure.why_null else ""
         limit = "" if figure.limit is None else f"{figure.sense} {figure.limit:g}"
-        rows.append(f"{figure.name:32} {value:>12} {limit:>14} {ratio:>7}  {figure.unit}{missed}")
+        rows.append(
+            f"{figure.name:32} {value:>12} {limit:>14} {ratio:>7}  {figure.unit}{missed}{why}"
+        )
     return "\n".join(rows)
 
 
 def measured(part: str) -> list[Figure]:
-    """The figures of a part, with what else this machine had to do when they were taken."""
+    """The figures of a part, with what else this machine had to do when they were taken.
+
+    A part that could not be measured truly has one figure, null and missed, that says why.
+    """
     load = Figure(f"load_before_{part}", os.getloadavg()[0], "<", None, "runnable, 1 min")
-    return [load, *PARTS[part]()]
+    try:
+        return [load, *PARTS[part]()]
+    except (BenchError, DemoError) as error:
+        print(f"{part}: {error}", file=sys.stderr)
+        reason = str(error).partition("\n")[0]
+        return [load, Figure(part, None, ">", 0, "failed", reason)]
 
 
 def main(arguments: list[str]) -> int:

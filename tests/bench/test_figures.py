@@ -2,10 +2,12 @@
 
 import pytest
 
+from bench.__main__ import PARTS, measured, table
 from bench.edge import lateness, requests_per_s
 from bench.figure import Figure, percentile
 from bench.latency import from_stroke_to_sight
 from bench.opcua import Step
+from bench.rig import BenchError
 
 NS = 1_000_000_000
 
@@ -46,3 +48,14 @@ def test_a_pace_is_kept_when_it_was_made_and_nothing_is_missing() -> None:
     assert Step(1000, 980, 0.1, 0.2, 0).kept
     assert Step(1000, 900, 0.1, 0.2, 0).why == "the server made 900 of 1000/s"
     assert Step(1000, 1000, 0.1, 0.2, 7).why.startswith("at 1000/s 7 were not committed")
+
+
+def test_a_part_that_fails_is_told_and_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> list[Figure]:
+        raise BenchError("3 readings are missing\nand the logs")
+
+    monkeypatch.setitem(PARTS, "edge", fails)
+    _, told = measured("edge")
+    assert (told.value, told.met, told.why_null) == (None, False, "3 readings are missing")
+    assert "null" in table([told])
+    assert "(3 readings are missing)" in table([told])
