@@ -32,7 +32,7 @@ class Dating:
             self.by = 0
         elif self._fits(at + self.by, now + A_WHILE):
             self._let_back(at, sent_at, now)
-        elif self._fits(at + self.by - self._stepped, now + AHEAD):
+        elif self._fits(at + self.by - self._stepped, now + A_WHILE):
             self.by -= self._stepped
         else:
             self.by = max(self.newest - at, min(now - sent_at, now - at))

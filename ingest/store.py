@@ -244,6 +244,23 @@ def _write_heard(connection: Connection, batch: Batch, instant: datetime) -> Non
 # -- outboxes, channels, lives --------------------------------------------------------------------
 
 
+# Where an outbox stood: its last record's time, and what the host last added to a wrong clock: the
+# difference that most of its newest readings have.
+STOOD = """
+select o.id, o.number, floor(extract(epoch from last.at) * 1000)::bigint,
+       floor(last.by * 1000)::bigint
+from signal.outbox o
+left join lateral (
+  select max(r.at) filter (where r.number = o.number) as at,
+         mode() within group (order by extract(epoch from r.at - r.source_at))
+           filter (where abs(extract(epoch from r.at - r.source_at)) > 60) as by
+  from signal.reading r
+  where r.outbox = o.id and r.number > o.number - 50 and r.arrived >= o.arrived - interval '1 day'
+) last on true
+where o.uuid = %s
+"""
+
+
 def open_outbox(connection: Connection, uuid: str, site: str, node: str) -> Stream:
     """The stream of an outbox, from its watermark on; a new outbox begins at 0."""
     with connection.transaction():
@@ -253,16 +270,11 @@ def open_outbox(connection: Connection, uuid: str, site: str, node: str) -> Stre
             "where (outbox.site, outbox.node) is distinct from (excluded.site, excluded.node)",
             [uuid, site, node],
         )
-        row = connection.execute(
-            "select o.id, o.number, floor(extract(epoch from max(r.at)) * 1000)::bigint "
-            "from signal.outbox o left join signal.reading r "
-            "on r.outbox = o.id and r.number = o.number and r.arrived = o.arrived "
-            "where o.uuid = %s group by o.id",
-            [uuid],
-        ).fetchone()
+        row = connection.execute(STOOD, [uuid]).fetchone()
     assert row is not None
-    outbox, number, newest = row
-    return Stream(outbox, uuid, committed=number, taken=number, dating=Dating(newest or 0))
+    outbox, number, newest, by = row
+    dating = Dating(newest or 0, by or 0)
+    return Stream(outbox, uuid, committed=number, taken=number, dating=dating)
 
 
 def skip_to(connection: Connection, stream: Stream, first: int) -> None:
