@@ -179,6 +179,9 @@ class ModbusConnection:
         news = [c for c in unit.device.channels if c.name in unit.refused.keys() - unit.complained]
         if news:
             unit.complained |= {channel.name for channel in news}
+            for channel in news:
+                why = str(RefusedError(unit.refused[channel.name]))
+                self.sink.refused(unit.device.name, channel.name, f"{channel.where}: {why}")
             log.warning(
                 "registers_refused",
                 device=unit.device.name,

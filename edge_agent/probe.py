@@ -50,6 +50,9 @@ class Answers:
         """It answered."""
         self.online.add(device)
 
+    def refused(self, device: str, channel: str, reason: str) -> None:
+        """Nothing to print: the value is bad."""
+
     def device_offline(self, device: str, at: int) -> None:
         """It did not; what it is missing shows in the table."""
 

@@ -40,3 +40,7 @@ class Sink(Protocol):
     def device_offline(self, device: str, at: int) -> None:
         """The device is gone since `at` (ms): its death comes after the samples before."""
         ...
+
+    def refused(self, device: str, channel: str, reason: str) -> None:
+        """A channel's value cannot be taken: told once per channel, to the database as well."""
+        ...

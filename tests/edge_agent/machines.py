@@ -43,6 +43,7 @@ class RememberingSink:
 
     told: list[tuple[str, Sample | str]] = field(default_factory=list[tuple[str, Sample | str]])
     news: asyncio.Event = field(default_factory=asyncio.Event)
+    refusals: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
 
     def samples(self, device: str, samples: Sequence[Sample]) -> None:
         assert samples, "a poll with nothing to tell sends nothing"
@@ -52,6 +53,9 @@ class RememberingSink:
     def device_online(self, device: str) -> None:
         self.told.append((device, "online"))
         self.news.set()
+
+    def refused(self, device: str, channel: str, reason: str) -> None:
+        self.refusals.append((device, channel, reason))
 
     def device_offline(self, device: str, at: int) -> None:
         assert at > 0

@@ -173,6 +173,9 @@ async def story_of_an_illegal_register(folder: Path) -> None:
     assert len(samples) == 6
     later = set(unit.asked[-8:])
     assert (3, 16, 10) not in later  # what it refused is not asked again
+    [(device, channel, reason)] = sink.refusals  # told once, for the database
+    assert (device, channel) == ("P01", "alarm")
+    assert "holding:18" in reason
 
 
 def test_register_that_the_machine_refuses_spoils_no_other(tmp_path: Path) -> None:
