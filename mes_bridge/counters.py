@@ -279,9 +279,14 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
     def before(at: datetime) -> Point | None:
         row = connection.execute(
             """
-            select at, min(coalesce(count, wide, gauge::float8)), min(count) from signal.reading
+            select at, min(coalesce(count, wide, gauge::float8)), min(count) from signal.reading r
             where channel = %(channel)s and quality = 192
               and at <= %(last)s and at >= %(first)s and arrived >= %(first)s - interval '1 day'
+              and not exists (  -- late ones are listed and count nowhere
+                select from signal.reading e
+                where e.channel = r.channel and e.quality = 192 and e.at > r.at
+                  and e.arrived >= %(first)s - interval '1 day'
+                  and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number))
             group by at order by at desc limit 1
             """,
             {"channel": counter.channel, "last": at - counting.WAY, "first": at - FAR_BACK},
