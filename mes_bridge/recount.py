@@ -174,7 +174,9 @@ def _strike_out(connection: Connection) -> int:
                  pg_temp.audit_most(rate, value, at, next_at, next_before, next_before_at)
                    as from_here,
                  pg_temp.audit_most(rate, old, old_at, next_at, next_before, next_before_at)
-                   as across
+                   as across,
+                 rate * extract(epoch from at - old_at)::float8 * 1.2 + 1 as to_here_from_zero,
+                 rate * extract(epoch from next_at - at)::float8 * 1.2 + 1 as from_here_from_zero
           from beside where exchange is null and old is not null and next is not null
         ), judged as (
           select channel, place,
@@ -184,7 +186,12 @@ def _strike_out(connection: Connection) -> int:
                       else not goes_on or back and next_blind = old_blind end as wrong
           from room
           cross join lateral (
-            select coalesce(ahead <= from_here, false) as goes_on,
+            select coalesce(ahead <= from_here, false)
+                   or added < 0 and coalesce(wrapped > to_here, true)
+                      and value between 0 and to_here_from_zero
+                      and blind > old_blind and next_blind > blind
+                      and next between 0 and value - 1
+                      and next <= from_here_from_zero as goes_on,
                    next >= old and next - old <= across as back,
                    coalesce(next between 0 and old - 1 and old < modulus
                             and next - old + modulus <= across, false) as back_wrapped) as after

@@ -69,6 +69,14 @@ def test_readings_that_waited_on_the_way_are_held_against_one_from_before() -> N
     assert told(made, rules(made)) == [("jump", 47)]  # more than a press can do in 9 s, too
 
 
+def test_a_counter_that_is_lost_twice_with_one_reading_between_is_believed_twice() -> None:
+    lost: Given = [(0, 45), (5, None), (50, 41), (55, None), (80, 3), (81, 4)]
+    assert told(lost) == [("reset", 41), ("reset", 3)]
+    assert counted(lost) == 45
+    seen: Given = [(0, 45), (5, 41), (6, 3), (7, 4)]  # nothing was away: one of them is false
+    assert told(seen)[0] == ("glitch", 0)
+
+
 def test_a_wrap_waits_for_one_more_reading_and_counts_over_the_modulus() -> None:
     before = [(0.0, 65530), (10.0, 4)]
     assert counted(before) == 0
