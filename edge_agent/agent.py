@@ -17,6 +17,7 @@ import structlog
 from edge_agent.bounds import DAY, Limits
 from edge_agent.broker import check_files
 from edge_agent.clock import Clock
+from edge_agent.ending import end_with_any_thread
 from edge_agent.entries import Meter, Plant, Press
 from edge_agent.errors import EdgeError
 from edge_agent.metrics import families, served
@@ -56,6 +57,7 @@ def run(
     given. Raises EdgeError (PlantError, OutboxError) with the cure when something must be mended
     first.
     """
+    end_with_any_thread()
     metrics = {"host": metrics_host, "port": metrics_port}
     agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port, metrics), node)
     kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)

@@ -27,6 +27,7 @@ import structlog
 
 from database.connection import Connection
 from database.migrate import require_current
+from edge_agent.ending import end_with_any_thread
 from edge_agent.wire import Topic, rebirth_request
 from ingest import metrics
 from ingest.errors import LockLostError, StoppedError
@@ -60,6 +61,7 @@ def run(
     Raises OutdatedError when the schema is not current, GroupError when `nodes` are no patterns.
     """
     group = Group(host_id, tuple(nodes) or EVERY, reorder_s)
+    end_with_any_thread()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
