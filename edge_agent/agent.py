@@ -57,10 +57,10 @@ def run(
     given. Raises EdgeError (PlantError, OutboxError) with the cure when something must be mended
     first.
     """
-    end_with_any_thread()
     metrics = {"host": metrics_host, "port": metrics_port}
     agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port, metrics), node)
     kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)
+    end_with_any_thread()
     try:
         asyncio.run(agent.serve(kept))
     finally:
