@@ -160,7 +160,9 @@ class Node:
 
     def refused(self, device: str, channel: str, reason: str) -> None:
         """A value could not be taken: told once per channel, as a record of the node itself."""
-        known = self._devices[device]
+        known = self._devices.get(device)
+        if known is None:
+            return
         if channel not in known.refused and len(known.refused) < MOST_REFUSED:
             known.refused.add(channel)
             log.warning("a sample does not fit", device=device, channel=channel, reason=reason)

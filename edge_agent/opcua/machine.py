@@ -1,7 +1,7 @@
 """One press or meter of a server: what it notifies, and its coming and going."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import structlog
 from asyncua import ua
@@ -55,9 +55,13 @@ class Machine:
             self.sink.samples(self.device.name, news)
 
     def _complain(self, sample: Sample, data: ua.DataValue) -> None:
-        status = sample.status or (data.StatusCode.value if data.StatusCode else 0)
+        said = data.StatusCode.value if data.StatusCode else 0
+        status = sample.status or said
         if sample.quality == BAD:
             self._once("channel_bad", sample.channel, status=status_name(status))
+            if said >> 30 < 2:  # the server does not call it bad: it is the channel that lacks room
+                why = f"a value that it cannot hold ({status_name(status)}); kept as bad"
+                self.sink.refused(self.device.name, sample.channel, why)
         elif status & OVERFLOW == OVERFLOW:
             cure = "the server's queue was too short: a longer one or fewer changes"
             self._once("changes_dropped_by_server", sample.channel, cure=cure)
@@ -68,6 +72,14 @@ class Machine:
             self._complained.add(key)
             log.warning(event, device=self.device.name, channel=channel, **details)
 
+    def refuse(self, told: Sequence[tuple[Place, ua.DataValue]]) -> None:
+        """Channels that the server does not let us watch are bad, with its reason."""
+        self.take(told)
+        for place, data in told:
+            status = data.StatusCode.value if data.StatusCode else 0
+            why = f"the server refuses it: {status_name(status)}"
+            self.sink.refused(self.device.name, place.channel.name, why)
+
     def take_nowhere(self, places: Places) -> None:
         """Channels that the server has no place for are bad."""
         at = self.clock.now()
@@ -75,6 +87,7 @@ class Machine:
         bad = [Sample(name, at, None, BAD, status=unknown) for name in places.nowhere]
         for name, why in places.nowhere.items():
             self._once("channel_nowhere", name, why=why)
+            self.sink.refused(self.device.name, name, why)
         news = self.changes.tell(bad, asyncio.get_running_loop().time())
         if news:
             self.sink.samples(self.device.name, news)

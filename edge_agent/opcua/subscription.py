@@ -98,7 +98,7 @@ class Subscription:
         """Channels that are not watched are bad; they are tried again with each comparison."""
         self._refused += [place for place, _ in told]
         if told:
-            self.machine.take(told)
+            self.machine.refuse(told)
 
     def _item(self, place: Place) -> Item:
         self._handle += 1

@@ -55,6 +55,8 @@ async def story_of_statuses(press: PressServer, folder: Path) -> None:
     assert (oil.value, oil.quality, oil.status) == (None, BAD, StatusCodes.BadNodeIdUnknown)
     assert (stale.value, stale.status) == (61.5, StatusCodes.UncertainLastUsableValue)
     assert (bad.value, bad.status) == (None, StatusCodes.BadSensorFailure)
+    # What the server will not tell is a refusal; a sensor that failed is the machine's own word.
+    assert sink.refusals == [("P03", "oil", "the server refuses it: BadNodeIdUnknown")]
 
 
 def test_a_status_that_is_not_good_becomes_quality_and_status(stage: Stage, tmp_path: Path) -> None:
@@ -140,6 +142,10 @@ async def story_of_odd_values(press: PressServer, folder: Path) -> None:
     assert [(sample.value, sample.status) for sample in told] == [(v, why) for _, v, why in odd]
     assert {sample.source_at for sample in told} == {None}
     assert samples_of(sink, "strokes")[-1].source_at is None
+    assert set(sink.refusals) == {
+        ("P03", "speed", f"a value that it cannot hold ({why}); kept as bad")
+        for why in ("BadOutOfRange", "BadTypeMismatch")
+    }
 
 
 def test_odd_values_and_times_pass_through_a_real_server(
