@@ -1,5 +1,6 @@
 """What an edge box stands on and the lab can spoil: the disk of its outbox, and its clock."""
 
+import errno
 import os
 import resource
 import shutil
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DISK_BYTES = 32_000_000
+PAGE = 4096  # bytes
 SOURCE = Path(__file__).with_name("wrong_clock.c")
 
 
@@ -47,10 +49,16 @@ class Disk:
         if not self.mounted:
             _limit(pid, max((file.stat().st_size for file in self.folder.iterdir()), default=0))
             return
-        ballast = self.folder / "ballast"
-        free = os.statvfs(self.folder)
-        with ballast.open("wb") as file:
-            os.posix_fallocate(file.fileno(), 0, free.f_bavail * free.f_frsize)
+        with (self.folder / "ballast").open("wb") as file:
+            taken, piece = 0, DISK_BYTES
+            while piece >= PAGE:  # the edge writes meanwhile: what was free a moment ago may not be
+                try:
+                    os.posix_fallocate(file.fileno(), taken, piece)
+                    taken += piece
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+                    piece //= 2
 
     def free(self, pid: int) -> None:
         """As it was."""
