@@ -6,9 +6,11 @@ time of publishing tells, which is by the same clock. Times are milliseconds sin
 """
 
 from dataclasses import dataclass
+from math import inf
 
 AHEAD = 5_000  # of this host's clock, before a node's clock is taken to be wrong
-BACK = 2_000  # behind the record before; polls of several machines overlap by less
+BACK = 10_000  # behind the record before: a slow machine's poll ends after others that began later
+A_STEP = 2_000  # the clock was set back by more, and its node says so: times are not turned back
 A_WHILE = 60_000  # a message is not longer on its way; a time once given may lie ahead so far
 SLOWER = 5  # times that ran ahead are let back by a fifth of the time that passes
 
@@ -28,11 +30,14 @@ class Dating:
 
     def add(self, at: int, sent_at: int, now: int) -> int:
         """What to add to the times of the next record, captured at `at`; 0 nearly always."""
-        if self._fits(at, now + AHEAD) and (self.by == 0 or at >= self.newest):
+        behind = self.newest > now + A_WHILE  # this host's clock was set back: nodes are believed
+        latest = inf if behind else now + A_WHILE
+        turned = self._stepped < -A_STEP and at < self.newest
+        if self._fits(at, now + AHEAD) and not turned and self._is_right(at):
             self.by = 0
-        elif self._fits(at + self.by, now + A_WHILE):
+        elif self._fits(at + self.by, latest) and not turned:
             self._let_back(at, sent_at, now)
-        elif self._fits(at + self.by - self._stepped, now + A_WHILE):
+        elif self._fits(at + self.by - self._stepped, latest):
             self.by -= self._stepped
         else:
             self.by = max(self.newest - at, min(now - sent_at, now - at))
@@ -40,8 +45,12 @@ class Dating:
         self.newest = max(self.newest, at + self.by)
         return self.by
 
-    def _fits(self, at: int, latest: int) -> bool:
+    def _fits(self, at: int, latest: float) -> bool:
         return self.newest - BACK <= at <= latest
+
+    def _is_right(self, at: int) -> bool:
+        """A time that fits as it is; the first one whatever the host before this one added."""
+        return self.by == 0 or at >= self.newest or self._at == 0
 
     def _let_back(self, at: int, sent_at: int, now: int) -> None:
         """A clock that is right again, behind times that were given too late: never turned back."""

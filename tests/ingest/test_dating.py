@@ -74,6 +74,38 @@ def test_what_was_made_before_the_clock_was_set_keeps_its_time() -> None:
     assert dating.add(back, back, back + DELAY) == 0
 
 
+def test_a_slow_poll_that_ends_after_others_is_no_wrong_clock() -> None:
+    """Eight blocks of a slow serial line: the only change was in the first, 8 s before the end."""
+    assert dated((0, 0), (500, 0), (600, -8_100), (1000, 0)) == [0, 500, -7_500, 1000]
+
+
+def test_a_small_step_back_that_the_node_tells_turns_no_time_back() -> None:
+    dating = Dating()
+    assert dating.add(T, T, T + DELAY) == 0
+    dating.stepped(-8_000)
+    assert dating.add(T + 100 - 8_000, T - 7_900, T + 100 + DELAY) == 8_000
+    told = [at + dating.add(at, at, at + 8_000 + DELAY) for at in range(T - 7_500, T + 60_000, 500)]
+    assert told == sorted(told)
+    assert told[0] >= T + 100
+    assert dating.by == 0
+
+
+@pytest.mark.parametrize("by", [-HOUR, -24 * HOUR])
+def test_a_host_whose_own_clock_is_set_back_believes_its_nodes(by: int) -> None:
+    dating = Dating()
+    assert dating.add(T, T, T + DELAY) == 0
+    for made in range(500, 60_000, 500):
+        assert dating.add(T + made, T + made, T + made + DELAY + by) == 0
+    assert dating.add(T + 60_000, T + 60_000, T + 60_000 + DELAY) == 0
+
+
+def test_a_device_with_a_clock_of_its_own_moves_no_backlog_when_the_host_starts() -> None:
+    """Source times an hour behind look like a clock that the host before this one put right."""
+    recalled, now = Dating(newest=T, by=HOUR), T + 3 * HOUR
+    for at in (T - 5, T + 200, T + 190, T + 700):
+        assert recalled.add(at, now, now + DELAY) == 0
+
+
 def test_a_current_value_of_the_future_is_shown_as_of_now() -> None:
     assert shown(T - HOUR, T, T) == T - HOUR
     assert shown(T + HOUR, T + HOUR, T + DELAY) == T + DELAY
