@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-DISK_BYTES = 32_000_000
+DISK_BYTES = 1 << 25
 PAGE = 4096  # bytes
 SOURCE = Path(__file__).with_name("wrong_clock.c")
 
