@@ -198,9 +198,16 @@ class Outbox:
         self._aliases |= {(device, name): alias for name, alias in found.items()}
         return found
 
-    def append(self, drafts: Sequence[Draft], acknowledged: int = 0) -> list[Entry]:
-        """Commit drafts in order and forget every record up to `acknowledged`; one fsync."""
+    def append(
+        self, drafts: Sequence[Draft], acknowledged: int = 0, of: str = ""
+    ) -> list[Entry]:  # fmt: skip
+        """Commit drafts in order and forget every record up to `acknowledged`; one fsync.
+
+        With `of`, a uuid, nothing is done when the outbox has begun anew under another meanwhile.
+        """
         with self._lock, sound(self.path):
+            if of and of != self.uuid:
+                return []
             last, tail, placed = self.last, self._tail, list[Entry]()
             for draft in drafts:
                 if draft.is_record:

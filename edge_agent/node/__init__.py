@@ -353,7 +353,7 @@ class Node:
             held=self.outbox.last,
         )
         self.outbox.renew()
-        self._keeping.start_over({})
+        self._keeping.renewed()
         self._bounds.begin(self._bounds.limits)
         self._delivery.start_over()
         self._birth()

@@ -37,6 +37,7 @@ class Keeping:
         self._wake = asyncio.Event()
         self._trouble = ""  # why the last try to write failed
         self._lost_between: list[int] = []  # numbers of records written since samples were lost
+        self._set_aside = 0  # times that what was written went with a damaged file
 
     def add(self, draft: Draft) -> None:
         """Keep this one soon."""
@@ -50,10 +51,18 @@ class Keeping:
             self._wake.set()
 
     def start_over(self, births: dict[str, Draft]) -> None:
-        """The outbox began anew; what waits is written there, after these births."""
+        """The file was set aside; what waits is written to the new one, after these births.
+
+        So is what is being written now: its commit, if there was one, went with the old file.
+        """
+        self._set_aside += 1
+        self.waiting.start_over(births)
+        self.renewed()
+
+    def renewed(self) -> None:
+        """The outbox goes on under another identity, with all that was written."""
         self._acknowledged = 0
         self._lost_between = []
-        self.waiting.start_over(births)
         self._wake.set()
 
     async def run(self, mend: Callable[[DamagedError], None]) -> None:
@@ -83,23 +92,29 @@ class Keeping:
     async def _write_all(self) -> None:
         left = len(self.waiting.drafts)
         while True:
-            drafts = self.waiting.next()
+            drafts, of, aside = self.waiting.next(), self._outbox.uuid, self._set_aside
             writing = asyncio.ensure_future(
-                asyncio.to_thread(self._outbox.append, drafts, self._acknowledged)
+                asyncio.to_thread(self._outbox.append, drafts, self._acknowledged, of)
             )
             try:
                 entries = await asyncio.shield(writing)
             except asyncio.CancelledError:
                 if await asyncio.wait([writing]) and writing.exception() is None:
-                    self.waiting.written(len(drafts))
+                    self._written(writing.result(), aside)
                 raise
-            self.waiting.written(len(drafts))
+            self._written(entries, aside)
+            if of != self._outbox.uuid:
+                return  # it began anew meanwhile: what is left is written there
             if self.waiting.lost:
                 self._lost_between += [e.number for e in (entries[:1] + entries[-1:])]
             self._kept(entries)
             left -= len(drafts)
             if left <= 0:
                 return
+
+    def _written(self, entries: Sequence[Entry], aside: int) -> None:
+        if aside == self._set_aside:
+            self.waiting.written(len(entries))
 
     async def _make_do(self, error: sqlite3.Error) -> None:
         """The disk is full, or cannot be written for another reason: samples wait in memory."""
@@ -120,7 +135,7 @@ class Keeping:
     async def _make_room(self) -> bool:
         """Delete what is acknowledged, thin what is left; whether the file has more room now."""
         spare = self._outbox.spare
-        await asyncio.to_thread(self._outbox.append, [], self._acknowledged)
+        await asyncio.to_thread(self._outbox.append, [], self._acknowledged, self._outbox.uuid)
         full = self.waiting.full
         self._gave_up(await self.bounds.hold(disk_full=True, keep_records=not full))
         return self._outbox.spare > spare

@@ -1,15 +1,17 @@
 """An outbox damaged while it is used: set aside, told, and the node goes on."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.entries import Mqtt
 from edge_agent.node import Node
-from edge_agent.outbox import DamagedError, Draft, Outbox
+from edge_agent.outbox import DamagedError, Draft, Entry, Outbox
 from edge_agent.sample import Sample
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Channel, DataType, GivenUp, State, state_topic
@@ -88,6 +90,48 @@ def test_the_node_goes_on_with_a_new_outbox_and_keeps_what_was_in_memory(
             told = GivenUp.parse(heard.said[-1][1].metrics[1].string_value)
             assert told is not None
             assert (told.what, told.outbox, told.first, told.last) == ("damaged", old, 1, 1000)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize("set_aside", [True, False])
+def test_what_is_being_written_while_the_outbox_begins_anew_is_kept_once_and_after_its_birth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, set_aside: bool, committed: bool
+) -> None:
+    """A reader finds damage, or the host an old copy, just before or just after a commit."""
+
+    async def story() -> None:
+        async with living(tmp_path) as (node, heard):
+            write(node, 1)
+            await node._keeping.commit()
+            append, arrived, go = node.outbox.append, threading.Event(), threading.Event()
+
+            def slow(*given: Any) -> list[Entry]:
+                entries = append(*given) if committed else []
+                arrived.set()
+                assert go.wait(20)
+                return entries if committed else append(*given)
+
+            monkeypatch.setattr(node.outbox, "append", slow)
+            write(node, 2, 3)
+            writing = asyncio.create_task(node._keeping.commit())
+            assert await asyncio.to_thread(arrived.wait, 20)
+            if set_aside:
+                node._start_over(DamagedError("found by a reader"))
+            else:
+                node._part_ways(99)
+            go.set()
+            await writing
+            await node._keeping.commit()
+            node.disconnected()
+            heard.said.clear()
+            online(node)
+            kinds = [kind for kind, _ in heard.said]
+            assert kinds[:2] == ["NBIRTH", "DBIRTH"]
+            told = [(p.metrics[0].long_value, p.metrics[1].int_value)
+                    for kind, p in heard.said if kind == "DDATA"]  # fmt: skip
+            assert told == ([(1, 2), (2, 3)] if set_aside else [(1, 1), (2, 2), (3, 3)])
 
     asyncio.run(story())
 
