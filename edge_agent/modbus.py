@@ -220,11 +220,11 @@ class ModbusConnection:
         self.tallies.of(unit.device.name).no_answer += 1
         dead = sum(unit.online is False for unit in self.units)
         unit.delay = min(max(2 * unit.delay, FIRST_RETRY_S), LAST_RETRY_S * max(dead, 1))
+        at = self.clock.now()
+        bad = unit.tell_bad(at, self._now())  # also of a poll that failed half way: told by nobody
         if unit.online is False:
             return
         unit.online, unit.why = False, why
-        at = self.clock.now()
-        bad = unit.tell_bad(at, self._now())
         log.warning("device_offline", device=unit.device.name, address=unit.device.address, why=why)
         if bad:
             self.sink.samples(unit.device.name, bad)

@@ -98,6 +98,39 @@ def test_lost_machine_is_bad_then_offline_then_online_with_its_values(
     asyncio.run(story_of_a_lost_machine(tmp_path))
 
 
+class FarSilent(Unit):
+    """Answers what is near at once; what is far only from the third time on."""
+
+    async def answer(
+        self, function: int, start: int, address: int, count: int,
+        current: list[int], written: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:  # fmt: skip
+        refusal = await super().answer(function, start, address, count, current, written)
+        if address >= FAR and sum(asked >= FAR for _, asked, _ in self.asked) < 3:
+            return ExcCodes.GATEWAY_NO_RESPONSE
+        return refusal
+
+
+FAR = 1000
+
+
+async def story_of_half_a_poll(folder: Path) -> None:
+    sink, unit = RememberingSink(), FarSilent({16: 41})
+    far = f'[[press.channel]]\nname = "oil"\nkind = "gauge"\nregister = "holding:{FAR}:uint16"'
+    async with Plc(u1=unit) as plc:
+        plant = write_plant(folder, press("P01", plc.address(1), far), heartbeat_s=3600)
+        async with running(plant, sink):
+            await sink.until(lambda: "online" in sink.of("P01"))
+    assert sink.values("P01", "strokes") == [None, 41]
+
+
+def test_what_was_read_before_a_poll_failed_half_way_is_told_when_the_machine_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    asyncio.run(story_of_half_a_poll(tmp_path))
+
+
 async def story_of_a_hanging_neighbour(folder: Path) -> None:
     sink = RememberingSink()
     hanging, well = Unit(hang=asyncio.Event()), Unit({16: 1})
