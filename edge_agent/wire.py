@@ -240,17 +240,6 @@ READERS: dict[int, Callable[[Metric, "ValueField"], Value]] = {
 }
 
 
-def read_value(metric: Metric, datatype: int) -> Value | None:
-    """The value of a metric whose birth declared `datatype`; None when it is null.
-
-    Raises WrongTypeError when the metric carries another type.
-    """
-    field = metric.WhichOneof("value")
-    if field is None or metric.is_null:
-        return None
-    return READERS[datatype](metric, field)
-
-
 # -- samples and declarations ---------------------------------------------------------------------
 
 

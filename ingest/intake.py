@@ -38,6 +38,7 @@ T = TypeVar("T")
 Known = tuple[Metric, Signal]
 
 MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
+MOST_NODES = 10_000  # with more, those that were never born are forgotten
 
 
 class Writer(Protocol):
@@ -498,6 +499,9 @@ class Intake:
         key = (topic.site, topic.node)
         known = self._nodes.get(key)
         if known is None:
+            if len(self._nodes) >= MOST_NODES:
+                born = {key: node for key, node in self._nodes.items() if node.stream is not None}
+                self._nodes = born
             known = self._nodes[key] = Node(*key)
         return known
 

@@ -438,8 +438,3 @@ def known_nodes(connection: Connection) -> list[KnownNode]:
         )
         for site, node, birth in nodes
     ]  # fmt: skip
-
-
-def is_passing(error: psycopg.Error) -> bool:
-    """Whether the database may take the same statement later: it is away, full, or was busy."""
-    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)

@@ -370,6 +370,17 @@ def test_a_flood_of_garbage_is_counted_instead_of_kept(
     assert 100 <= len(reasons(connection)) <= 200  # a minute may turn between
 
 
+def test_messages_of_ever_new_nodes_fill_no_memory_and_the_real_one_goes_on(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingest.intake.MOST_NODES", 100)
+    born(intake)
+    nobody = [(DDATA.replace("edge-1", f"nobody-{n}"), strokes(1)) for n in range(500)]
+    assert tell(intake, *nobody).rebirths
+    assert len(intake.nodes) <= 100
+    assert acks(tell(intake, (DDATA, strokes(1)))) == [Ack(UUID, 1)]
+
+
 # -- foreign nodes: no outbox, no numbers ---------------------------------------------------------
 
 PLAIN = Channel("speed", DataType.DOUBLE, "gauge", alias=RECORD_ALIAS)
