@@ -370,7 +370,7 @@ class Intake:
             log.warning(said, node=message.topic.node, added_ms=by)
         if by:
             for metric, _ in found:
-                _date_anew(metric, metric.timestamp or sent_at, by)
+                date_anew(metric, metric.timestamp or sent_at, by)
 
     # -- foreign nodes ----------------------------------------------------------------------------
 
@@ -565,7 +565,8 @@ def _whole(metric: Metric) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def _date_anew(metric: Metric, at: int, by: int) -> None:
+def date_anew(metric: Metric, at: int, by: int) -> None:
+    """Add to a time that cannot be; it stays beside unless the device told one (ms)."""
     metric.timestamp = at + by
     if SOURCE_AT not in metric.properties.keys:
         write_property(metric, SOURCE_AT, DataType.DATETIME, at)

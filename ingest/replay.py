@@ -17,7 +17,7 @@ from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Topic
 from ingest import store
 from ingest.births import Message, Node
-from ingest.intake import Intake, sorted_out
+from ingest.intake import Intake, Known, date_anew, sorted_out
 from ingest.quarantine import LONGEST, Quarantine
 from ingest.readings import Batch
 
@@ -179,7 +179,23 @@ class Reader(Intake):
         if reason:
             self._refuse(message, reason)
             return
+        if number is not None and node.stream is not None:
+            self._date_as_then(node.stream.outbox, number, message, found)
         self._add(message, found, unknown, self._batch.extend_run(*self._kept.record))
+
+    def _date_as_then(
+        self, outbox: int, number: int, message: Message, found: Sequence[Known]
+    ) -> None:
+        """What was taken of a record by a wrong clock was dated anew: the rest is, by as much."""
+        sent_at = message.payload.timestamp
+        row = self._connection.execute(
+            "select (extract(epoch from at - source_at) * 1000)::bigint from signal.reading "
+            "where (outbox, number) = (%s, %s) and abs(extract(epoch from at - source_at)) > 2 "
+            "and (extract(epoch from source_at) * 1000)::bigint = any(%s) limit 1",
+            [outbox, number, [metric.timestamp or sent_at for metric, _ in found]],
+        ).fetchone()
+        for metric, _ in found if row else ():
+            date_anew(metric, metric.timestamp or sent_at, row[0] if row else 0)
 
     def _obstacle(self, node: Node, number: int | None, payload: Payload) -> str:
         """Why a message that can be decoded must not be taken (yet); empty: it may."""

@@ -139,6 +139,28 @@ def test_a_replayed_reading_comes_as_a_record_that_readers_of_the_tail_see(
     assert len(readings(connection)) == 3
 
 
+def test_what_a_wrong_clock_left_in_quarantine_is_dated_as_the_rest_of_its_record_was(
+    intake: Intake, connection: Connection
+) -> None:
+    later = NOW + 3_600_000
+    ahead = data(
+        1, (STROKES, Sample("strokes", later, 7)), (FORCE, Sample("force", later, 2.5)),
+        sent_at=later,
+    )  # fmt: skip
+    born(intake, STROKES)
+    tell(intake, (DDATA, ahead))
+    born(intake, STROKES)
+    tell(intake, (DDATA, ahead))
+    born(intake, STROKES, FORCE)
+    assert outcomes(connection) == [Outcome(1, 1)]
+    assert readings(connection) == [("force", None, 2.5), ("strokes", 7, None)]
+    times = connection.execute(
+        "select distinct (extract(epoch from at) * 1000)::bigint, "
+        "(extract(epoch from source_at) * 1000)::bigint from signal.reading"
+    )
+    assert times.fetchall() == [(NOW, later)]
+
+
 def test_a_committed_record_is_not_taken_twice(intake: Intake, connection: Connection) -> None:
     born(intake, STROKES, FORCE)
     tell(intake, (DDATA, BOTH))
