@@ -28,9 +28,10 @@ class Inbox:
         if self._count(piece):
             self._pieces.put(piece)
             return
-        if self._dropped == 0:
+        with self._lock:
+            dropped, self._dropped = self._dropped, self._dropped + len(piece)
+        if dropped == 0:
             log.warning("more messages come than the database takes; nodes will send them again")
-        self._dropped += len(piece)
         DROPPED.inc(len(piece))
 
     def wake(self) -> None:
@@ -61,6 +62,10 @@ class Inbox:
         with self._lock:
             self._messages -= len(taken)
             self._bytes -= _weight(taken)
+            dropped = 0 if self._messages else self._dropped
+            self._dropped -= dropped
+        if dropped:
+            log.info("all that waited is taken; messages were dropped before", dropped=dropped)
 
 
 def _weight(messages: Messages) -> int:
