@@ -50,7 +50,8 @@ class Hearing:
         """The offset over the last minute, and how far its bound wandered within it (s)."""
         newest = None if newest is None else min(newest, BIGGEST)
         oldest = self.at // PIECE_MS - PIECES
-        bounds = [ahead / 1000 for piece, ahead in self._best if piece > oldest]
+        best = list(self._best)  # at once: who reads the metrics asks from another thread
+        bounds = [ahead / 1000 for piece, ahead in best if piece > oldest]
         if not bounds:
             return Heard(newest, None, None)
         return Heard(newest, max(bounds), max(bounds) - min(bounds))
