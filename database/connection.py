@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psycopg
 import structlog
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from database.errors import UnreachableError
@@ -45,10 +45,17 @@ def connect(url: str, *, autocommit: bool = False, application: str = "pressline
             url, autocommit=autocommit, application_name=application, options=SESSION
         )
     except psycopg.OperationalError as error:
+        reason = " ".join(str(error).split()).rstrip(".?")
         raise UnreachableError(
-            f"No database at {make_conninfo(url, password=None)}: {error}. "
+            f"No database at {_without_password(url)}: {reason}. "
             "Is the server running, and is DATABASE_URL right?"
         ) from error
+
+
+def _without_password(url: str) -> str:
+    known = conninfo_to_dict(url)
+    known.pop("password", None)
+    return make_conninfo("", **known)
 
 
 def wait_connect(

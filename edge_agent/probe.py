@@ -28,7 +28,10 @@ SERIAL_CURE = (
 )
 REQUEST, ANSWER = 8, 5  # bytes of RTU frames besides the registers
 BUSY = 0.8  # of a line's time: beyond it polls come late
-OPCUA_CURE = "check power, cable, the endpoint in `address` and that it allows anonymous sessions"
+OPCUA_CURE = (
+    "check power, cable, the endpoint in `address`, and what the server asks for: user, policy "
+    "([[opcua]] in the plant file)"
+)
 
 OPCUA_PATIENCE_S = 10
 
@@ -122,7 +125,9 @@ async def _ask_opcua(
         async with asyncio.timeout(OPCUA_PATIENCE_S):
             answers.samples(device.name, await read_values(device, servers))
     except Exception as error:  # told below with the others that are silent
-        whys[device.name] = str(error) or f"no answer within {OPCUA_PATIENCE_S} s"
+        refused = isinstance(error, ConnectionRefusedError)
+        why = "no connection (connection refused)" if refused else str(error)
+        whys[device.name] = why or f"no answer within {OPCUA_PATIENCE_S} s"
     else:
         answers.device_online(device.name)
 

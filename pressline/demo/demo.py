@@ -98,6 +98,9 @@ def say_addresses(river: River) -> None:
         "  badges       " + "  ".join(f"{p['badge']} {p['name']}" for p in shopfloor.people()),
         "  PINs         "
         + "  ".join(f"{p['pin']} {p['name']}" for p in shopfloor.people() if "pin" in p),
+        f"  plant file   {river.files.plant}",
+        f"  broker       127.0.0.1:{river.mqtt_port}",
+        f"  database     {river.server.url}",
         f"  logs         {river.children.logs}",
     ]
     typer.echo("\n".join(["", *lines, ""]))

@@ -112,3 +112,10 @@ def test_a_killed_owner_leaves_no_server_and_the_folder_can_be_used_again(folder
     again = Server(embedded_binaries(), folder / "data").start()
     assert again.pid != left or not Path(f"/proc/{left}").exists()
     again.stop()
+
+
+def test_an_address_that_nobody_answers_is_told_without_its_password() -> None:
+    with pytest.raises(UnreachableError) as told:
+        connect("postgresql://mes:hush-hush@127.0.0.1:1/plant")
+    assert "user=mes" in str(told.value)
+    assert "hush" not in str(told.value)
