@@ -32,7 +32,8 @@ function head(row, shown) {
 function number(row) {
   if (row.run === null) return html`<div class="count none">${t("wall.no_job")}</div>`;
   const target = row.target === null ? "" : html`<span class="target">/ ${count(row.target)}</span>`;
-  return html`<div class="count"><span class="good">${count(row.good)}</span>${target}</div>`;
+  const long = count(row.good).length + (row.target === null ? 0 : count(row.target).length) > 10;
+  return html`<div class="count${long ? " long" : ""}"><span class="good">${count(row.good)}</span>${target}</div>`;
 }
 
 function pace(row, shown, age) {
