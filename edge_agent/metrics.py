@@ -2,7 +2,7 @@
 
 Figures are read from where they live, on the event loop, when someone asks: nothing is counted for
 this port alone, and without a port nothing of this runs. Why not by library:
-docs/decisions/0008-metrics-of-the-edge.md.
+docs/decisions/0006-metrics-of-the-edge.md.
 """
 
 import asyncio
