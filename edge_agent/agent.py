@@ -133,7 +133,7 @@ class Agent:
             self.plant.site, self.name, devices=self._devices(self.plant), outbox=outbox,
             mqtt=self.plant.mqtt, clock=clock.now, limits=self._limits(self.plant),
         )  # fmt: skip
-        clock.stepped = node.clock_stepped
+        _follow(clock, node)
         where = self.plant.metrics
         async with served(families(node, self.tallies), where.host, where.port):
             await self._work(node, clock)
@@ -237,3 +237,18 @@ async def _asked_to_reload(asked: "asyncio.Queue[bool]", running: "list[Task]") 
         return asking.done() and asking.result()
     finally:
         asking.cancel()
+
+
+def _follow(clock: Clock, node: Node) -> None:
+    """Every step of the clock becomes a record, also one that happened while no agent ran."""
+
+    def stepped(by: int, at: int) -> None:
+        node.clock_stepped(by, at)
+        node.outbox.note_clock(clock.mark)
+
+    away = clock.set_since(node.outbox.clock)
+    if away:
+        log.warning("the clock was set while no agent ran", by_ms=away)
+        stepped(away, clock.now())
+    node.outbox.note_clock(clock.mark)
+    clock.stepped = stepped

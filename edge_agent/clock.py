@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import structlog
 
+BOOT = Path("/proc/sys/kernel/random/boot_id")  # the monotonic clock goes on until the next boot
 STEP_MS = 200  # what NTP slews away stays below this between two calls; more is a step
 
 log = structlog.get_logger()
@@ -31,6 +33,26 @@ class Clock:
             if self.stepped:
                 self.stepped(step, wall)
         return steady + self.offset
+
+    @property
+    def mark(self) -> str:
+        """Where the clock stands, to be kept; empty where one boot cannot be told from another."""
+        boot = self._boot()
+        return f"{boot} {self.offset}" if boot else ""
+
+    def set_since(self, mark: str) -> int:
+        """By how much (ms) the wall clock was set since a mark; 0 where that cannot be known."""
+        boot, _, offset = mark.rpartition(" ")
+        if not boot or boot != self._boot():
+            return 0
+        by = self.offset - int(offset)
+        return by if abs(by) > STEP_MS else 0
+
+    def _boot(self) -> str:
+        try:
+            return BOOT.read_text().strip()
+        except OSError:
+            return ""
 
     def _wall(self) -> int:
         return time.time_ns() // 1_000_000

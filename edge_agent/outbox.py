@@ -184,6 +184,17 @@ class Outbox:
                 self._set("bdseq", self._bdseq)
             return self._bdseq
 
+    @property
+    def clock(self) -> str:
+        """Where the edge's clock stood, as last noted (a `Clock.mark`); empty: never."""
+        with self._lock, sound(self.path):
+            return str(self._meta("clock", ""))
+
+    def note_clock(self, mark: str) -> None:
+        """Keep where the edge's clock stands; on a full disk the note before stays."""
+        with self._lock, contextlib.suppress(sqlite3.OperationalError):
+            self._set("clock", mark)
+
     def aliases(self, device: str, names: Iterable[str]) -> dict[str, int]:
         """A number for each name, unique over the node and the same for ever."""
         with self._lock, sound(self.path):
@@ -229,6 +240,14 @@ class Outbox:
                 [after, limit],
             ).fetchall()
         return [Entry(*row) for row in rows]
+
+    def of_node(self) -> list[Entry]:
+        """The records of the node itself that are kept, in order."""
+        with sound(self.path):
+            rows = self._reader.execute(
+                "select position, device, at, body from entry where device = '' order by position"
+            )
+            return [Entry(*row) for row in rows]
 
     def births_at(self, place: int) -> dict[str, bytes]:
         """Devices that are alive at a place, with their birth declarations."""

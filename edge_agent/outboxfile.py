@@ -27,6 +27,7 @@ SECOND_FORM = f"""
 create index life on entry (position) where {LIVES};
 create table hour (number integer primary key, ran integer not null);
 """
+OWN = "create index if not exists own on entry (position) where device = ''"
 TABLES = f"""
 create table meta (key text primary key, value) without rowid;
 create table entry (
@@ -226,6 +227,8 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
             f"The outbox {path} is of form {form}; this program knows form {FORM}. "
             "Use the program that wrote it until it is drained."
         )
+    with contextlib.suppress(sqlite3.OperationalError):  # a full disk can do without
+        writer.execute(OWN)
 
 
 def sync_folder(path: Path) -> None:

@@ -28,12 +28,17 @@ class Dating:
         """The next record tells that the node's clock was set by so much."""
         self._stepped = by
 
-    def add(self, at: int, sent_at: int, now: int) -> int:
-        """What to add to the times of the next record, captured at `at`; 0 nearly always."""
+    def add(self, at: int, sent_at: int, now: int, set_since: int = 0) -> int:
+        """What to add to the times of the next record, captured at `at`; 0 nearly always.
+
+        `set_since`: by how much the node's clock was set between this record and its publishing.
+        """
         behind = self.newest > now + A_WHILE  # this host's clock was set back: nodes are believed
         latest = inf if behind else now + A_WHILE
         turned = self._stepped < -A_STEP and at < self.newest
-        if self._fits(at, now + AHEAD) and not turned and self._is_right(at):
+        if _is_right_now(set_since, sent_at, now) and self._fits(at + set_since, now + AHEAD):
+            self.by = set_since
+        elif self._fits(at, now + AHEAD) and not turned and self._is_right(at):
             self.by = 0
         elif self._fits(at + self.by, latest) and not turned:
             self._let_back(at, sent_at, now)
@@ -56,6 +61,11 @@ class Dating:
         """A clock that is right again, behind times that were given too late: never turned back."""
         if abs(now - sent_at) < A_WHILE and 0 < self.by < A_WHILE:
             self.by -= min(self.by, max(0, at - self._at) // SLOWER)
+
+
+def _is_right_now(set_since: int, sent_at: int, now: int) -> bool:
+    """Whether a clock that was set is right since: then it says how wrong it was before."""
+    return abs(set_since) > A_STEP and -AHEAD <= now - sent_at <= A_WHILE
 
 
 def shown(at: int, sent_at: int, now: int) -> int:

@@ -317,13 +317,13 @@ class Intake:
         device, stream = node.device(message.topic.device), node.stream
         assert stream is not None
         known, records = device.aliases.get, node.records
-        number, found, unknown = None, list[Known](), list[Metric]()
+        number, sent_by, found, unknown = None, 0, list[Known](), list[Metric]()
         for metric in message.payload.metrics:
             signal = known(metric.alias)
             if signal is not None:
                 found.append((metric, signal))
             elif metric.alias in records:
-                number = metric.long_value
+                number, sent_by = metric.long_value, metric.timestamp
             else:
                 unknown.append(metric)
         if (number is None or unknown) and not device.settled:
@@ -332,7 +332,7 @@ class Intake:
             self._refuse(message, "no outbox/record, although its NBIRTH declares an outbox")
         elif stream.judge(number) is Verdict.TAKE:
             if found:
-                self._put_right(stream, message, found)
+                self._put_right(stream, message, found, sent_by)
             record = self._batch.extend_run(stream.outbox, number)
             self._add(message, found, unknown, record)
             if not message.topic.device:
@@ -354,8 +354,11 @@ class Intake:
             elif told.last <= stream.taken:
                 self._batch.gaps.append((stream.outbox, told.first, told.last, told.reason))
 
-    def _put_right(self, stream: Stream, message: Message, found: list[Known]) -> None:
+    def _put_right(
+        self, stream: Stream, message: Message, found: list[Known], sent_by: int
+    ) -> None:
         """Times that cannot be: the record is dated anew, what its node said stays beside."""
+        # `sent_by` is the time of publishing, too, by the clock that the record was captured with.
         sent_at, dating = message.payload.timestamp, stream.dating
         at = max(found[0][0].timestamp, found[-1][0].timestamp) or sent_at
         if at > self._latest_at:
@@ -364,7 +367,7 @@ class Intake:
             for metric, signal in found:
                 if signal.name == CLOCK_STEP:
                     dating.stepped(_whole(metric))
-        before, by = dating.by, dating.add(at, sent_at, self._now)
+        before, by = dating.by, dating.add(at, sent_at, self._now, sent_at - (sent_by or sent_at))
         if bool(by) != bool(before):
             said = "the clock of a node is wrong" if by else "the clock of a node is right again"
             log.warning(said, node=message.topic.node, added_ms=by)

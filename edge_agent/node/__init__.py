@@ -171,6 +171,7 @@ class Node:
     def clock_stepped(self, by_ms: int, at: int) -> None:
         """The clock was set: a record that lies before the first reading with the new time."""
         self.clock_steps += 1
+        self._delivery.steps.happened(by_ms)
         self.samples("", [Sample(CLOCK_STEP, at, by_ms)])
 
     def _live(self, device: Device) -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from google.protobuf.message import DecodeError
 
 from edge_agent.node.devices import Devices
+from edge_agent.node.steps import Steps
 from edge_agent.outbox import DamagedError, Entry, Outbox, end_of
 from edge_agent.sender import Sender, Todo
 from edge_agent.sparkplug_pb2 import Payload
@@ -57,6 +58,7 @@ class Delivery:
         self.sender.start(outbox.first - 1, 0.0)
         self.born = False
         self.damaged: Callable[[DamagedError], None] | None = None  # found while sending on
+        self.steps = Steps(outbox)
         self._outbox, self._devices, self._clock = outbox, devices, clock
         self._seq = 0
         self._announced: dict[str, bytes] = {}
@@ -91,18 +93,21 @@ class Delivery:
         """The outbox begins anew, with record 1."""
         self.sender.start(0, self.now())
         self.sender.ever = 0
+        self.steps.start_over()
         self._cursor = end_of(0)
         self._ready.clear()
         self._ready_to_tail = False
 
     def do(self, todo: Todo) -> None:
         """Go back, or go on."""
+        self.steps.forget(end_of(self.sender.acknowledged))
         if todo.resend or end_of(self.sender.acknowledged) > self._cursor:
             self._rewind()
         self.pump()
 
     def kept(self, entries: Sequence[Entry]) -> None:
         """Entries are on disk: they may be sent."""
+        self.steps.kept(entries)
         if self._ready_to_tail:
             newest = self._ready[-1].position if self._ready else self._cursor
             self._ready.extend(entry for entry in entries if entry.position > newest)
@@ -163,7 +168,8 @@ class Delivery:
         frame = Payload(timestamp=now, seq=self._next_seq())
         record = frame.metrics.add()
         record.alias = device.record_alias
-        record.timestamp, record.long_value = now, entry.number
+        record.timestamp = now - self.steps.since(entry.position)  # by the clock of the capture
+        record.long_value = entry.number
         self._publish(device.data_topic, frame.SerializeToString() + body)  # messages concatenate
 
     def _rewind(self) -> None:

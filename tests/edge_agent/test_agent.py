@@ -10,6 +10,7 @@ import pytest
 from machines import Plc, Unit
 
 from edge_agent import agent
+from edge_agent.clock import Clock
 from edge_agent.errors import EdgeError
 from edge_agent.outbox import Outbox
 from edge_agent.plant import load_plant
@@ -83,6 +84,35 @@ def test_reads_a_plc_delivers_and_ends_cleanly_on_sigterm(tmp_path: Path) -> Non
     outbox = Outbox(tmp_path / "records" / "outbox.sqlite")
     assert outbox.first == 1  # nobody acknowledged
     assert outbox.last >= 2
+    outbox.close()
+
+
+def test_a_clock_that_was_set_while_no_agent_ran_is_told_before_the_first_reading(
+    tmp_path: Path,
+) -> None:
+    hour = 3_600_000
+    boot, offset = Clock().mark.split()
+    outbox = Outbox(tmp_path / "records" / "outbox.sqlite")
+    outbox.note_clock(f"{boot} {int(offset) - hour}")  # the agent before ran an hour behind
+    outbox.close()
+
+    async def story(port: int) -> None:
+        with Probe(port, "spBv1.0/plant/#") as probe:
+            probe.say(state_topic("pressline"), State(True, 1).encode(), retain=True)
+            async with Plc(u1=Unit({16: 41})) as plc:
+                path = write(tmp_path, port, plc.address(1))
+                process = subprocess.Popen([sys.executable, "-c", START, str(path)])
+                record, step = (await hear(probe, "NDATA")).metrics
+                assert (record.long_value, step.long_value) == (1, pytest.approx(hour, abs=1000))
+                data = await hear(probe, "DDATA")
+                assert data.metrics[0].long_value == 2
+                process.send_signal(signal.SIGTERM)
+                assert await asyncio.to_thread(process.wait, 20) == 0
+
+    with mosquitto() as port:
+        asyncio.run(story(port))
+    outbox = Outbox(tmp_path / "records" / "outbox.sqlite")
+    assert Clock().set_since(outbox.clock) == 0
     outbox.close()
 
 

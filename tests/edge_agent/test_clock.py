@@ -46,6 +46,17 @@ def test_what_ntp_slews_is_not_a_step_until_it_adds_up() -> None:
     assert told == [(STEP_MS + 1, 1_002_201)]
 
 
+def test_a_mark_tells_by_how_much_the_clock_was_set_since_within_one_boot() -> None:
+    clock = Set()
+    mark = clock.mark
+    clock.pass_(60_000, 60_000 + STEP_MS)
+    assert clock.set_since(mark) == 0
+    clock.pass_(1000, 1000 - 3_600_000)
+    assert clock.set_since(mark) == STEP_MS - 3_600_000
+    assert clock.set_since("") == 0
+    assert clock.set_since(f"another-boot {mark.split()[1]}") == 0
+
+
 def test_a_step_is_told_once_by_all_sources_and_before_any_reading_with_the_new_time(
     tmp_path: Path,
 ) -> None:

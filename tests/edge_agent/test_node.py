@@ -436,3 +436,28 @@ def test_records_of_the_node_are_resent_in_order_and_need_no_birth(tmp_path: Pat
             ]  # fmt: skip
 
     play(story())
+
+
+def test_a_record_says_when_it_is_sent_by_the_clock_that_it_was_captured_with(
+    tmp_path: Path,
+) -> None:
+    """The node's clock shows 5000 when it sends; it was set forward by 700 ms in between."""
+
+    def sent_by(heard: list[tuple[str, Payload]]) -> list[int]:
+        return [payload.metrics[0].timestamp for kind, payload in heard if "DATA" in kind]
+
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(1)
+            node.clock_stepped(700, at=2000)
+            await node.write(2)
+            node.online()
+            assert sent_by(node.heard.take()) == [5000 - 700, 5000, 5000]
+        async with living(tmp_path) as node:  # started again, all of it still waits
+            node.online()
+            assert sent_by(node.heard.take()) == [5000 - 700, 5000, 5000]
+            node.ack(2)
+            node.received(NCMD, rebirth_request(0))
+            assert sent_by(node.heard.take()) == [5000]
+
+    play(story())

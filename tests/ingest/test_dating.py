@@ -74,6 +74,26 @@ def test_what_was_made_before_the_clock_was_set_keeps_its_time() -> None:
     assert dating.add(back, back, back + DELAY) == 0
 
 
+@pytest.mark.parametrize("off", [HOUR, -HOUR])
+def test_what_a_wrong_clock_captured_is_put_right_when_it_is_sent_by_one_that_was_set(
+    off: int,
+) -> None:
+    """A backlog of half a minute, captured by a wrong clock and sent after it was put right."""
+    dating, now = Dating(), T + 60_000
+    assert dating.add(T, T, T + DELAY) == 0
+    for made in range(T + 20_000, T + 50_000, 5_000):
+        assert dating.add(made + off, now, now + DELAY, set_since=-off) == -off
+    dating.stepped(-off)
+    assert dating.add(T + 50_500, now, now + DELAY) == 0
+
+
+def test_what_was_captured_before_a_right_clock_was_set_wrong_is_left_alone() -> None:
+    dating, now = Dating(), T + 60_000
+    assert dating.add(T, T, T + DELAY) == 0
+    assert dating.add(T + 20_000, now + HOUR, now + DELAY, set_since=HOUR) == 0
+    assert dating.add(T + 30_000, now - HOUR, now + DELAY, set_since=-HOUR) == 0
+
+
 def test_a_slow_poll_that_ends_after_others_is_no_wrong_clock() -> None:
     """Eight blocks of a slow serial line: the only change was in the first, 8 s before the end."""
     assert dated((0, 0), (500, 0), (600, -8_100), (1000, 0)) == [0, 500, -7_500, 1000]
