@@ -121,6 +121,7 @@ class Edge:
     )  # fmt: skip
     mqtt: Mqtt | None = None
     name: str = NODE
+    off: int = 0  # ms by which its clock is wrong
     node: Node = field(init=False)
     outbox: Outbox = field(init=False)
 
@@ -139,7 +140,9 @@ class Edge:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self.outbox = Outbox(self.folder / "outbox.sqlite")
         mqtt = self.mqtt or Mqtt(port=self.port)
-        self.node = Node(SITE, self.name, devices=self.devices, outbox=self.outbox, mqtt=mqtt)
+        self.node = Node(
+            SITE, self.name, devices=self.devices, outbox=self.outbox, mqtt=mqtt, clock=self.clock
+        )
         self.next = self.outbox.last + 1
         running = asyncio.create_task(self.node.run())
         self._ready.set()
@@ -160,6 +163,19 @@ class Edge:
         """Run something on the node's own loop and wait for its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
+    def clock(self) -> int:
+        """What its clock shows (ms)."""
+        return now_ms() + self.off
+
+    def set_clock(self, by: int) -> None:
+        """The clock is set by so much (ms), and the node notices."""
+
+        def notice() -> None:
+            self.off += by
+            self.node.clock_stepped(by, self.clock())
+
+        self.ask(notice)
+
     def limit(self, most_bytes: int) -> None:
         """The outbox may be no larger."""
         self.node._keeping.bounds.limits = Limits(bytes=most_bytes)
@@ -169,7 +185,7 @@ class Edge:
 
         def write() -> None:
             for _ in range(records):
-                self.node.samples(PRESS, [Sample("strokes", at or now_ms(), self.next)])
+                self.node.samples(PRESS, [Sample("strokes", at or self.clock(), self.next)])
                 self.next += 1
 
         self.ask(write)

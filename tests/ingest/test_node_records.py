@@ -22,11 +22,11 @@ def test_a_clock_step_lies_in_the_database_before_the_first_reading_with_the_new
 ) -> None:
     with Edge(tmp_path, broker.port) as edge:
         edge.strokes(5)
-        edge.ask(lambda: edge.node.clock_stepped(-HOUR, now_ms() - HOUR))
-        edge.strokes(5, at=now_ms() - HOUR)
+        edge.set_clock(-HOUR)
+        edge.strokes(5)
         edge.until_acknowledged(11)
         ingest.kill()  # resent to a new ingest, which knows the node's channels from its birth
-        edge.ask(lambda: edge.node.clock_stepped(HOUR, now_ms()))
+        edge.set_clock(HOUR)
         edge.strokes(5)
         ingest.start()
         edge.until_acknowledged(17)
@@ -45,6 +45,29 @@ def test_a_clock_step_lies_in_the_database_before_the_first_reading_with_the_new
     ]
     assert watcher.rows("select * from signal.gap") == []
     assert watcher.rows("select * from signal.quarantine") == []
+
+
+def test_what_an_hour_behind_captured_and_the_right_clock_sends_has_its_true_time(
+    tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
+) -> None:
+    with Edge(tmp_path, broker.port) as edge:
+        edge.strokes(1)
+        edge.until_acknowledged(1)
+        ingest.kill()
+        edge.set_clock(-HOUR)
+        edge.strokes(1)  # record 3
+        captured = now_ms()
+        edge.set_clock(HOUR)
+        edge.strokes(1)
+        until(lambda: edge.outbox.last == 5, "the outbox to be written")
+        ingest.start()
+        edge.until_acknowledged(5)
+    [(at, source_at)] = watcher.rows(
+        "select (extract(epoch from at) * 1000)::bigint, "
+        "(extract(epoch from source_at) * 1000)::bigint from signal.reading where number = 3"
+    )
+    assert 0 <= captured - at < 1000
+    assert at - source_at == HOUR
 
 
 FORCE = Channel("force", DataType.FLOAT, "gauge", unit="kN")

@@ -89,6 +89,7 @@ def edge(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
             host.hear("NBIRTH")
             edge.ask(lambda: edge.node.device_offline(PRESS, NOW))
             host.hear("DDEATH")
+        until(lambda: wiretap.packets()[-1].kind == DISCONNECT, "the node's last word")
         return Said.on(wiretap, request.param)
 
 
@@ -242,6 +243,7 @@ def host(request: pytest.FixtureRequest) -> Iterator[Said]:
             node.hear("NCMD")
             node.hear("NCMD")
             client.close()
+        until(lambda: wiretap.packets()[-1].kind == DISCONNECT, "the host's last word")
         yield Said.on(wiretap, request.param)
 
 
