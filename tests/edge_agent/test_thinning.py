@@ -97,7 +97,8 @@ def told(entries: Sequence[Entry], channel: Channel) -> dict[int, tuple[int, flo
     for entry in entries:
         for metric in metrics(entry) if entry.is_record else ():
             if metric.alias == channel.alias:
-                value = metric.float_value if channel is FORCE else metric.int_value
+                whole = metric.int_value - (metric.int_value >> 15 << 16)  # two's complement
+                value = metric.float_value if channel is FORCE else whole
                 quality = read_properties(metric).get(QUALITY)
                 now = (metric.timestamp, None if metric.is_null else value, quality)
         if entry.is_record and now:
