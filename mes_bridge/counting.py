@@ -161,14 +161,17 @@ def _possible(old: Point, new: Point, added: int, rules: Rules) -> bool:
 
     `at` is when a reading came. One that waited on the way (a line that was away, an agent that
     was halted) comes closer to the next than it was made, so both may also be held against one
-    from before they waited.
+    from before the later one waited, or from before the earlier one did.
     """
     if plausible(added, new.at - old.at, rules):
         return True
-    before = rules.before(new.at)
-    if before is None or before.at > old.at or before.value > old.value:
-        return False
-    return plausible(added + old.value - before.value, new.at - before.at, rules)
+    for at in (new.at, old.at):
+        before = rules.before(at)
+        if before is not None and before.at <= old.at and before.value <= old.value:
+            since = added + old.value - before.value
+            if plausible(since, new.at - before.at, rules):
+                return True
+    return False
 
 
 def _advance(base: Point, new: Point, unseen: bool, rules: Rules) -> tuple[State, list[Pair]]:

@@ -28,11 +28,15 @@ def _make_most(connection: Connection) -> None:
         """
         create or replace function pg_temp.audit_most(
           rate float8, old bigint, old_at timestamptz, at timestamptz,
-          before bigint, before_at timestamptz) returns float8 language sql immutable as $$
+          before bigint, before_at timestamptz, older bigint, older_at timestamptz)
+        returns float8 language sql immutable as $$
           select greatest(
             rate * extract(epoch from at - old_at)::float8 * 1.2 + 1,
             case when before <= old and before_at <= old_at
                  then rate * extract(epoch from at - before_at)::float8 * 1.2 + 1 - (old - before)
+            end,
+            case when older <= old and older_at <= old_at
+                 then rate * extract(epoch from at - older_at)::float8 * 1.2 + 1 - (old - older)
             end)
         $$
         """
@@ -144,7 +148,7 @@ def _keep_points(connection: Connection) -> None:
         from good g
         cross join mes.plant
         left join instant b on b.channel = g.channel and b.at = g.looks_back
-                           and b.at >= g.at - interval '1 hour' and g.exchange is null
+                           and b.at >= g.at - interval '1 hour'
         """
     )
 
@@ -161,6 +165,7 @@ def _strike_out(connection: Connection) -> int:
                  lag(value) over w as old, lag(at) over w as old_at, lag(blind) over w as old_blind,
                  lead(value) over w as next, lead(at) over w as next_at,
                  lead(blind) over w as next_blind, before, before_at,
+                 lag(before) over w as old_before, lag(before_at) over w as old_before_at,
                  lead(before) over w as next_before, lead(before_at) over w as next_before_at
           from audit_point window w as (partition by channel order by place)
         ), room as (
@@ -170,11 +175,12 @@ def _strike_out(connection: Connection) -> int:
                  case when next >= value then next - value
                       when modulus is not null and next >= 0 and value < modulus
                       then next - value + modulus end as ahead,
-                 pg_temp.audit_most(rate, old, old_at, at, before, before_at) as to_here,
-                 pg_temp.audit_most(rate, value, at, next_at, next_before, next_before_at)
-                   as from_here,
-                 pg_temp.audit_most(rate, old, old_at, next_at, next_before, next_before_at)
-                   as across,
+                 pg_temp.audit_most(rate, old, old_at, at, before, before_at,
+                                    old_before, old_before_at) as to_here,
+                 pg_temp.audit_most(rate, value, at, next_at, next_before, next_before_at,
+                                    before, before_at) as from_here,
+                 pg_temp.audit_most(rate, old, old_at, next_at, next_before, next_before_at,
+                                    old_before, old_before_at) as across,
                  rate * extract(epoch from at - old_at)::float8 * 1.2 + 1 as to_here_from_zero,
                  rate * extract(epoch from next_at - at)::float8 * 1.2 + 1 as from_here_from_zero
           from beside where exchange is null and old is not null and next is not null
@@ -213,11 +219,13 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
         create temp table audit_pair on commit drop as
         with beside as (
           select *, lag(value) over w as old, lag(at) over w as from_at, lag(blind) over w as b,
+                 lag(before) over w as old_before, lag(before_at) over w as old_before_at,
                  lead(at) over w is null as last, lead(came) over w as settled
           from audit_point window w as (partition by channel order by place)
         ), room as (
           select *, value - old as added,
-                 pg_temp.audit_most(rate, old, from_at, at, before, before_at) as most,
+                 pg_temp.audit_most(rate, old, from_at, at, before, before_at,
+                                    old_before, old_before_at) as most,
                  rate * extract(epoch from at - from_at)::float8 * 1.2 + 1 as most_from_zero,
                  case when modulus is not null and value >= 0 and old < modulus
                       then value - old + modulus end as wrapped

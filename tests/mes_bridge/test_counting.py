@@ -50,23 +50,31 @@ def test_steps_add_up_and_the_same_value_again_adds_nothing() -> None:
     assert counted([(0, 10), (5, 13), (10, 13), (10, 13), (15, 20)]) == 10
 
 
+def looking_back(given: Given) -> Rules:
+    points = [Point(seconds(at), value) for at, value in given if value is not None]
+
+    def before(at: datetime) -> Point | None:
+        return max((p for p in points if p.at <= at - WAY), default=None, key=lambda p: p.at)
+
+    return replace(RULES, before=before)
+
+
 def test_readings_that_waited_on_the_way_are_held_against_one_from_before() -> None:
     """The line was away for 8 s: what the press did meanwhile comes within a tenth of a second."""
     burst: Given = [(0, 10), (1, 11), (9.0, 12), (9.05, 13), (9.1, 19), (10, 20)]
     made: Given = [*burst[:2], (9.0, 12), (9.05, 13), (9.1, 60), (10, 61)]
-
-    def rules(given: Given) -> Rules:
-        points = [Point(seconds(at), value) for at, value in given if value is not None]
-
-        def before(at: datetime) -> Point | None:
-            return max((p for p in points if p.at <= at - WAY), default=None, key=lambda p: p.at)
-
-        return replace(RULES, before=before)
-
     assert told(burst) == [("jump", 6)]  # without anything to hold them against
-    assert told(burst, rules(burst)) == []
-    assert counted(burst, rules(burst)) == 10
-    assert told(made, rules(made)) == [("jump", 47)]  # more than a press can do in 9 s, too
+    assert told(burst, looking_back(burst)) == []
+    assert counted(burst, looking_back(burst)) == 10
+    assert told(made, looking_back(made)) == [("jump", 47)]  # more than it can do in 9 s, too
+
+
+def test_a_reading_that_waited_and_was_the_last_for_a_while_is_held_against_one_before_it() -> None:
+    """The 12 was made a second after the 11 and came 7 s late; then 4 s were not seen."""
+    away: Given = [(0, 10), (1, 11), (9, 12), (12.9, None), (13, 23), (14, 24)]
+    assert told(away) == [("jump", 11)]
+    assert told(away, looking_back(away)) == [("gap", 11)]
+    assert counted(away, looking_back(away)) == 14
 
 
 def test_a_counter_that_is_lost_twice_with_one_reading_between_is_believed_twice() -> None:
