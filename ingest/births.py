@@ -24,6 +24,8 @@ from ingest.stream import Stream
 OWN_NAMES = frozenset({
     BDSEQ, REBIRTH, OUTBOX_ID, OUTBOX_FIRST, OUTBOX_ACK, OUTBOX_RECORD, OUTBOX_LAST,
 })  # fmt: skip
+Known = tuple[Metric, Signal]
+
 REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
 ASKS_BEFORE_QUARANTINE = 3
 
@@ -51,6 +53,17 @@ class Device:
         if metric.HasField("alias"):
             return self.aliases.get(metric.alias)
         return self.names.get(str(metric.name))
+
+    def sorted_out(self, payload: Payload) -> tuple[list[Known], list[Metric]]:
+        """The metrics whose channels are known, and the others."""
+        found, unknown = list[Known](), list[Metric]()
+        for metric in payload.metrics:
+            signal = self.signal(metric)
+            if signal is None:
+                unknown.append(metric)
+            else:
+                found.append((metric, signal))
+        return found, unknown
 
     @property
     def settled(self) -> bool:
@@ -81,6 +94,11 @@ class Node:
     asked_at: float = float("-inf")
     hearing: Hearing = field(default_factory=Hearing)
     elsewhere: str = ""  # id of the other host that serves it
+
+    @property
+    def name(self) -> str:
+        """Site and node, as people and outboxes of foreign nodes call it."""
+        return f"{self.site}/{self.node}"
 
     def device(self, name: str) -> Device:
         """The device of that name, empty until its birth."""

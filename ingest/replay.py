@@ -16,8 +16,8 @@ from database.connection import Connection
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Topic
 from ingest import store
-from ingest.births import Message, Node
-from ingest.intake import Intake, Known, date_anew, sorted_out
+from ingest.births import Known, Message, Node
+from ingest.intake import Intake, date_anew
 from ingest.quarantine import LONGEST, Quarantine
 from ingest.readings import Batch
 
@@ -147,16 +147,20 @@ class Reader(Intake):
     """Intake of what came before: decodes and checks as live messages are, judges no sequence."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(_Writer(connection), lambda: time.time_ns() // 1_000_000, time.monotonic)
+        super().__init__(
+            _Writer(connection),
+            lambda: time.time_ns() // 1_000_000,
+            time.monotonic,
+            quarantine=_Reasons(),
+        )
         self._connection = connection
-        self._quarantine = _Reasons()
         self._kept = _Kept(datetime.min.replace(tzinfo=UTC), (0, 0))
 
     def read(self, topic: str, payload: bytes, arrived: datetime, record: tuple[int, int]) -> Batch:
         """The message as a batch of one record; its `quarantine` tells why it cannot be taken."""
-        self._batch, self._kept = Batch(), _Kept(arrived, record)
+        self._kept = _Kept(arrived, record)
         self.take(topic, payload)
-        batch, self._batch = self._batch, Batch()
+        batch = self._taking.closed()
         if not batch.rows and not batch.quarantine:
             batch.quarantine.append((topic, payload, "nothing in it is a reading"))
         return batch
@@ -165,23 +169,24 @@ class Reader(Intake):
         if topic.type in ("NDATA", "DDATA"):
             super()._dispatch(topic, raw)
         else:
-            self._quarantine.take(self._batch, str(topic), raw, OUTDATED)
+            self._taking.refuse_bytes(str(topic), raw, OUTDATED)
 
     def _data(self, message: Message) -> None:
         topic = message.topic
         node = self._node(topic)
         device = node.device(topic.device)
-        found, others = sorted_out(device, message.payload)
+        found, others = device.sorted_out(message.payload)
         numbers = [metric.long_value for metric in others if metric.alias in node.records]
         unknown = [metric for metric in others if metric.alias not in node.records]
         number = numbers[-1] if numbers else None
         reason = self._obstacle(node, number, message.payload)
         if reason:
-            self._refuse(message, reason)
+            self._taking.refuse(message, reason)
             return
         if number is not None and node.stream is not None:
             self._date_as_then(node.stream.outbox, number, message, found)
-        self._add(message, found, unknown, self._batch.extend_run(*self._kept.record))
+        record = self._taking.batch.extend_run(*self._kept.record)
+        self._taking.add(message, found, unknown, record)
 
     def _date_as_then(
         self, outbox: int, number: int, message: Message, found: Sequence[Known]

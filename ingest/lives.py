@@ -1,0 +1,128 @@
+"""The lives of nodes and devices as the database keeps them, and whose nodes they are.
+
+Births are kept there: they decode aliases, and a restart of the host needs none.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+import structlog
+
+from database.connection import Connection
+from edge_agent.sparkplug_pb2 import Payload
+from edge_agent.wire import Topic
+from ingest import store
+from ingest.births import Message, Node, declared, read_node_birth
+from ingest.group import Group
+from ingest.readings import Signal
+from ingest.stream import Stream
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+class Writer(Protocol):
+    """Does work on the database in the order given, until it succeeded; see ingest.writer."""
+
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`, which may be called again after an outage."""
+        ...
+
+    def start(self, work: Callable[[Connection], T]) -> "Future[T]":
+        """The same without waiting for the result."""
+        ...
+
+
+class Lives:
+    """Writes births and deaths down, and knows again what was written before a restart.
+
+    With a `group`, nodes that another live host serves are left to it.
+    """
+
+    def __init__(self, writer: Writer, group: Group | None = None) -> None:
+        self._writer, self._group = writer, group
+
+    def recalled(self) -> Iterator[Node]:
+        """The nodes that lived when the host stopped; those of another host without a stream."""
+        group = self._group
+        if group is not None:
+            for site, name in self._writer.run(lambda c: store.served(c, group.host)):
+                if not group.has(site, name):
+                    self._writer.run(lambda c, site=site, name=name: store.let_go(c, site, name))
+        for known in self._writer.run(store.known_nodes):
+            node = Node(known.site, known.node)
+            if group is None or (group.has(known.site, known.node) and self.claim(node)):
+                self._remember(node, known)
+            yield node
+
+    def claim(self, node: Node) -> bool:
+        """Make a node this host's at its birth; False: another live one serves it."""
+        return self._is_free(node, store.claim)
+
+    def serves(self, node: Node) -> bool:
+        """Whether this host may ask a node for its births: no other live one serves it."""
+        return self._is_free(node, store.claim)
+
+    def _is_free(self, node: Node, ask: Callable[[Connection, str, str, str], str | None]) -> bool:
+        if self._group is None:
+            return True
+        host = self._group.host
+        other = self._writer.run(lambda c: ask(c, host, node.site, node.node))
+        if other and other != node.elsewhere:
+            log.error(
+                "another host serves this node: not taken here; give each host its own --nodes",
+                node=node.name,
+                served_by=other,
+                this_host=host,
+            )
+        node.elsewhere = other or ""
+        if other:
+            node.stream = None
+        return not other
+
+    def node_born(self, node: Node, message: Message) -> None:
+        """An NBIRTH; its devices are not alive before their own."""
+        raw = message.raw
+        self._writer.run(lambda c: store.node_born(c, node.site, node.node, node.bdseq, raw))
+        self._declare(node, "", message.payload)
+
+    def device_born(self, node: Node, message: Message) -> None:
+        """A DBIRTH."""
+        device, raw = message.topic.device, message.raw
+        self._writer.run(lambda c: store.device_born(c, node.site, node.node, device, raw))
+        self._declare(node, device, message.payload)
+
+    def node_died(self, node: Node) -> None:
+        """An NDEATH: its devices are gone as well."""
+        self._writer.run(lambda c: store.node_died(c, node.site, node.node))
+
+    def device_died(self, topic: Topic) -> None:
+        """A DDEATH."""
+        self._writer.run(lambda c: store.device_died(c, topic.site, topic.node, topic.device))
+
+    def stream(self, node: Node, uuid: str) -> Stream:
+        """The stream of a node's outbox, from its watermark on."""
+        return self._writer.run(lambda c: store.open_outbox(c, uuid, node.site, node.node))
+
+    def skip(self, stream: Stream, first: int) -> None:
+        """Records before `first` can never come: a gap, and the stream goes on."""
+        self._writer.run(lambda c: store.skip_to(c, stream, first))
+
+    def _declare(self, node: Node, device: str, payload: Payload) -> None:
+        """Make or refresh the channels that a birth declares."""
+        channels = declared(payload)
+        signals = dict[str, Signal]()
+        if channels:
+            signals = self._writer.run(
+                lambda c: store.register(c, node.site, node.node, device, channels)
+            )
+        node.device_born(device, payload, signals)
+
+    def _remember(self, node: Node, known: store.KnownNode) -> None:
+        birth = read_node_birth(Payload.FromString(known.birth))
+        node.born(birth)
+        node.stream = self.stream(node, birth.outbox or node.name)
+        for device, raw in {"": known.birth, **known.devices}.items():
+            self._declare(node, device, Payload.FromString(raw))
