@@ -1,5 +1,6 @@
 """Nodes and devices as their births declared them: aliases, channels, what was asked for."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from edge_agent.sparkplug_pb2 import Metric, Payload
@@ -18,7 +19,7 @@ from edge_agent.wire import (
 )
 from ingest.hearing import Hearing
 from ingest.order import Order
-from ingest.readings import Signal
+from ingest.readings import BIGGEST, Signal
 from ingest.stream import Stream
 
 OWN_NAMES = frozenset({
@@ -28,6 +29,9 @@ Known = tuple[Metric, Signal]
 
 REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
 ASKS_BEFORE_QUARANTINE = 3
+MOST_DEVICES = 1000  # of a node; with more, those that no birth declared are forgotten
+LONGEST_UUID = 100
+LONGEST_NAME = 1000  # bytes of a channel's name, or of a topic: an index holds 2,700 in all
 
 
 @dataclass(slots=True)
@@ -104,6 +108,8 @@ class Node:
         """The device of that name, empty until its birth."""
         known = self.devices.get(name)
         if known is None:
+            if len(self.devices) >= MOST_DEVICES:
+                self.devices = {name: born for name, born in self.devices.items() if born.names}
             known = self.devices[name] = Device()
         return known
 
@@ -148,6 +154,17 @@ class NodeBirth:
     record_alias: int | None
     bdseq: int | None
 
+    @property
+    def fault(self) -> str:
+        """Why it is no birth of a node; empty when it is one."""
+        if self.bdseq is None:  # an empty message, as clears a retained one
+            return "an NBIRTH without bdSeq: the standard demands it"
+        if max(self.bdseq, self.first) > BIGGEST:
+            return "an NBIRTH without bdSeq or outbox/first that the database can hold"
+        if self.outbox and (len(self.outbox) > LONGEST_UUID or not self.outbox.isprintable()):
+            return f"an NBIRTH whose outbox/id is no word of at most {LONGEST_UUID} letters"
+        return ""
+
 
 def read_node_birth(payload: Payload) -> NodeBirth:
     """The node's own metrics of an NBIRTH."""
@@ -171,13 +188,33 @@ def read_death(payload: Payload) -> int | None:
 
 
 def declared(payload: Payload) -> list[Channel]:
-    """The channels a birth declares, each name once; data sets, templates and files are none."""
-    found = {
-        channel.name: channel
-        for metric in payload.metrics
-        if metric.name not in OWN_NAMES and (channel := read_channel(metric)) is not None
-    }
-    return list(found.values())
+    """The channels a birth declares, each name once; data sets, templates and files are none.
+
+    Nor are those that cannot be kept; see `unkeepable`.
+    """
+    return list({each.name: each for each in _channels(payload) if not _fault(each)}.values())
+
+
+def unkeepable(payload: Payload) -> list[str]:
+    """What of a birth's channels the database cannot hold, and why."""
+    return [fault for each in _channels(payload) if (fault := _fault(each))]
+
+
+def _channels(payload: Payload) -> Iterator[Channel]:
+    for metric in payload.metrics:
+        if metric.name not in OWN_NAMES and (channel := read_channel(metric)) is not None:
+            yield channel
+
+
+def _fault(channel: Channel) -> str:
+    name = channel.name
+    if len(name.encode()) > LONGEST_NAME:
+        return f"channel {name[:40]}… : its name is longer than {LONGEST_NAME} bytes"
+    if "\0" in name + channel.unit + channel.source:
+        return f"channel {name}: a text with NUL cannot be stored"
+    if channel.modulus is not None and channel.modulus > BIGGEST:
+        return f"channel {name}: modulus {channel.modulus} does not fit the database's 64 bits"
+    return ""
 
 
 def _bdseq(metric: Metric | None) -> int | None:

@@ -29,7 +29,17 @@ from edge_agent.wire import (
     write_property,
 )
 from ingest import metrics, store
-from ingest.births import Device, Known, Message, Node, NodeBirth, read_death, read_node_birth
+from ingest.births import (
+    LONGEST_NAME,
+    Device,
+    Known,
+    Message,
+    Node,
+    NodeBirth,
+    read_death,
+    read_node_birth,
+    unkeepable,
+)
 from ingest.dating import shown
 from ingest.foreign import Foreign
 from ingest.group import REORDER_S, Group
@@ -41,6 +51,10 @@ from ingest.taking import Taking
 
 log = structlog.get_logger()
 
+NOT_UNDERSTOOD = (
+    ValueError, TypeError, psycopg.DataError, psycopg.ProgrammingError,
+    psycopg.errors.ProgramLimitExceeded,
+)  # fmt: skip
 MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
 MOST_NODES = 10_000  # with more, those that were never born are forgotten
 
@@ -75,26 +89,34 @@ class Intake:
         self._taking = Taking(wall_ms, steady, self._lives.serves, quarantine or Quarantine())
         reorder_s = group.reorder_s if group else REORDER_S
         self._foreign = Foreign(self._taking, self._lives, reorder_s)
-        self._topics: dict[str, Topic | None] = {}
+        self._topics: dict[str, Topic] = {}
         self._handed: tuple[Batch, Future[None]] | None = None
         self._nodes = {(node.site, node.node): node for node in self._lives.recalled()}
 
     def take(self, topic: str, payload: bytes) -> None:
         """Take one message in; what it carries is written with the open batch."""
         self._taking.begin(len(payload))
-        if topic not in self._topics:
-            if len(self._topics) >= MOST_TOPICS:
-                self._topics.clear()
-            self._topics[topic] = parse_topic(topic)
-        parsed = self._topics[topic]
+        parsed = self._topics.get(topic) or self._parsed(topic, payload)
         if parsed is None:
             return
         try:
             self._dispatch(parsed, payload)
         except DecodeError as error:
             self._taking.refuse_bytes(topic, payload, f"no Sparkplug payload: {error}")
-        except (ValueError, TypeError, psycopg.DataError, psycopg.ProgrammingError) as error:
+        except NOT_UNDERSTOOD as error:
             self._taking.refuse_bytes(topic, payload, f"not understood: {error}")
+
+    def _parsed(self, topic: str, payload: bytes) -> Topic | None:
+        if len(topic.encode()) > LONGEST_NAME:
+            reason = f"its topic is longer than {LONGEST_NAME} bytes: no name here is that long"
+            self._taking.refuse_bytes(topic, payload, reason)
+            return None
+        parsed = parse_topic(topic)
+        if parsed is not None:
+            if len(self._topics) >= MOST_TOPICS:
+                self._topics.clear()
+            self._topics[topic] = parsed
+        return parsed
 
     def give_up_overdue(self) -> bool:
         """Go on over holes that foreign nodes' messages waited at long enough; whether any was."""
@@ -178,8 +200,8 @@ class Intake:
     def _node_birth(self, message: Message) -> None:
         payload = message.payload
         birth = read_node_birth(payload)
-        if birth.bdseq is None:  # an empty message, as clears a retained one, is no birth
-            self._taking.refuse(message, "an NBIRTH without bdSeq: the standard demands it")
+        if birth.fault:
+            self._taking.refuse(message, birth.fault)
             return
         node = self._node(message.topic)
         if not self._lives.claim(node):
@@ -196,6 +218,7 @@ class Intake:
         if node.stream is None or node.stream.uuid != uuid:
             node.stream = self._lives.stream(node, uuid)
         self._go_on(node.stream, birth)
+        self._refuse_unkeepable(message)
         self._lives.node_born(node, message)
         if node.foreign:
             self._foreign.born(node, message)
@@ -225,11 +248,19 @@ class Intake:
         node, name = self._node(message.topic), message.topic.device
         if not node.online:
             self._taking.ask(node, node.device(name))
-        elif node.foreign:
+            return
+        self._refuse_unkeepable(message)
+        if node.foreign:
             self._foreign.take(node, message)
         else:
             self._lives.device_born(node, message)
             self._note_current(node.device(name), message.payload)
+
+    def _refuse_unkeepable(self, message: Message) -> None:
+        """Channels of a birth that the database cannot hold are left out, and told."""
+        faults = unkeepable(message.payload)
+        if faults:
+            self._taking.refuse(message, "; ".join(faults))
 
     def _note_current(self, device: Device, payload: Payload) -> None:
         for metric in payload.metrics:

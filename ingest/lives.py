@@ -63,7 +63,7 @@ class Lives:
 
     def serves(self, node: Node) -> bool:
         """Whether this host may ask a node for its births: no other live one serves it."""
-        return self._is_free(node, store.claim)
+        return self._is_free(node, store.other_host)
 
     def _is_free(self, node: Node, ask: Callable[[Connection, str, str, str], str | None]) -> bool:
         if self._group is None:
@@ -84,15 +84,19 @@ class Lives:
 
     def node_born(self, node: Node, message: Message) -> None:
         """An NBIRTH; its devices are not alive before their own."""
-        raw = message.raw
-        self._writer.run(lambda c: store.node_born(c, node.site, node.node, node.bdseq, raw))
-        self._declare(node, "", message.payload)
+        raw, bdseq = message.raw, node.bdseq
+        self._declare(
+            node, "", message.payload,
+            lambda c: store.node_born(c, node.site, node.node, bdseq, raw),
+        )  # fmt: skip
 
     def device_born(self, node: Node, message: Message) -> None:
         """A DBIRTH."""
         device, raw = message.topic.device, message.raw
-        self._writer.run(lambda c: store.device_born(c, node.site, node.node, device, raw))
-        self._declare(node, device, message.payload)
+        self._declare(
+            node, device, message.payload,
+            lambda c: store.device_born(c, node.site, node.node, device, raw),
+        )  # fmt: skip
 
     def node_died(self, node: Node) -> None:
         """An NDEATH: its devices are gone as well."""
@@ -110,15 +114,25 @@ class Lives:
         """Records before `first` can never come: a gap, and the stream goes on."""
         self._writer.run(lambda c: store.skip_to(c, stream, first))
 
-    def _declare(self, node: Node, device: str, payload: Payload) -> None:
-        """Make or refresh the channels that a birth declares."""
+    def _declare(
+        self,
+        node: Node,
+        device: str,
+        payload: Payload,
+        write: Callable[[Connection], None] | None = None,
+    ) -> None:
+        """Write a birth down with the channels that it declares: whole, or not at all."""
         channels = declared(payload)
-        signals = dict[str, Signal]()
-        if channels:
-            signals = self._writer.run(
-                lambda c: store.register(c, node.site, node.node, device, channels)
-            )
-        node.device_born(device, payload, signals)
+
+        def born(connection: Connection) -> dict[str, Signal]:
+            with connection.transaction():
+                if write is not None:
+                    write(connection)
+                if not channels:
+                    return {}
+                return store.register(connection, node.site, node.node, device, channels)
+
+        node.device_born(device, payload, self._writer.run(born))
 
     def _remember(self, node: Node, known: store.KnownNode) -> None:
         birth = read_node_birth(Payload.FromString(known.birth))

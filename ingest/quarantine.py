@@ -16,6 +16,7 @@ log = structlog.get_logger()
 
 PER_MINUTE = 100  # kept per topic
 LONGEST = 1 << 20  # bytes kept of one message
+LONGEST_TOPIC = 500  # letters kept of one
 REASON = 2000  # letters kept of a reason: it may quote what came
 
 
@@ -35,7 +36,7 @@ class Quarantine:
         count = self._counts[topic] = self._counts.get(topic, 0) + 1
         if count <= PER_MINUTE:
             batch.quarantine.append(
-                (_storable(topic), payload[:LONGEST], _storable(reason)[:REASON])
+                (_storable(topic)[:LONGEST_TOPIC], payload[:LONGEST], _storable(reason)[:REASON])
             )
         if count == 1:
             log.warning("a message went to quarantine", topic=topic, reason=reason[:REASON])

@@ -61,7 +61,9 @@ class Session:
     def run(self, work: Callable[[Connection], T]) -> T:
         """The result of `work`, tried again until the database took it.
 
-        Raises LockLostError when another host took over meanwhile, StoppedError when asked to stop.
+        Raises what the database says of work that it will never take (psycopg.DataError and the
+        like, ProgramLimitExceeded), LockLostError when another host took over meanwhile,
+        StoppedError when asked to stop.
         """
         pause = PAUSE_FIRST_S
         self.busy_since = time.monotonic()
@@ -70,6 +72,8 @@ class Session:
                 try:
                     if self._connection is not None:
                         return work(self._connection)
+                except psycopg.errors.ProgramLimitExceeded:
+                    raise  # no outage: it would not be taken at any later try
                 except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                     log.warning("the database did not take it; trying on", reason=str(error))
                     self.close()

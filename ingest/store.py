@@ -335,23 +335,40 @@ def register(
         return {name: Signal(channel, name, datatype) for channel, name, datatype in rows}
 
 
+# Whether the host that serves a node is at work: it holds its lock.
+AT_WORK = sql.SQL("""
+exists (select from pg_locks where locktype = 'advisory' and granted
+and database = (select oid from pg_database where datname = current_database())
+and classid = %s and objid = (hashtext(node.host)::bigint & 4294967295)::oid)
+""")
+CLAIM = sql.SQL("""
+insert into signal.node (site, node, online, since, host)
+values (%s, %s, false, clock_timestamp(), %s)
+on conflict (site, node) do update set host = excluded.host
+where node.host is null or node.host = excluded.host or not {at_work}
+returning true
+""").format(at_work=AT_WORK)
+OTHER_HOST = sql.SQL("""
+select host from signal.node where (site, node) = (%s, %s) and host <> %s and {at_work}
+""").format(at_work=AT_WORK)
+
+
 def claim(connection: Connection, host: str, site: str, node: str) -> str | None:
-    """Make a node this host's, unless another host that is at work has it: then that one's id."""
+    """Make a node this host's, unless another host that is at work has it: then that one's id.
+
+    For a node that is being born: from then on it has a row.
+    """
     with connection.transaction():
-        mine = connection.execute(
-            "insert into signal.node (site, node, online, since, host) "
-            "values (%s, %s, false, clock_timestamp(), %s) "
-            "on conflict (site, node) do update set host = excluded.host "
-            "where node.host is null or node.host = excluded.host or not exists ("
-            "select from pg_locks where locktype = 'advisory' and granted "
-            "and database = (select oid from pg_database where datname = current_database()) "
-            "and classid = %s and objid = (hashtext(node.host)::bigint & 4294967295)::oid) "
-            "returning true",
-            [site, node, host, HOST_LOCK],
-        ).fetchone()
+        mine = connection.execute(CLAIM, [site, node, host, HOST_LOCK]).fetchone()
         row = None if mine else connection.execute(
             "select host from signal.node where (site, node) = (%s, %s)", [site, node]
         ).fetchone()  # fmt: skip
+    return row[0] if row else None
+
+
+def other_host(connection: Connection, host: str, site: str, node: str) -> str | None:
+    """The other host at work that serves a node, if there is one; nothing is written."""
+    row = connection.execute(OTHER_HOST, [site, node, host, HOST_LOCK]).fetchone()
     return row[0] if row else None
 
 

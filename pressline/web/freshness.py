@@ -240,6 +240,7 @@ left join lateral (
   where r.outbox = o.id and r.number <= o.number and r.arrived >= o.arrived
   order by r.number desc, r.at desc limit 1
 ) last on true
+where n.birth is not null
 order by n.site <> coalesce(plant.site, n.site), n.site, n.node
 """
 

@@ -258,7 +258,7 @@ def test_a_birth_that_cannot_be_stored_is_quarantined(
     intake: Intake, connection: Connection
 ) -> None:
     tell(intake, (NBIRTH, node_birth()), (DBIRTH, device_birth(replace(STROKES, name="a\0b"))))
-    assert "not understood" in reasons(connection)[0]
+    assert "NUL cannot be stored" in reasons(connection)[0]
     born(intake)
     assert acks(tell(intake, (DDATA, strokes(1)))) == [Ack(UUID, 1)]
 
