@@ -497,9 +497,6 @@ CREATE TABLE mes.counter (
     press text,
     meter text,
     measure text NOT NULL,
-    modulus bigint,
-    top_rate numeric NOT NULL,
-    epoch integer DEFAULT 0 NOT NULL,
     base_value bigint,
     base_at timestamp with time zone,
     pend_value bigint,
@@ -516,10 +513,154 @@ CREATE TABLE mes.counter (
 
 COMMENT ON TABLE mes.counter IS 'State of each counting machine: the last good value (baseline), and the reading that waits for one more.';
 
-COMMENT ON COLUMN mes.counter.top_rate IS 'Most the machine can do, in strokes or Wh per second.';
-
 ALTER TABLE mes.counter_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.counter_event_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE mes.counter_rule (
+    id bigint NOT NULL,
+    channel integer NOT NULL,
+    outbox integer,
+    number bigint NOT NULL,
+    line bigint,
+    of_press text,
+    factor double precision NOT NULL,
+    modulus bigint,
+    top_rate double precision NOT NULL,
+    silence interval NOT NULL
+);
+
+COMMENT ON TABLE mes.counter_rule IS 'By which rules a channel is counted, append-only: each row holds from its record on, until the next.';
+
+COMMENT ON COLUMN mes.counter_rule.outbox IS 'Null: from the beginning.';
+
+COMMENT ON COLUMN mes.counter_rule.line IS 'Readings of one line are one counter, whatever channels they came on; null: from here on the channel is not counted.';
+
+COMMENT ON COLUMN mes.counter_rule.of_press IS 'Whose runs get what is counted: the press, or the one a meter measures.';
+
+COMMENT ON COLUMN mes.counter_rule.factor IS 'Strokes or Wh in one step of the stored value.';
+
+COMMENT ON COLUMN mes.counter_rule.modulus IS 'In strokes or Wh.';
+
+COMMENT ON COLUMN mes.counter_rule.top_rate IS 'Most the machine can do, in strokes or Wh per second.';
+
+COMMENT ON COLUMN mes.counter_rule.silence IS 'Longer than this between two readings is time unseen.';
+
+CREATE SEQUENCE mes.counter_line
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1;
+
+ALTER SEQUENCE mes.counter_line OWNED BY mes.counter_rule.line;
+
+CREATE TABLE mes.meter (
+    name text NOT NULL,
+    press text,
+    top_kw numeric NOT NULL,
+    energy_channel text NOT NULL,
+    node text
+);
+
+CREATE TABLE mes.plant (
+    one boolean DEFAULT true NOT NULL,
+    site text NOT NULL,
+    time_zone text NOT NULL,
+    silence interval NOT NULL,
+    CONSTRAINT plant_one_check CHECK (one)
+);
+
+COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
+
+CREATE TABLE signal.channel (
+    id integer NOT NULL,
+    site text NOT NULL,
+    node text NOT NULL,
+    device text NOT NULL,
+    name text NOT NULL,
+    kind text NOT NULL,
+    datatype integer NOT NULL,
+    unit text,
+    scale double precision DEFAULT 1 NOT NULL,
+    modulus bigint,
+    source text,
+    replaced boolean DEFAULT false NOT NULL,
+    CONSTRAINT channel_kind CHECK ((kind = ANY (ARRAY['counter'::text, 'state'::text, 'gauge'::text, 'text'::text])))
+);
+
+COMMENT ON COLUMN signal.channel.scale IS 'Value in unit = stored value x scale; readings are stored unscaled.';
+
+COMMENT ON COLUMN signal.channel.replaced IS 'Its name is declared with another unit or scale now.';
+
+CREATE VIEW mes.own_channel AS
+ SELECT c.id,
+    c.site,
+    c.node,
+    c.device,
+    c.name,
+    c.kind,
+    c.unit,
+    c.scale,
+    c.modulus,
+    c.replaced
+   FROM ((signal.channel c
+     JOIN mes.plant ON ((plant.site = c.site)))
+     JOIN ( SELECT press.name,
+            press.node
+           FROM mes.press
+        UNION ALL
+         SELECT meter.name,
+            meter.node
+           FROM mes.meter) machine ON (((machine.name = c.device) AND ((machine.node IS NULL) OR (machine.node = c.node)))));
+
+COMMENT ON VIEW mes.own_channel IS 'Channels of the plant''s machines, from the node that reads each: a stranger who speaks in a press''s name is stored and never counted.';
+
+CREATE VIEW mes.counter_plan AS
+ SELECT c.id AS channel,
+    p.name AS press,
+    NULL::text AS meter,
+    'stroke'::text AS measure,
+    p.name AS of_press,
+    c.scale AS factor,
+    (((c.modulus)::double precision * c.scale))::bigint AS modulus,
+    ((p.top_spm)::double precision / (60)::double precision) AS top_rate,
+    plant.silence
+   FROM ((mes.own_channel c
+     JOIN mes.press p ON (((p.name = c.device) AND (p.stroke_channel = c.name))))
+     CROSS JOIN mes.plant)
+  WHERE (NOT c.replaced)
+UNION ALL
+ SELECT c.id AS channel,
+    NULL::text AS press,
+    m.name AS meter,
+    'wh'::text AS measure,
+    m.press AS of_press,
+    u.factor,
+    (((c.modulus)::double precision * u.factor))::bigint AS modulus,
+    (((m.top_kw)::double precision * (1000)::double precision) / (3600)::double precision) AS top_rate,
+    plant.silence
+   FROM (((mes.own_channel c
+     JOIN mes.meter m ON (((m.name = c.device) AND (m.energy_channel = c.name))))
+     CROSS JOIN mes.plant)
+     CROSS JOIN LATERAL ( SELECT (c.scale * (
+                CASE lower(c.unit)
+                    WHEN 'kwh'::text THEN '1000'::numeric
+                    WHEN 'mwh'::text THEN '1000000'::numeric
+                    WHEN 'gwh'::text THEN '1000000000'::numeric
+                    ELSE (1)::numeric
+                END)::double precision) AS factor) u)
+  WHERE (NOT c.replaced);
+
+COMMENT ON VIEW mes.counter_plan IS 'Channels to be counted on, and how, by the plant as it is now.';
+
+ALTER TABLE mes.counter_rule ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.counter_rule_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -566,63 +707,6 @@ ALTER TABLE mes.material_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE TABLE mes.meter (
-    name text NOT NULL,
-    press text,
-    top_kw numeric NOT NULL,
-    energy_channel text NOT NULL,
-    node text
-);
-
-CREATE TABLE mes.plant (
-    one boolean DEFAULT true NOT NULL,
-    site text NOT NULL,
-    time_zone text NOT NULL,
-    silence interval NOT NULL,
-    CONSTRAINT plant_one_check CHECK (one)
-);
-
-COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
-
-CREATE TABLE signal.channel (
-    id integer NOT NULL,
-    site text NOT NULL,
-    node text NOT NULL,
-    device text NOT NULL,
-    name text NOT NULL,
-    kind text NOT NULL,
-    datatype integer NOT NULL,
-    unit text,
-    scale double precision DEFAULT 1 NOT NULL,
-    modulus bigint,
-    source text,
-    CONSTRAINT channel_kind CHECK ((kind = ANY (ARRAY['counter'::text, 'state'::text, 'gauge'::text, 'text'::text])))
-);
-
-COMMENT ON COLUMN signal.channel.scale IS 'Value in unit = stored value x scale; readings are stored unscaled.';
-
-CREATE VIEW mes.own_channel AS
- SELECT c.id,
-    c.site,
-    c.node,
-    c.device,
-    c.name,
-    c.kind,
-    c.unit,
-    c.scale,
-    c.modulus
-   FROM ((signal.channel c
-     JOIN mes.plant ON ((plant.site = c.site)))
-     JOIN ( SELECT press.name,
-            press.node
-           FROM mes.press
-        UNION ALL
-         SELECT meter.name,
-            meter.node
-           FROM mes.meter) machine ON (((machine.name = c.device) AND ((machine.node IS NULL) OR (machine.node = c.node)))));
-
-COMMENT ON VIEW mes.own_channel IS 'Channels of the plant''s machines, from the node that reads each: a stranger who speaks in a press''s name is stored and never counted.';
 
 CREATE TABLE mes.shift (
     id bigint NOT NULL,
@@ -702,6 +786,22 @@ COMMENT ON COLUMN mes.press_watch.since IS 'What the press did from here on may 
 COMMENT ON COLUMN mes.press_watch.unknown IS 'Unknown spans after since that readings have closed.';
 
 COMMENT ON COLUMN mes.press_watch.due IS 'When the clock alone changes the state next.';
+
+CREATE VIEW mes.rule_in_force AS
+ SELECT DISTINCT ON (channel) id,
+    channel,
+    outbox,
+    number,
+    line,
+    of_press,
+    factor,
+    modulus,
+    top_rate,
+    silence
+   FROM mes.counter_rule
+  ORDER BY channel, id DESC;
+
+COMMENT ON VIEW mes.rule_in_force IS 'The newest rule of each channel.';
 
 ALTER TABLE mes.run ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.run_id_seq
@@ -986,6 +1086,9 @@ ALTER TABLE ONLY mes.counter_event
 ALTER TABLE ONLY mes.counter
     ADD CONSTRAINT counter_pkey PRIMARY KEY (channel);
 
+ALTER TABLE ONLY mes.counter_rule
+    ADD CONSTRAINT counter_rule_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_die EXCLUDE USING gist (die WITH =, span WITH &&);
 
@@ -1083,7 +1186,7 @@ ALTER TABLE ONLY mes.timer
     ADD CONSTRAINT timer_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY signal.channel
-    ADD CONSTRAINT channel_once UNIQUE (site, node, device, name);
+    ADD CONSTRAINT channel_once UNIQUE NULLS NOT DISTINCT (site, node, device, name, unit, scale);
 
 ALTER TABLE ONLY signal.channel
     ADD CONSTRAINT channel_pkey PRIMARY KEY (id);
@@ -1126,6 +1229,8 @@ CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (
 
 CREATE INDEX count_unseen ON mes.count USING btree (press) WHERE unseen;
 
+CREATE INDEX counter_rule_channel ON mes.counter_rule USING btree (channel, id DESC);
+
 CREATE INDEX fact_minute_segment ON mes.fact_minute USING btree (segment);
 
 CREATE INDEX fact_minute_unattributed ON mes.fact_minute USING btree (press) WHERE ((segment IS NULL) AND (strokes > 0));
@@ -1133,6 +1238,8 @@ CREATE INDEX fact_minute_unattributed ON mes.fact_minute USING btree (press) WHE
 CREATE INDEX posting_report ON mes.posting USING btree (report);
 
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
+
+CREATE INDEX channel_device ON signal.channel USING btree (device, name);
 
 CREATE INDEX quarantine_kind ON signal.quarantine USING btree (kind, id);
 
@@ -1147,6 +1254,8 @@ CREATE INDEX replay_message ON signal.replay USING btree (message);
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON mes.act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_rule FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
@@ -1238,6 +1347,12 @@ ALTER TABLE ONLY mes.counter
 
 ALTER TABLE ONLY mes.counter
     ADD CONSTRAINT counter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.counter_rule
+    ADD CONSTRAINT counter_rule_channel_fkey FOREIGN KEY (channel) REFERENCES mes.counter(channel);
+
+ALTER TABLE ONLY mes.counter_rule
+    ADD CONSTRAINT counter_rule_of_press_fkey FOREIGN KEY (of_press) REFERENCES mes.press(name);
 
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;

@@ -289,6 +289,7 @@ def skip_to(connection: Connection, stream: Stream, first: int) -> None:
             "insert into signal.reading (arrived, at, channel, quality, outbox, number) "
             "select o.arrived, last.at + interval '1 ms', c.id, %s, o.id, o.number "
             "from signal.outbox o join signal.channel c on (c.site, c.node) = (o.site, o.node) "
+            "and not c.replaced "
             "cross join lateral (select r.at from signal.reading r "
             "where r.channel = c.id and r.outbox = o.id order by r.at desc limit 1) last "
             "where o.id = %s",
@@ -306,30 +307,21 @@ def skip_to(connection: Connection, stream: Stream, first: int) -> None:
 def register(
     connection: Connection, site: str, node: str, device: str, channels: Sequence[Channel]
 ) -> dict[str, Signal]:
-    """Make or refresh the channels of a device (empty: of the node itself); by name."""
+    """Make or refresh the channels of a device (empty: of the node itself); by name.
+
+    What is declared with another unit or scale is another channel: stored numbers keep theirs.
+    """
+    declared = [
+        (site, node, device, known.name, known.unit or None, known.scale, known.kind,
+         int(known.datatype), known.modulus, known.source or None)
+        for known in channels
+    ]  # fmt: skip
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(
-            "merge into signal.channel c using (values (%s::text, %s::text, %s::text, %s::text, "
-            "%s::text, %s::int, %s::text, %s::float8, %s::bigint, %s::text)) "
-            "t (site, node, device, name, kind, datatype, unit, scale, modulus, source) "
-            "on (c.site, c.node, c.device, c.name) = (t.site, t.node, t.device, t.name) "
-            "when matched and (c.kind, c.datatype, c.unit, c.scale, c.modulus, c.source) "
-            "is distinct from (t.kind, t.datatype, t.unit, t.scale, t.modulus, t.source) then "
-            "update set kind = t.kind, datatype = t.datatype, unit = t.unit, scale = t.scale, "
-            "modulus = t.modulus, source = t.source "
-            "when not matched then insert "
-            "(site, node, device, name, kind, datatype, unit, scale, modulus, source) values "
-            "(t.site, t.node, t.device, t.name, t.kind, t.datatype, t.unit, t.scale, t.modulus, "
-            "t.source)",
-            [
-                (site, node, device, known.name, known.kind, int(known.datatype),
-                 known.unit or None, known.scale, known.modulus, known.source or None)
-                for known in channels
-            ],
-        )  # fmt: skip
+        cursor.executemany(_REGISTER, declared)
+        cursor.executemany(_REPLACE, [row[:6] for row in declared])
         rows = cursor.execute(
             "select id, name, datatype from signal.channel "
-            "where (site, node, device) = (%s, %s, %s)",
+            "where (site, node, device) = (%s, %s, %s) and not replaced",
             [site, node, device],
         )
         return {name: Signal(channel, name, datatype) for channel, name, datatype in rows}
@@ -351,6 +343,30 @@ returning true
 OTHER_HOST = sql.SQL("""
 select host from signal.node where (site, node) = (%s, %s) and host <> %s and {at_work}
 """).format(at_work=AT_WORK)
+
+
+_REGISTER = """
+merge into signal.channel c using
+  (values (%s::text, %s::text, %s::text, %s::text, %s::text, %s::float8, %s::text, %s::int,
+           %s::bigint, %s::text))
+  t (site, node, device, name, unit, scale, kind, datatype, modulus, source)
+on (c.site, c.node, c.device, c.name, c.scale) = (t.site, t.node, t.device, t.name, t.scale)
+   and c.unit is not distinct from t.unit
+when matched and (c.kind, c.datatype, c.modulus, c.source, c.replaced)
+                 is distinct from (t.kind, t.datatype, t.modulus, t.source, false) then
+  update set kind = t.kind, datatype = t.datatype, modulus = t.modulus, source = t.source,
+             replaced = false
+when not matched then
+  insert (site, node, device, name, unit, scale, kind, datatype, modulus, source)
+  values (t.site, t.node, t.device, t.name, t.unit, t.scale, t.kind, t.datatype, t.modulus,
+          t.source)
+"""
+
+_REPLACE = """
+update signal.channel set replaced = true
+where (site, node, device, name) = (%s, %s, %s, %s) and not replaced
+  and (unit, scale) is distinct from (%s::text, %s::float8)
+"""
 
 
 def claim(connection: Connection, host: str, site: str, node: str) -> str | None:

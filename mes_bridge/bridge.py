@@ -92,6 +92,7 @@ class Bridge:
         told = {one.press for one in tail if one.press}
         _lock(self.connection, {*idle, *(one.concerns for one in tail if one.concerns)})
         booked = counters.count(self.connection, [one.reading for one in tail])
+        told |= {one.counter.owner for one in booked if one.counter.measure == "stroke"}
         changed = self._follow(tail, booked, {*told, *idle}, now)
         for one in booked:
             if one.counter.press and one.pair.booked:

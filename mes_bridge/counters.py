@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from mes_bridge import counting, facts
+from mes_bridge import counting, facts, rules
 from mes_bridge.counting import Pair, Point, Rules, State
 from mes_bridge.errors import (
     DecidedEventError,
@@ -24,22 +24,10 @@ from mes_bridge.errors import (
     UnknownCounterError,
     UnknownEventError,
 )
+from mes_bridge.tail import TailReading
 
-WATT_HOURS = {"wh": 1.0, "kwh": 1e3, "mwh": 1e6, "gwh": 1e9}
 MOST = 2**62  # beyond this a value is no count
 FAR_BACK = timedelta(hours=1)  # what waited longer on its way is looked at by people
-
-
-@dataclass(frozen=True, slots=True)
-class TailReading:
-    """One reading as the bridge takes it in: `value` as stored (unscaled), None unless good."""
-
-    channel: int
-    at: datetime
-    value: float | None
-    outbox: int
-    number: int
-    arrived: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +35,7 @@ class Counter:
     """A counting machine, and the press or meter it belongs to.
 
     `press` is also set for the meter of one press; `factor` turns stored values into strokes or Wh.
+    Channels of one `line` are counted as one counter, one after the other.
     """
 
     channel: int
@@ -55,6 +44,7 @@ class Counter:
     measure: Literal["stroke", "wh"]
     rules: Rules
     factor: float
+    line: int
     state: State
 
     def reading(self, one: TailReading) -> counting.Reading:
@@ -81,8 +71,8 @@ class _Row:
     modulus: int | None
     top_rate: float
     silence: timedelta
-    scale: float
-    unit: str | None
+    factor: float
+    line: int
     base_value: int | None
     base_at: datetime | None
     pend_value: int | None
@@ -101,43 +91,16 @@ class Booking:
     number: int | None
 
 
-def ensure(connection: Connection, channels: Sequence[int]) -> None:
-    """Make counters for those channels that a press or a meter of the plant counts on."""
-    connection.execute(
-        """
-        insert into mes.counter as old (channel, press, meter, measure, modulus, top_rate)
-        select c.id, p.name, null, 'stroke', (c.modulus * c.scale)::bigint, p.top_spm / 60
-        from mes.own_channel c
-        join mes.press p on p.name = c.device and p.stroke_channel = c.name
-        where c.id = any(%(channels)s)
-        union all
-        select c.id, null, m.name, 'wh',
-               (c.modulus * c.scale * case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6
-                                      when 'gwh' then 1e9 else 1 end)::bigint,
-               m.top_kw * 1000 / 3600
-        from mes.own_channel c
-        join mes.meter m on m.name = c.device and m.energy_channel = c.name
-        where c.id = any(%(channels)s)
-        on conflict (channel) do update
-        set modulus = excluded.modulus, top_rate = excluded.top_rate
-        where (old.modulus, old.top_rate) is distinct from (excluded.modulus, excluded.top_rate)
-        """,
-        {"channels": list(channels)},
-    )
-
-
 def load(connection: Connection, channels: Sequence[int]) -> dict[int, Counter]:
     """The counters among these channels, locked until the transaction ends."""
     with connection.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
             """
-            select k.channel, k.press, k.meter, coalesce(k.press, m.press) as of_press, k.measure,
-                   k.modulus, k.top_rate::float8 as top_rate, plant.silence, c.scale, c.unit,
-                   k.base_value, k.base_at, k.pend_value, k.pend_at, k.pend_unseen, k.unseen
+            select k.channel, k.press, k.meter, r.of_press, k.measure, r.modulus, r.top_rate,
+                   r.silence, r.factor, r.line, k.base_value, k.base_at, k.pend_value, k.pend_at,
+                   k.pend_unseen, k.unseen
             from mes.counter k
-            join signal.channel c on c.id = k.channel
-            left join mes.meter m on m.name = k.meter
-            cross join mes.plant
+            join mes.rule_in_force r on r.channel = k.channel
             where k.channel = any(%s)
             order by k.channel
             for update of k
@@ -158,7 +121,7 @@ def count(connection: Connection, tail: Iterable[TailReading]) -> list[Booking]:
             sorted(tail, key=lambda one: one.channel), key=lambda one: one.channel
         )
     }
-    ensure(connection, list(by_channel))
+    by_channel = rules.follow(connection, by_channel)
     bookings: list[Booking] = []
     for channel, counter in load(connection, list(by_channel)).items():
         state, found = _run(_looking_back(connection, counter), by_channel[channel])
@@ -279,8 +242,11 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
     def before(at: datetime) -> Point | None:
         row = connection.execute(
             """
-            select at, min(coalesce(count, wide, gauge::float8)), min(count) from signal.reading r
-            where channel = %(channel)s and quality = 192
+            select at, min(coalesce(count, wide, gauge::float8)), min(count)
+            from mes.counter_rule u
+            join signal.reading r on r.channel = u.channel
+                                 and (r.outbox is distinct from u.outbox or r.number >= u.number)
+            where u.line = %(line)s and quality = 192
               and at <= %(last)s and at >= %(first)s and arrived >= %(first)s - interval '1 day'
               and not exists (  -- late ones are listed and count nowhere
                 select from signal.reading e
@@ -289,7 +255,7 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
                   and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number))
             group by at order by at desc limit 1
             """,
-            {"channel": counter.channel, "last": at - counting.WAY, "first": at - FAR_BACK},
+            {"line": counter.line, "last": at - counting.WAY, "first": at - FAR_BACK},
         ).fetchone()
         if row is None:
             return None
@@ -300,14 +266,14 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
 
 
 def _counter(row: _Row) -> Counter:
-    unit = WATT_HOURS.get((row.unit or "").lower(), 1.0) if row.measure == "wh" else 1.0
     return Counter(
         channel=row.channel,
         owner=row.press or row.meter or "",
         press=row.of_press,
         measure=row.measure,
         rules=Rules(row.top_rate, row.silence, row.modulus),
-        factor=row.scale * unit,
+        factor=row.factor,
+        line=row.line,
         state=State(
             _point(row.base_at, row.base_value),
             _point(row.pend_at, row.pend_value),
@@ -408,9 +374,9 @@ def _counter_named(connection: Connection, press: str, channel_name: str) -> Cou
         """
         select k.channel from mes.counter k
         join signal.channel c on c.id = k.channel
-        left join mes.meter m on m.name = k.meter
-        where coalesce(k.press, m.press) = %s and c.name = %s
-        order by k.base_at desc nulls last limit 1
+        join mes.rule_in_force r on r.channel = k.channel
+        where r.of_press = %s and c.name = %s
+        order by r.line is null, k.base_at desc nulls last limit 1
         """,
         [press, channel_name],
     ).fetchall()

@@ -1,6 +1,7 @@
 """Lays out, in temporary tables, what the readings say: the audit's own way of counting.
 
-`audit_reading`: every reading of a counter behind the bridge's mark, in counted units, in order.
+`audit_told`: every reading of a counter behind the bridge's mark, in the order it was taken in.
+`audit_reading`: those that count, in counted units, by the rules of their day.
 `audit_point`: the good ones that are not late, with the exchanges that people declared.
 `audit_pair`: what was added from each point that stands to the next, and whose strokes they are.
 """
@@ -14,6 +15,7 @@ def lay_out(connection: Connection, as_of: datetime | None) -> None:
     """Make the tables; pairs after `as_of` are left out."""
     _make_most(connection)
     _read(connection)
+    _apply_rules(connection)
     _add_exchanges(connection)
     _keep_points(connection)
     while _strike_out(connection):
@@ -44,40 +46,55 @@ def _make_most(connection: Connection) -> None:
 
 
 def _read(connection: Connection) -> None:
+    """Every reading that the bridge had of a channel that is or was counted on, in its order."""
+    connection.execute(
+        """
+        create temp table audit_told on commit drop as
+        with taken as (
+          select r.*, max(r.arrived) over (partition by r.outbox order by r.number) as came
+          from signal.reading r
+          join mes.mark m on m.outbox = r.outbox and r.number <= m.number
+          where r.channel in (select channel from mes.counter)
+        )
+        select channel, came, outbox, number, at, quality, count,
+               coalesce(count::float8, wide, gauge) as value,
+               row_number() over (order by came, outbox, number, at)::numeric as place
+        from taken
+        """
+    )
+    connection.execute("create index on audit_told (outbox, number)")
+    connection.execute("analyze audit_told")
+
+
+def _apply_rules(connection: Connection) -> None:
+    """The readings that count, in counted units, with the rules of their day."""
     connection.execute(
         """
         create temp table audit_reading on commit drop as
-        with counted as (
-          select c.id as channel, p.name as owner, p.name as press, 'stroke' as measure,
-                 p.top_spm::float8 / 60 as rate, c.scale as factor,
-                 (c.modulus * c.scale)::bigint as modulus
-          from mes.own_channel c
-          join mes.press p on p.name = c.device and p.stroke_channel = c.name
-          union all
-          select c.id, m.name, m.press, 'wh', (m.top_kw * 1000 / 3600)::float8, u.factor,
-                 (c.modulus * u.factor)::bigint
-          from mes.own_channel c
-          join mes.meter m on m.name = c.device and m.energy_channel = c.name
-          cross join lateral (
-            select c.scale * case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6
-                             when 'gwh' then 1e9 else 1 end as factor) u
-        ), taken as (
-          select r.*, k.owner, k.press, k.measure, k.rate, k.factor, k.modulus,
-                 max(r.arrived) over (partition by r.outbox order by r.number) as came
-          from signal.reading r
-          join mes.mark m on m.outbox = r.outbox and r.number <= m.number
-          join counted k on k.channel = r.channel
+        with rule as (
+          select u.*, coalesce(k.press, k.meter) as owner, k.measure,
+                 case when u.outbox is null then 0 else coalesce(t.place, 'infinity') end as first
+          from mes.counter_rule u
+          join mes.counter k using (channel)
+          left join lateral (
+            select place from audit_told t where t.outbox = u.outbox and t.number >= u.number
+            order by t.number, t.place limit 1
+          ) t on true
+        ), span as (
+          select *, lead(first, 1, 'infinity') over (partition by channel order by first, id)
+                      as next
+          from rule
         )
-        select channel, owner, press, measure, rate, modulus, came, outbox, number, at,
-               row_number() over (partition by channel order by came, outbox, number, at)::numeric
-                 as place,
+        select t.channel, s.line, s.owner, s.of_press as press, s.measure, s.top_rate as rate,
+               s.modulus, s.silence, t.came, t.outbox, t.number, t.at, t.place,
                case when quality <> 192 then null
                     when factor = 1 and count is not null then count
-                    when abs(v.value) <= 2::float8 ^ 62 then round(v.value)::bigint end as value,
+                    when abs(value * factor) <= 2::float8 ^ 62
+                      then round(value * factor)::bigint end as value,
                null::text as exchange
-        from taken
-        cross join lateral (
-          select factor * coalesce(count::float8, wide, gauge::float8) as value) v
+        from audit_told t
+        join span s on s.channel = t.channel and t.place >= s.first and t.place < s.next
+        where s.line is not null
         """
     )
 
@@ -105,11 +122,13 @@ def _add_exchanges(connection: Connection) -> None:
     connection.execute(
         """
         insert into audit_reading
-        select c.channel, c.owner, c.press, c.measure, c.rate, c.modulus, x.at, null, null, x.at,
-               x.place + side.place, side.value, side.name
+        select c.channel, c.line, c.owner, c.press, c.measure, c.rate, c.modulus, c.silence,
+               x.at, null, null, x.at, x.place + side.place, side.value, side.name
         from audit_exchange x
-        join (select distinct on (channel) * from audit_reading order by channel, place) c
-          on c.channel = x.channel
+        cross join lateral (
+          select * from audit_reading r where r.channel = x.channel
+          order by r.place > x.place, abs(r.place - x.place) limit 1
+        ) c
         cross join lateral (values (0.5, x.old_value, 'old'), (0.6, x.new_value, 'new'))
           as side(place, value, name)
         """
@@ -123,31 +142,30 @@ def _keep_points(connection: Connection) -> None:
         create temp table audit_point on commit drop as
         with ordered as (
           select *, max(at) filter (where value is not null) over (
-                      partition by channel order by place
+                      partition by line order by place
                       rows between unbounded preceding and 1 preceding) as newest
           from audit_reading
         ), numbered as (
           select *, count(*) filter (where value is null) over (
-                      partition by channel order by place) as bad
+                      partition by line order by place) as bad
           from ordered where newest is null or at >= newest
         ), good as (
           select *, lag(at) over before as at_before, lag(bad) over before as bad_before,
                  max(at) filter (where exchange is null) over (
-                   partition by channel order by at
+                   partition by line order by at
                    range between unbounded preceding and interval '2 seconds' preceding
                  ) as looks_back
           from numbered where value is not null
-          window before as (partition by channel order by place)
+          window before as (partition by line order by place)
         ), instant as (
-          select channel, at, min(value) as value from good where exchange is null group by 1, 2
+          select line, at, min(value) as value from good where exchange is null group by 1, 2
         )
         select g.*, b.value as before, b.at as before_at,
                sum(case when exchange = 'new' then 0
-                        when g.at - at_before > plant.silence or bad > bad_before then 1
-                        else 0 end) over (partition by g.channel order by place) as blind
+                        when g.at - at_before > g.silence or bad > bad_before then 1
+                        else 0 end) over (partition by g.line order by place) as blind
         from good g
-        cross join mes.plant
-        left join instant b on b.channel = g.channel and b.at = g.looks_back
+        left join instant b on b.line = g.line and b.at = g.looks_back
                            and b.at >= g.at - interval '1 hour'
         """
     )
@@ -161,13 +179,13 @@ def _strike_out(connection: Connection) -> int:
     return connection.execute(
         """
         with beside as (
-          select channel, place, value, at, blind, rate, modulus, exchange,
+          select line, place, value, at, blind, rate, modulus, exchange,
                  lag(value) over w as old, lag(at) over w as old_at, lag(blind) over w as old_blind,
                  lead(value) over w as next, lead(at) over w as next_at,
                  lead(blind) over w as next_blind, before, before_at,
                  lag(before) over w as old_before, lag(before_at) over w as old_before_at,
                  lead(before) over w as next_before, lead(before_at) over w as next_before_at
-          from audit_point window w as (partition by channel order by place)
+          from audit_point window w as (partition by line order by place)
         ), room as (
           select *, value - old as added,
                  case when value < old and modulus is not null and value >= 0 and old < modulus
@@ -185,7 +203,7 @@ def _strike_out(connection: Connection) -> int:
                  rate * extract(epoch from next_at - at)::float8 * 1.2 + 1 as from_here_from_zero
           from beside where exchange is null and old is not null and next is not null
         ), judged as (
-          select channel, place,
+          select line, place,
                  case when added between 0 and to_here and blind = old_blind then false
                       when added between 0 and to_here then back and not goes_on
                       when wrapped <= to_here then (back or back_wrapped) and not goes_on
@@ -202,12 +220,12 @@ def _strike_out(connection: Connection) -> int:
                    coalesce(next between 0 and old - 1 and old < modulus
                             and next - old + modulus <= across, false) as back_wrapped) as after
         ), first as (
-          select channel, place
-          from (select *, lag(wrong) over (partition by channel order by place) as wrong_before
+          select line, place
+          from (select *, lag(wrong) over (partition by line order by place) as wrong_before
                 from judged) j
           where wrong and wrong_before is not true
         )
-        delete from audit_point p using first f where f.channel = p.channel and f.place = p.place
+        delete from audit_point p using first f where f.line = p.line and f.place = p.place
         """
     ).rowcount
 
@@ -221,7 +239,7 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
           select *, lag(value) over w as old, lag(at) over w as from_at, lag(blind) over w as b,
                  lag(before) over w as old_before, lag(before_at) over w as old_before_at,
                  lead(at) over w is null as last, lead(came) over w as settled
-          from audit_point window w as (partition by channel order by place)
+          from audit_point window w as (partition by line order by place)
         ), room as (
           select *, value - old as added,
                  pg_temp.audit_most(rate, old, from_at, at, before, before_at,

@@ -9,9 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from database.connection import Connection
-from mes_bridge.counters import TailReading
 
 UNLIMITED = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class TailReading:
+    """One reading as the bridge takes it in: `value` as stored (unscaled), None unless good."""
+
+    channel: int
+    at: datetime
+    value: float | None
+    outbox: int
+    number: int
+    arrived: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             select o.run, o.run_output, o.press, o.die, o.since, o.until, o.source, o.item,
                    op.seq, op.name as operation, op.last, a.who, e.name as who_name,
                    o.strokes, o.production, o.other, o.scrap, o.good, g.run_wh, g.idle_wh,
-                   coalesce(c.id, 0) as channel
+                   array(select channel from mes.counter k where k.press = o.press) as channels
             from board.run_output o
             join erp.work_order_operation op on op.id = o.operation
             join mes.run r on r.id = o.run
@@ -31,7 +31,6 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             left join mes.act a on a.id = r.act
             left join erp.person e on e.code = a.who
             join mes.press p on p.name = o.press
-            left join mes.own_channel c on c.device = p.name and c.name = p.stroke_channel
             where op.work_order = %s order by o.since, o.run_output
             """,
             [code],
@@ -181,12 +180,13 @@ def readings(connection: Connection, run: Row, begin: datetime, end: datetime) -
             """
             with raw as (
               select r.at, r.source_at, r.arrived, r.count as value, r.quality, r.outbox, r.number,
-                     lag(r.count) over (order by r.at, r.outbox, r.number) as before
+                     lag(r.count) over (partition by r.channel order by r.at, r.outbox, r.number)
+                       as before
               from signal.reading r
-              where r.channel = %(channel)s and r.arrived >= %(begin)s - %(late)s::interval
+              where r.channel = any(%(channels)s) and r.arrived >= %(begin)s - %(late)s::interval
                 and r.at < %(end)s
                 and r.at >= coalesce((select max(x.at) from signal.reading x
-                                      where x.channel = %(channel)s and x.at < %(begin)s
+                                      where x.channel = any(%(channels)s) and x.at < %(begin)s
                                         and x.arrived >= %(begin)s - %(late)s::interval), %(begin)s)
               order by r.at, r.outbox, r.number limit %(most)s
             )
@@ -198,17 +198,17 @@ def readings(connection: Connection, run: Row, begin: datetime, end: datetime) -
               select sum(c.amount)::bigint as amount, array_agg(distinct c.kind) as kinds,
                      bool_or(c.run = %(run)s) as mine
               from mes.owned_count c
-              where c.channel = %(channel)s and c.press = %(press)s and c.measure = 'stroke'
+              where c.channel = any(%(channels)s) and c.press = %(press)s and c.measure = 'stroke'
                 and c.at = raw.at
             ) counted on true
             left join lateral (
               select e.kind, e.press || '/' || e.n as name, e.held, e.amount as strokes
-              from mes.counter_event e where e.channel = %(channel)s and e.at = raw.at limit 1
+              from mes.counter_event e where e.channel = any(%(channels)s) and e.at = raw.at limit 1
             ) event on true
             order by raw.at, raw.outbox, raw.number
             """,
             {
-                "channel": run["channel"],
+                "channels": run["channels"],
                 "press": run["press"],
                 "run": run["run"],
                 "begin": begin,

@@ -286,7 +286,7 @@ with aged as (
          extract(epoch from greatest(%(now)s - l.arrived, %(now)s - l.at + %(off)s))::float as age
   from signal.channel c
   left join signal.latest l on l.channel = c.id
-  where (c.site, c.node) = (%(site)s, %(node)s)
+  where (c.site, c.node) = (%(site)s, %(node)s) and not c.replaced
 )
 select device, name, age,
        case when quality = 192 or quality is null then 'silent' else 'bad' end as state

@@ -319,10 +319,25 @@ def test_a_channel_keeps_its_row_when_its_declaration_changes(
     intake: Intake, connection: Connection
 ) -> None:
     born(intake, STROKES)
-    born(intake, replace(STROKES, datatype=DataType.UINT64, unit="strokes", modulus=None))
+    born(intake, replace(STROKES, datatype=DataType.UINT64, modulus=None))
+    assert connection.execute("select id, datatype, modulus from signal.channel").fetchall() == [
+        (1, DataType.UINT64, None)
+    ]
+
+
+def test_numbers_in_another_unit_or_scale_are_another_channel(
+    intake: Intake, connection: Connection
+) -> None:
+    for number, declared in enumerate(
+        (FORCE, replace(FORCE, scale=1), replace(FORCE, scale=1, unit="t"), FORCE), 1
+    ):
+        born(intake, declared)
+        told = Sample("force", NOW, float(number))
+        tell(intake, (DDATA, data(number, (declared, told))))
     assert connection.execute(
-        "select id, datatype, unit, modulus from signal.channel"
-    ).fetchall() == [(1, DataType.UINT64, "strokes", None)]
+        "select unit, scale, replaced, array_agg(gauge order by number) from signal.reading r "
+        "join signal.channel c on c.id = r.channel group by c.id order by c.id"
+    ).fetchall() == [("kN", 0.1, False, [1, 4]), ("kN", 1, True, [2]), ("t", 1, True, [3])]
 
 
 def test_a_restart_knows_aliases_and_watermarks_without_a_birth(

@@ -177,6 +177,33 @@ def every_record_is_there_once(watcher: Watcher, last: int) -> None:
     assert watcher.rows("select * from signal.quarantine") == []
 
 
+@pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
+def test_what_waited_under_another_scale_keeps_it(
+    tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
+) -> None:
+    """A force of 500 is read as 500, then in tenths, with the broker away in between."""
+    with stamping() as (plc, _):
+        path = write_plant(tmp_path, broker.port, plc, presses=1, extra=EXTRA)
+        with agent(path) as edge:
+            watcher.until_number(5)
+            broker.stop()
+            assert edge.stop() == 0
+        with agent(path) as edge:  # what it reads now waits
+            edge.until_said("device_online")
+            assert edge.stop() == 0
+        plc.units[1].registers[17] = 5000
+        write_plant(tmp_path, broker.port, plc, presses=1, extra=EXTRA + "    scale = 0.1\n")
+        with agent(path) as edge:
+            edge.until_said("device_online")
+            broker.start()
+            watcher.until("select true from signal.channel where scale = 0.1")
+            watcher.until("select count(*) > 3 from signal.reading where count = 5000")
+    assert watcher.rows(
+        "select distinct scale, count * scale from signal.reading r join signal.channel c "
+        "on c.id = channel where name = 'force' and quality = 192 order by scale"
+    ) == [(0.1, 500), (1, 500)]
+
+
 def test_reload_says_what_is_wrong_before_it_asks_the_agent(tmp_path: Path) -> None:
     plc = Plc(u1=Unit())
     path = write_plant(tmp_path, 1, plc, presses=1)

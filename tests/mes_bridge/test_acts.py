@@ -236,7 +236,7 @@ def test_a_stop_reason_is_about_the_past(shop: Shop) -> None:
 
 def held_jump(shop: Shop) -> None:
     shop.connection.execute(
-        "insert into mes.counter (channel, press, measure, top_rate) values (1, 'P01', 'stroke', 1)"
+        "insert into mes.counter (channel, press, measure) values (1, 'P01', 'stroke')"
     )
     shop.connection.execute(
         "insert into mes.counter_event (press, n, channel, kind, from_at, at, old_value, "

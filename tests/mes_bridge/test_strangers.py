@@ -1,7 +1,10 @@
 """Another node that speaks in a press's name is stored, and never counted."""
 
+from datetime import UTC, datetime
+
 from database.connection import Connection
 from mes_bridge import counters
+from mes_bridge.tail import TailReading
 
 
 def test_only_the_node_that_reads_a_press_counts_its_strokes(connection: Connection) -> None:
@@ -18,5 +21,6 @@ def test_only_the_node_that_reads_a_press_counts_its_strokes(connection: Connect
         """
     )
     channels = [row[0] for row in connection.execute("select id from signal.channel order by id")]
-    counters.ensure(connection, channels)
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    counters.count(connection, [TailReading(each, noon, 1, 1, 1, noon) for each in channels])
     assert connection.execute("select channel from mes.counter").fetchall() == [(channels[0],)]

@@ -88,8 +88,8 @@ class WebShop:
         ).fetchone()
         assert row is not None
         self.connection.execute(
-            "insert into mes.counter (channel, press, measure, top_rate) "
-            "values (%s, %s, 'stroke', 1) on conflict do nothing",
+            "insert into mes.counter (channel, press, measure) "
+            "values (%s, %s, 'stroke') on conflict do nothing",
             [row[0], name],
         )
         self.counters[name] = 1000 * position

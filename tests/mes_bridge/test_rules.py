@@ -1,0 +1,191 @@
+"""The plant file is changed: what was counted before stays, and the audit agrees with both."""
+
+from datetime import timedelta
+
+import pytest
+from machine_hall import Hall
+from press_shop import clock
+from psycopg.sql import SQL, Identifier
+
+from database.connection import Connection
+
+
+@pytest.fixture
+def hall(connection: Connection) -> Hall:
+    """P01 makes 60 strokes a minute at most, its counter has 16 bits."""
+    return Hall.opened(connection)
+
+
+def change(hall: Hall, **settings: object) -> None:
+    for column, value in settings.items():
+        hall.connection.execute(
+            SQL("update mes.press set {} = %s where name = 'P01'").format(Identifier(column)),
+            [value],
+        )
+
+
+def read(hall: Hall, second: int, *values: int | None, channel: str = "strokes") -> None:
+    """A reading each second."""
+    for n, value in enumerate(values):
+        hall.read(clock("08:00") + timedelta(seconds=second + n), value, channel=channel)
+    hall.advance(f"08:{second // 60 + 1:02}:00")
+
+
+def test_a_faster_press_frees_nothing_that_was_held_before(hall: Hall) -> None:
+    read(hall, 0, 100, 103, 104)  # 3 in a second: held
+    change(hall, top_spm=180)
+    read(hall, 3, 107, 110)
+    assert hall.events() == [("jump", 3)]
+    assert hall.counted() == 1 + 3 + 3
+    assert hall.audit().residual == 0
+
+
+def test_a_slower_press_takes_nothing_back(hall: Hall) -> None:
+    change(hall, top_spm=180)
+    read(hall, 0, 100, 103, 106)
+    change(hall, top_spm=60)
+    read(hall, 3, 109, 110)
+    assert hall.counted() == 6 + 1
+    assert hall.events() == [("jump", 3)]
+    assert hall.audit().residual == 0
+
+
+def test_a_change_waits_until_what_waits_is_settled(hall: Hall) -> None:
+    read(hall, 0, 100, 101, 104)  # 3 more in a second: waits for one more
+    change(hall, top_spm=180)
+    read(hall, 3, 105)  # by the rules it waited under, it is held
+    read(hall, 4, 108, 111)
+    assert hall.events() == [("jump", 3)]
+    assert hall.counted() == 1 + 1 + 3 + 3
+    assert hall.audit().residual == 0
+
+
+def test_a_modulus_declared_later_makes_no_wrap_of_an_old_restart(hall: Hall) -> None:
+    hall.connection.execute("update signal.channel set modulus = null where device = 'P01'")
+    read(hall, 0, 65_534, 65_535, 1, 2)  # without a modulus: restarted
+    hall.connection.execute("update signal.channel set modulus = 65536 where device = 'P01'")
+    read(hall, 4, 3)
+    read(hall, 60, 65_535, None, 65_535, 0, 1)
+    assert hall.events()[0] == ("reset", 1)
+    assert hall.events()[-1] == ("wrap", 1)
+    assert hall.audit().residual == 0
+
+
+def test_another_heartbeat_makes_no_gap_of_an_old_step(hall: Hall) -> None:
+    hall.read("08:00:00", 100)
+    hall.read("08:00:25", 110)  # within three heartbeats of 10 s
+    hall.advance("08:00:30")
+    hall.connection.execute("update mes.plant set silence = '6 s'")
+    hall.read("08:00:40", 112)
+    hall.read("08:00:41", 113)
+    hall.advance("08:00:41")
+    assert hall.events() == [("gap", 2)]
+    assert hall.counted() == 10 + 2 + 1
+    assert hall.audit().residual == 0
+
+
+def test_a_press_read_before_the_plant_knew_it_counts_from_then_on(hall: Hall) -> None:
+    change(hall, stroke_channel="not yet")
+    read(hall, 0, 100, 101, 102)
+    change(hall, stroke_channel="strokes")
+    read(hall, 3, 103, 104)
+    assert hall.counted() == 1
+    assert hall.audit().residual == 0
+
+
+def both(hall: Hall, second: int, old: int, new: int) -> None:
+    """One record, as a poll makes it, with two counters of the press."""
+    at = clock("08:00") + timedelta(seconds=second)
+    hall.read(at, old)
+    hall.write(at, new, "P01", "total", hall.numbers["edge-1"])
+
+
+def test_a_press_counted_on_another_channel_counts_each_stroke_once(hall: Hall) -> None:
+    hall.channel("P01", "total", "counter")
+    for second in range(3):
+        both(hall, second, 100 + second, 5000 + second)
+    hall.advance("08:00:03")
+    change(hall, stroke_channel="total")
+    for second in range(3, 6):  # the bridge learns it with these
+        both(hall, second, 100 + second, 5000 + second)
+    hall.advance("08:00:06")
+    for second in range(6, 9):
+        both(hall, second, 100 + second, 5000 + second)
+    hall.advance("08:00:09")
+    assert hall.counted() == 8
+    assert hall.audit().residual == 0
+    change(hall, stroke_channel="strokes")  # and back
+    for second in range(9, 13):
+        both(hall, second, 100 + second, 5000 + second)
+        hall.advance("08:01:00")
+    assert hall.counted() == 12
+    assert hall.audit().residual == 0
+
+
+def test_the_old_counter_counts_until_the_new_one_is_read(hall: Hall) -> None:
+    hall.channel("P01", "total", "counter")
+    read(hall, 0, 100, 101)
+    change(hall, stroke_channel="total")
+    read(hall, 2, 102, 103)
+    read(hall, 4, 5000, 5001, 5002, channel="total")
+    read(hall, 7, 107, 108)  # nobody asks it any more
+    assert hall.counted() == 3 + 2
+    assert hall.audit().residual == 0
+
+
+def test_a_press_taken_over_by_another_edge_begins_with_its_first_reading(hall: Hall) -> None:
+    change(hall, node="edge-1")
+    read(hall, 0, 100, 101)
+    change(hall, node="edge-2")
+    read(hall, 2, 102)
+    hall.channel("P01", "strokes", "counter", modulus=65536, node="edge-2")
+    for second in range(3, 6):
+        hall.read(clock("08:00") + timedelta(seconds=second), 100 + second, node="edge-2")
+    hall.advance("08:00:06")
+    assert hall.counted() == 2 + 2
+    assert hall.audit().residual == 0
+
+
+def declare(hall: Hall, **declared: object) -> None:
+    """The node says anew what its channel is; where unit or scale differ, ingest makes another."""
+    hall.connection.execute("update signal.channel set replaced = true where device = 'P01'")
+    row = hall.connection.execute(
+        "insert into signal.channel (site, node, device, name, kind, datatype, modulus, "
+        "unit, scale) values ('s', 'edge-1', 'P01', 'strokes', 'counter', 4, 65536, %s, %s) "
+        "returning id",
+        [declared.get("unit"), declared.get("scale", 1)],
+    ).fetchone()
+    assert row is not None
+    hall.channels["P01", "strokes"] = row[0]
+
+
+def test_a_counter_whose_unit_is_named_goes_on(hall: Hall) -> None:
+    read(hall, 0, 100, 101, 104)  # the last one waits
+    declare(hall, unit="strokes")
+    read(hall, 3, 105, 106, 107)
+    assert hall.events() == [("jump", 3)]
+    assert hall.counted() == 1 + 3
+    assert hall.audit().residual == 0
+
+
+def test_a_counter_in_steps_of_ten_begins_anew_and_the_past_keeps_its_scale(hall: Hall) -> None:
+    read(hall, 0, 100, 101, 102)
+    declare(hall, scale=10)
+    change(hall, top_spm=1200)
+    read(hall, 3, 10, 11, 12)
+    assert hall.counted() == 2 + 20
+    assert hall.events() == []
+    assert hall.audit().residual == 0
+
+
+def test_a_meter_that_changes_its_press_leaves_the_past_where_it_was(hall: Hall) -> None:
+    for second, kwh in ((0, 100.0), (10, 100.05)):
+        hall.read(f"08:00:{second:02}", kwh, "E01", "energy")
+    hall.advance("08:00:10")
+    hall.connection.execute("update mes.meter set press = 'P02' where name = 'E01'")
+    hall.read("08:00:20", 100.08, "E01", "energy")
+    hall.advance("08:00:20")
+    assert hall.connection.execute(
+        "select press, sum(amount) from mes.count where measure = 'wh' group by 1 order by 1"
+    ).fetchall() == [("P01", 50), ("P02", 30)]
+    assert hall.audit().residual == 0
