@@ -318,7 +318,11 @@ class Session:
     async def publish(self) -> tuple[int, Message]:
         """A subscription's next notification or sign of life; waits for it as long as it takes."""
         acks, self._acks = self._acks, []
-        response: Any = await self._service.publish(acks)
+        try:
+            response: Any = await self._service.publish(acks)
+        except BaseException:  # unheard, perhaps: said again, or the server keeps them for ever
+            self._acks = acks + self._acks
+            raise
         result = response.Parameters
         return int(result.SubscriptionId), _message(result.NotificationMessage)
 

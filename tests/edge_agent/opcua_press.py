@@ -166,12 +166,15 @@ class Stage:
 
 
 class Cable:
-    """A TCP cable to a server; while it is cut, what passed is gone and nobody gets through."""
+    """A TCP cable to a server; while it is cut, what passed is gone and nobody gets through.
+
+    While it is mute, the server hears nothing; what it says comes through.
+    """
 
     def __init__(self, port: int) -> None:
         self.far_port = port
         self.port = free_port()
-        self.cut = False
+        self.cut = self.mute = False
         self.writers: list[asyncio.StreamWriter] = []
         self.joints: set[asyncio.Task[None]] = set()
 
@@ -203,12 +206,17 @@ class Cable:
             return
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.far_port)
         self.writers += [writer, far_writer]
-        await asyncio.gather(self._carry(reader, far_writer), self._carry(far_reader, writer))
+        await asyncio.gather(
+            self._carry(reader, far_writer, up=True), self._carry(far_reader, writer)
+        )
 
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _carry(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, up: bool = False
+    ) -> None:
         with suppress(OSError):
             while data := await reader.read(65536):
-                writer.write(data)
+                if not (up and self.mute):
+                    writer.write(data)
         writer.close()
 
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from asyncua import ua
 from asyncua.server.subscription_service import SubscriptionService
-from machines import RememberingSink
+from machines import PATIENCE_S, RememberingSink
 from opcua_press import Cable, PressServer, Stage, comings, press_plant, running, samples_of
 
 from edge_agent.opcua import server as serving
@@ -66,6 +66,30 @@ def test_twenty_strokes_during_a_break_arrive_once_in_order_with_their_own_times
     stage: Stage, tmp_path: Path
 ) -> None:
     stage.play(story_of_a_break(stage.press, tmp_path))
+
+
+async def story_of_an_unheard_acknowledgement(press: PressServer, folder: Path) -> None:
+    sink = RememberingSink()
+    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        cable.mute = True
+        await make_strokes(press, 1, 1)
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 1)
+        assert press.subscriptions[0]._not_acknowledged_results
+        cable.break_now()
+        cable.mute = False
+        await make_strokes(press, 2, 3)
+        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 3)
+        async with asyncio.timeout(PATIENCE_S):
+            while press.subscriptions[0]._not_acknowledged_results:
+                await asyncio.sleep(0.02)
+    assert_every_stroke_once(sink, 3)
+
+
+def test_what_the_server_did_not_hear_acknowledged_is_acknowledged_again(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.play(story_of_an_unheard_acknowledgement(stage.press, tmp_path))
 
 
 async def story_of_a_forgotten_session(press: PressServer, folder: Path) -> None:
