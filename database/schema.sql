@@ -622,38 +622,50 @@ CREATE VIEW mes.own_channel AS
 COMMENT ON VIEW mes.own_channel IS 'Channels of the plant''s machines, from the node that reads each: a stranger who speaks in a press''s name is stored and never counted.';
 
 CREATE VIEW mes.counter_plan AS
+ WITH machine AS (
+         SELECT press.name,
+            press.name AS press,
+            NULL::text AS meter,
+            'stroke'::text AS measure,
+            press.name AS of_press,
+            press.stroke_channel AS counter,
+            ((press.top_spm)::double precision / (60)::double precision) AS top_rate
+           FROM mes.press
+        UNION ALL
+         SELECT meter.name,
+            NULL::text,
+            meter.name,
+            'wh'::text,
+            meter.press,
+            meter.energy_channel,
+            (((meter.top_kw)::double precision * (1000)::double precision) / (3600)::double precision)
+           FROM mes.meter
+        )
  SELECT c.id AS channel,
-    p.name AS press,
-    NULL::text AS meter,
-    'stroke'::text AS measure,
-    p.name AS of_press,
-    c.scale AS factor,
-    (((c.modulus)::double precision * c.scale))::bigint AS modulus,
-    ((p.top_spm)::double precision / (60)::double precision) AS top_rate,
-    plant.silence
-   FROM ((mes.own_channel c
-     JOIN mes.press p ON (((p.name = c.device) AND (p.stroke_channel = c.name))))
-     CROSS JOIN mes.plant)
-  WHERE (NOT c.replaced)
-UNION ALL
- SELECT c.id AS channel,
-    NULL::text AS press,
-    m.name AS meter,
-    'wh'::text AS measure,
-    m.press AS of_press,
+    m.press,
+    m.meter,
+    m.measure,
+    m.of_press,
     u.factor,
-    (((c.modulus)::double precision * u.factor))::bigint AS modulus,
-    (((m.top_kw)::double precision * (1000)::double precision) / (3600)::double precision) AS top_rate,
+        CASE
+            WHEN (abs(((c.modulus)::double precision * u.factor)) < ((2)::double precision ^ (62)::double precision)) THEN (((c.modulus)::double precision * u.factor))::bigint
+            ELSE NULL::bigint
+        END AS modulus,
+    m.top_rate,
     plant.silence
-   FROM (((mes.own_channel c
-     JOIN mes.meter m ON (((m.name = c.device) AND (m.energy_channel = c.name))))
+   FROM (((machine m
+     JOIN mes.own_channel c ON (((c.device = m.name) AND (c.name = m.counter))))
      CROSS JOIN mes.plant)
      CROSS JOIN LATERAL ( SELECT (c.scale * (
-                CASE lower(c.unit)
-                    WHEN 'kwh'::text THEN '1000'::numeric
-                    WHEN 'mwh'::text THEN '1000000'::numeric
-                    WHEN 'gwh'::text THEN '1000000000'::numeric
-                    ELSE (1)::numeric
+                CASE
+                    WHEN (m.measure = 'stroke'::text) THEN (1)::numeric
+                    ELSE
+                    CASE lower(c.unit)
+                        WHEN 'kwh'::text THEN '1000'::numeric
+                        WHEN 'mwh'::text THEN '1000000'::numeric
+                        WHEN 'gwh'::text THEN '1000000000'::numeric
+                        ELSE (1)::numeric
+                    END
                 END)::double precision) AS factor) u)
   WHERE (NOT c.replaced);
 

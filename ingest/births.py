@@ -31,6 +31,8 @@ REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
 ASKS_BEFORE_QUARANTINE = 3
 MOST_DEVICES = 1000  # of a node; with more, those that no birth declared are forgotten
 LONGEST_UUID = 100
+LONGEST_UNIT = 100
+SMALLEST_SCALE = 1e-12  # and its inverse the greatest: more is no unit that a machine has
 LONGEST_NAME = 1000  # bytes of a channel's name, or of a topic: an index holds 2,700 in all
 
 
@@ -212,6 +214,10 @@ def _fault(channel: Channel) -> str:
         return f"channel {name[:40]}… : its name is longer than {LONGEST_NAME} bytes"
     if "\0" in name + channel.unit + channel.source:
         return f"channel {name}: a text with NUL cannot be stored"
+    if len(channel.unit.encode()) > LONGEST_UNIT:
+        return f"channel {name}: its unit is longer than {LONGEST_UNIT} bytes"
+    if not SMALLEST_SCALE <= abs(channel.scale) <= 1 / SMALLEST_SCALE:  # nor NaN
+        return f"channel {name}: a scale of {channel.scale} gives no value"
     if channel.modulus is not None and channel.modulus > BIGGEST:
         return f"channel {name}: modulus {channel.modulus} does not fit the database's 64 bits"
     return ""

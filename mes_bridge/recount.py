@@ -89,7 +89,7 @@ def _apply_rules(connection: Connection) -> None:
                s.modulus, s.silence, t.came, t.outbox, t.number, t.at, t.place,
                case when quality <> 192 then null
                     when factor = 1 and count is not null then count
-                    when abs(value * factor) <= 2::float8 ^ 62
+                    when abs(value) <= 2::float8 ^ 62 / abs(factor)
                       then round(value * factor)::bigint end as value,
                null::text as exchange
         from audit_told t

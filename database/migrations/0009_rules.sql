@@ -18,20 +18,22 @@ join (select name, node from mes.press union all select name, node from mes.mete
   on machine.name = c.device and (machine.node is null or machine.node = c.node);
 
 create view mes.counter_plan as
-select c.id as channel, p.name as press, null::text as meter, 'stroke' as measure, p.name as of_press,
-       c.scale as factor, (c.modulus * c.scale)::bigint as modulus, p.top_spm::float8 / 60 as top_rate, plant.silence
-from mes.own_channel c
-join mes.press p on p.name = c.device and p.stroke_channel = c.name
+with machine as (
+  select name, name as press, null::text as meter, 'stroke' as measure, name as of_press, stroke_channel as counter,
+         top_spm::float8 / 60 as top_rate
+  from mes.press
+  union all
+  select name, null, name, 'wh', press, energy_channel, top_kw::float8 * 1000 / 3600 from mes.meter
+)
+select c.id as channel, m.press, m.meter, m.measure, m.of_press, u.factor,
+       case when abs(c.modulus * u.factor) < 2::float8 ^ 62 then (c.modulus * u.factor)::bigint end as modulus,
+       m.top_rate, plant.silence
+from machine m
+join mes.own_channel c on c.device = m.name and c.name = m.counter
 cross join mes.plant
-where not c.replaced
-union all
-select c.id, null, m.name, 'wh', m.press, u.factor, (c.modulus * u.factor)::bigint, m.top_kw::float8 * 1000 / 3600,
-       plant.silence
-from mes.own_channel c
-join mes.meter m on m.name = c.device and m.energy_channel = c.name
-cross join mes.plant
-cross join lateral (select c.scale * case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6
-                                     when 'gwh' then 1e9 else 1 end as factor) u
+cross join lateral (
+  select c.scale * case when m.measure = 'stroke' then 1 else case lower(c.unit)
+    when 'kwh' then 1e3 when 'mwh' then 1e6 when 'gwh' then 1e9 else 1 end end as factor) u
 where not c.replaced;
 comment on view mes.counter_plan is 'Channels to be counted on, and how, by the plant as it is now.';
 
@@ -63,8 +65,8 @@ create sequence mes.counter_line owned by mes.counter_rule.line;
 
 insert into mes.counter_rule (channel, number, line, of_press, factor, modulus, top_rate, silence)
 select k.channel, 0, nextval('mes.counter_line'), coalesce(k.press, m.press),
-       c.scale * case when k.meter is null then 1 else case lower(c.unit) when 'kwh' then 1e3 when 'mwh' then 1e6
-                                                        when 'gwh' then 1e9 else 1 end end,
+       c.scale * case when k.measure = 'stroke' then 1 else case lower(c.unit)
+         when 'kwh' then 1e3 when 'mwh' then 1e6 when 'gwh' then 1e9 else 1 end end,
        k.modulus, k.top_rate, plant.silence
 from mes.counter k
 join signal.channel c on c.id = k.channel

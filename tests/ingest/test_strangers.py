@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterator
+from math import nan
 from string import ascii_letters
 
 import pytest
@@ -75,6 +76,10 @@ CANNOT_BE_KEPT = {
     "its name is longer than 1000 bytes": Channel(LONG, DataType.INT32, "gauge", alias=30),
     "a text with NUL": Channel("a\0b", DataType.INT32, "gauge", alias=30),
     "NUL cannot be stored": Channel("a", DataType.INT32, "gauge", alias=30, unit="\0"),
+    "its unit is longer": Channel("a", DataType.INT32, "gauge", alias=30, unit=LONG),
+    "a scale of nan": Channel("a", DataType.INT32, "gauge", alias=30, scale=nan),
+    "a scale of 0.0": Channel("a", DataType.INT32, "gauge", alias=30, scale=0.0),
+    "a scale of 1e+300": Channel("a", DataType.INT32, "gauge", alias=30, scale=1e300),
     "does not fit": Channel("a", DataType.INT32, "counter", alias=30, modulus=1),
 }
 

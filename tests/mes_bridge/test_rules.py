@@ -189,3 +189,14 @@ def test_a_meter_that_changes_its_press_leaves_the_past_where_it_was(hall: Hall)
         "select press, sum(amount) from mes.count where measure = 'wh' group by 1 order by 1"
     ).fetchall() == [("P01", 50), ("P02", 30)]
     assert hall.audit().residual == 0
+
+
+def test_numbers_that_no_counter_has_stop_neither_bridge_nor_audit(hall: Hall) -> None:
+    hall.connection.execute(
+        "update signal.channel set scale = 1e12, modulus = 2 ^ 62 where device = 'E01'"
+    )
+    for second, kwh in ((0, 1e308), (10, 1e-300), (20, 2e-300)):
+        hall.read(f"08:00:{second:02}", kwh, "E01", "energy")
+    hall.advance("08:00:30")
+    assert hall.counted("E01") == 0
+    assert hall.audit().residual == 0
