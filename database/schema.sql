@@ -949,10 +949,16 @@ CREATE TABLE signal.quarantine (
     payload bytea NOT NULL,
     reason text NOT NULL,
     kind text DEFAULT 'other'::text NOT NULL,
-    node text GENERATED ALWAYS AS (((split_part(topic, '/'::text, 2) || '/'::text) || split_part(topic, '/'::text, 4))) STORED NOT NULL
+    node text GENERATED ALWAYS AS (((split_part(topic, '/'::text, 2) || '/'::text) || split_part(topic, '/'::text, 4))) STORED NOT NULL,
+    size integer,
+    again boolean GENERATED ALWAYS AS (((split_part(topic, '/'::text, 3) = ANY (ARRAY['NDATA'::text, 'DDATA'::text])) AND (kind <> ALL (ARRAY['undecodable'::text, 'impossible_time'::text])) AND (size IS NULL))) STORED NOT NULL
 );
 
 COMMENT ON COLUMN signal.quarantine.kind IS 'Class of the reason, one of a few; what lay there before classes were kept is other.';
+
+COMMENT ON COLUMN signal.quarantine.size IS 'Bytes that came, where only the first of them were kept; null: payload is whole.';
+
+COMMENT ON COLUMN signal.quarantine.again IS 'Whether taking it in again can change anything: whole data, refused for what may be mended.';
 
 ALTER TABLE signal.quarantine ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.quarantine_id_seq
@@ -1013,6 +1019,29 @@ ALTER TABLE signal.replay ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE signal.unkept (
+    day date NOT NULL,
+    node text NOT NULL,
+    kind text NOT NULL,
+    why text NOT NULL,
+    messages bigint NOT NULL,
+    bytes bigint NOT NULL,
+    first timestamp with time zone NOT NULL,
+    last timestamp with time zone NOT NULL,
+    CONSTRAINT unkept_bytes_check CHECK ((bytes >= 0)),
+    CONSTRAINT unkept_messages_check CHECK ((messages > 0)),
+    CONSTRAINT unkept_order CHECK ((first <= last)),
+    CONSTRAINT unkept_why CHECK ((why = ANY (ARRAY['rate'::text, 'room'::text, 'age'::text])))
+);
+
+COMMENT ON TABLE signal.unkept IS 'Messages that quarantine did not keep, or keeps no longer, by UTC day, node and class of reason.';
+
+COMMENT ON COLUMN signal.unkept.node IS 'site/name; empty: too many senders to name each.';
+
+COMMENT ON COLUMN signal.unkept.why IS 'rate: more came in a minute than is kept; room: others were kept instead; age: kept for its time.';
+
+COMMENT ON COLUMN signal.unkept.first IS 'When the first of them came.';
 
 ALTER TABLE ONLY erp.bom_line
     ADD CONSTRAINT bom_line_pkey PRIMARY KEY (item, version, component);
@@ -1227,6 +1256,9 @@ ALTER TABLE ONLY signal.quarantine
 ALTER TABLE ONLY signal.replay
     ADD CONSTRAINT replay_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY signal.unkept
+    ADD CONSTRAINT unkept_pkey PRIMARY KEY (day, node, kind, why);
+
 CREATE INDEX login_person ON erp.login USING btree (person, at);
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
@@ -1252,6 +1284,8 @@ CREATE INDEX posting_report ON mes.posting USING btree (report);
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
 
 CREATE INDEX channel_device ON signal.channel USING btree (device, name);
+
+CREATE INDEX quarantine_again ON signal.quarantine USING btree (id) WHERE again;
 
 CREATE INDEX quarantine_kind ON signal.quarantine USING btree (kind, id);
 

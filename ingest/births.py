@@ -164,7 +164,7 @@ class NodeBirth:
         if max(self.bdseq, self.first) > BIGGEST:
             return "an NBIRTH without bdSeq or outbox/first that the database can hold"
         if self.outbox and (len(self.outbox) > LONGEST_UUID or not self.outbox.isprintable()):
-            return f"an NBIRTH whose outbox/id is no word of at most {LONGEST_UUID} letters"
+            return f"an NBIRTH whose outbox/id is longer than {LONGEST_UUID} letters, or no word"
         return ""
 
 

@@ -15,6 +15,7 @@ Three threads hand a message on, so that decoding and committing overlap:
 - Only what is settled is acknowledged, and a hole is told once all before it is settled.
 - Nothing grows without end: the writer is waited for when the open batch is full, then the inbox
   fills, then messages are dropped, and numbered ones come again.
+- Quarantine is looked at every minute and cut to its bounds, between two batches.
 - Asked to stop: what was taken is written and acknowledged if the database takes it.
 """
 
@@ -22,6 +23,7 @@ import signal
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 import structlog
 
@@ -33,6 +35,7 @@ from ingest import metrics
 from ingest.errors import LockLostError, StoppedError
 from ingest.group import EVERY, REORDER_S, Group
 from ingest.intake import Answers, Intake
+from ingest.keeping import Bounds, Keeping, Quarantine
 from ingest.mqtt import HostClient
 from ingest.session import Session
 from ingest.store import OvertakenError
@@ -55,8 +58,9 @@ def run(
     host_id: str,
     nodes: Sequence[str] = (),
     reorder_s: float = REORDER_S,
+    bounds: Bounds | None = None,
 ) -> None:
-    """Be the host of these nodes until SIGTERM or SIGINT.
+    """Be the host of these nodes until SIGTERM or SIGINT; `bounds` are those of quarantine.
 
     Raises OutdatedError when the schema is not current, GroupError when `nodes` are no patterns.
     """
@@ -66,16 +70,22 @@ def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     require_current(database, stop=stop.is_set)
-    Host(database, mqtt_host, mqtt_port, group, stop).run()
+    Host(database, mqtt_host, mqtt_port, group, stop, bounds).run()
 
 
 class Host:
     """One host, from standing by to stopping."""
 
     def __init__(
-        self, database: str, mqtt_host: str, mqtt_port: int, group: Group, stop: threading.Event
+        self,
+        database: str,
+        mqtt_host: str,
+        mqtt_port: int,
+        group: Group,
+        stop: threading.Event,
+        bounds: Bounds | None = None,
     ) -> None:
-        self._mqtt, self._group = (mqtt_host, mqtt_port), group
+        self._mqtt, self._group, self._bounds = (mqtt_host, mqtt_port), group, bounds or Bounds()
         self._stop = stop
         self._session = Session(database, group.host, stop)
 
@@ -98,7 +108,7 @@ class Host:
         done = threading.Event()
         watchdog = threading.Thread(target=self._watch, args=(client, done), daemon=True)
         with Writer(self._session) as writer:
-            turns = Turns(writer, client, self._group)
+            turns = Turns(writer, client, self._group, self._bounds)
             client.open()
             metrics.ONLINE.set(1)
             watchdog.start()
@@ -128,10 +138,18 @@ class Host:
 class Turns:
     """What the main thread does again and again: takes messages, hands batches over, answers."""
 
-    def __init__(self, writer: Writer, client: HostClient, group: Group) -> None:
+    def __init__(self, writer: Writer, client: HostClient, group: Group, bounds: Bounds) -> None:
         self._writer, self._client = writer, client
-        self._intake = Intake(writer, lambda: time.time_ns() // 1_000_000, time.monotonic, group)
+        self._keeping = Keeping(Quarantine(bounds))
+        self._intake = Intake(
+            writer,
+            lambda: time.time_ns() // 1_000_000,
+            time.monotonic,
+            group,
+            self._keeping.quarantine,
+        )
         metrics.NODES.nodes = lambda: self._intake.nodes
+        self._tidied: Future[None] | None = None
         self._opened_at: float | None = None  # when the first message of the open batch came
         self._wrote_at = time.monotonic()
 
@@ -162,6 +180,10 @@ class Turns:
         elif now - self._wrote_at >= IDLE_S:
             self._writer.run(_look)
             self._wrote_at = now
+        if self._keeping.due(now):
+            if self._tidied is not None:
+                self._tidied.result()
+            self._tidied = self._writer.start(self._keeping.tidy)
 
     def _hand_over(self) -> None:
         written = self._intake.hand_over()

@@ -43,8 +43,8 @@ from ingest.births import (
 from ingest.dating import shown
 from ingest.foreign import Foreign
 from ingest.group import REORDER_S, Group
+from ingest.keeping import Quarantine
 from ingest.lives import Lives, Writer
-from ingest.quarantine import Quarantine
 from ingest.readings import Batch, Signal, sample_of
 from ingest.stream import Stream, Verdict
 from ingest.taking import Taking
@@ -86,7 +86,8 @@ class Intake:
     ) -> None:
         self._writer, self._steady = writer, steady
         self._lives = Lives(writer, group)
-        self._taking = Taking(wall_ms, steady, self._lives.serves, quarantine or Quarantine())
+        kept = quarantine or Quarantine(steady=steady)
+        self._taking = Taking(wall_ms, steady, self._lives.serves, self._own, kept)
         reorder_s = group.reorder_s if group else REORDER_S
         self._foreign = Foreign(self._taking, self._lives, reorder_s)
         self._topics: dict[str, Topic] = {}
@@ -376,6 +377,12 @@ class Intake:
     def nodes(self) -> list[Node]:
         """Every node heard of, with its stream and how it was heard."""
         return list(self._nodes.values())
+
+    def _own(self, topic: str) -> bool:
+        """Whether the node of a topic is one that numbers its records, and was born."""
+        parsed = self._topics.get(topic)
+        node = self._nodes.get((parsed.site, parsed.node)) if parsed else None
+        return node is not None and node.stream is not None and not node.foreign
 
     def _hear(self, topic: Topic, sent: int) -> None:
         node = self._nodes.get((topic.site, topic.node))

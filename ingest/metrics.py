@@ -66,6 +66,19 @@ QUARANTINED = Counter(
 )
 for kind in (*KINDS, OTHER):
     QUARANTINED.labels(kind)
+UNKEPT = Counter(
+    "pressline_ingest_unkept_total",
+    "Faulty messages that quarantine does not keep, or no longer: rate, room or age.",
+    ["why"],
+    registry=REGISTRY,
+)
+for why in ("rate", "room", "age"):
+    UNKEPT.labels(why)
+QUARANTINE_BYTES = Gauge(
+    "pressline_ingest_quarantine_bytes",
+    "Bytes in quarantine, at most; looked at every minute.",
+    registry=REGISTRY,
+)
 ONLINE = Gauge(
     "pressline_ingest_host_online",
     "1 while the host takes data; 0 while it waits for the database or stands by.",
@@ -81,8 +94,9 @@ def committed(batch: Batch, seconds: float) -> None:
     RECORDS.inc(sum(last - first + 1 for first, last in batch.runs.values()))
     COMMIT.observe(seconds)
     BATCH.observe(len(batch.rows))
-    for _, _, reason in batch.quarantine:
-        QUARANTINED.labels(kind_of(reason)).inc()
+    for fault in batch.quarantine:
+        QUARANTINED.labels(kind_of(fault.reason)).inc()
+    UNKEPT.labels("rate").inc(sum(messages for messages, _ in batch.unkept.values()))
 
 
 class Nodes(Collector):

@@ -1,65 +1,22 @@
-"""What cannot be taken is kept with its reason, and a flood of it is counted instead of kept."""
+"""What lies in quarantine, for people: lists, one message opened, what was not kept."""
 
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-
-import structlog
 
 from database.connection import Connection
 from edge_agent.wire import Topic, parse_topic
-from ingest.readings import Batch
 from ingest.tap import Decoder
-
-log = structlog.get_logger()
-
-PER_MINUTE = 100  # kept per topic
-LONGEST = 1 << 20  # bytes kept of one message
-LONGEST_TOPIC = 500  # letters kept of one
-REASON = 2000  # letters kept of a reason: it may quote what came
-
-
-@dataclass
-class Quarantine:
-    """Takes faulty messages into a batch, at most so many per topic and minute."""
-
-    _minute: int = -1
-    _counts: dict[str, int] = field(default_factory=dict[str, int])
-
-    def take(self, batch: Batch, topic: str, payload: bytes, reason: str) -> None:
-        """Keep a message with its reason, or count it when its topic had too many this minute."""
-        minute = int(time.monotonic() // 60)
-        if minute != self._minute:
-            self._tell()
-            self._minute = minute
-        count = self._counts[topic] = self._counts.get(topic, 0) + 1
-        if count <= PER_MINUTE:
-            batch.quarantine.append(
-                (_storable(topic)[:LONGEST_TOPIC], payload[:LONGEST], _storable(reason)[:REASON])
-            )
-        if count == 1:
-            log.warning("a message went to quarantine", topic=topic, reason=reason[:REASON])
-
-    def _tell(self) -> None:
-        for topic, count in self._counts.items():
-            if count > PER_MINUTE:
-                log.warning("too many faulty messages", topic=topic, not_kept=count - PER_MINUTE)
-        self._counts.clear()
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
-
-
-# -- for people -----------------------------------------------------------------------------------
 
 PRINTED = 4096  # bytes of a payload in a hex dump; the rest is said to be there
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A message in quarantine; `size` in bytes, as kept; `kind` is the class of its reason."""
+    """A message in quarantine; `size` in bytes, as it came; `kind` is the class of its reason.
+
+    `again`: whether taking it in again can change anything.
+    """
 
     id: int
     arrived: datetime
@@ -68,10 +25,40 @@ class Fault:
     size: int
     kind: str
     node: str
+    again: bool
 
     def __str__(self) -> str:
         arrived = self.arrived.isoformat(sep=" ", timespec="seconds")
         return f"{self.id:>8}  {arrived}  {self.size:>7} B  {self.topic}  {self.reason}"
+
+
+WHY = {
+    "rate": "more came in a minute than is kept",
+    "room": "there was no room",
+    "age": "kept for its time",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unkept:
+    """Messages of one day that are not in quarantine, or no longer; `node` empty: many senders."""
+
+    node: str
+    kind: str
+    why: str
+    messages: int
+    bytes: int
+    first: datetime
+    last: datetime
+
+    def __str__(self) -> str:
+        first = self.first.isoformat(sep=" ", timespec="seconds")
+        last = self.last.isoformat(sep=" ", timespec="seconds")
+        sender = self.node or "many senders"
+        return (
+            f"not kept: {self.messages} messages ({self.bytes} B) of {sender}, {self.kind}, "
+            f"{first} to {last}: {WHY[self.why]}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +86,8 @@ def faults(
 ) -> list[Fault]:
     """What lies in quarantine, the newest first; with `before` only ids below it."""
     rows = connection.execute(
-        "select id, arrived, topic, reason, length(payload), kind, node from signal.quarantine "
+        "select id, arrived, topic, reason, coalesce(size, length(payload)), kind, node, again "
+        "from signal.quarantine "
         "where (%(node)s::text is null or node = %(node)s) "
         "and (%(kind)s::text is null or kind = %(kind)s) "
         "and (%(before)s::bigint is null or id < %(before)s) order by id desc limit %(limit)s",
@@ -109,9 +97,9 @@ def faults(
 
 
 def next_ids(connection: Connection, which: Filter, after: int, limit: int) -> list[int]:
-    """Ids beyond `after`, the oldest first: to go through a flood in pieces."""
+    """Ids beyond `after` worth taking in again, the oldest first: to go on in pieces."""
     rows = connection.execute(
-        "select id from signal.quarantine where id > %(after)s "
+        "select id from signal.quarantine where again and id > %(after)s "
         "and (%(node)s::text is null or node = %(node)s) "
         "and (%(kind)s::text is null or kind = %(kind)s) order by id limit %(limit)s",
         {"node": which.node, "kind": which.kind, "after": after, "limit": limit},
@@ -119,11 +107,24 @@ def next_ids(connection: Connection, which: Filter, after: int, limit: int) -> l
     return [each for (each,) in rows]
 
 
-def tally(connection: Connection) -> list[tuple[str, str, int]]:
-    """How many lie there by node and class of reason, the most first."""
+def tally(connection: Connection) -> list[tuple[str, str, int, int]]:
+    """How many lie there by node and class of reason, the most first; how many worth a replay."""
     return connection.execute(
-        "select node, kind, count(*) from signal.quarantine group by 1, 2 order by 3 desc, 1, 2"
+        "select node, kind, count(*), count(*) filter (where again) from signal.quarantine "
+        "group by 1, 2 order by 3 desc, 1, 2"
     ).fetchall()
+
+
+def unkept(connection: Connection, limit: int, which: Filter = ALL) -> list[Unkept]:
+    """What was not kept, the latest first."""
+    rows = connection.execute(
+        "select node, kind, why, messages, bytes, first, last from signal.unkept "
+        "where (%(node)s::text is null or node = %(node)s) "
+        "and (%(kind)s::text is null or kind = %(kind)s) "
+        "order by last desc, messages desc limit %(limit)s",
+        {"node": which.node, "kind": which.kind, "limit": limit},
+    )
+    return [Unkept(*row) for row in rows]
 
 
 def count(connection: Connection) -> int:
@@ -135,16 +136,18 @@ def count(connection: Connection) -> int:
 def opened(connection: Connection, number: int) -> Opened | None:
     """One message with its hex dump and what it says; None: no such message."""
     row = connection.execute(
-        "select id, arrived, topic, reason, length(payload), kind, node, payload "
-        "from signal.quarantine where id = %s",
+        "select id, arrived, topic, reason, coalesce(size, length(payload)), kind, node, again, "
+        "payload from signal.quarantine where id = %s",
         [number],
     ).fetchone()
     if row is None:
         return None
-    fault, payload = Fault(*row[:7]), bytes(row[7])
+    fault, payload = Fault(*row[:8]), bytes(row[8])
     dump = list(hex_dump(payload[:PRINTED]))
     if len(payload) > PRINTED:
         dump.append(f"  … {len(payload) - PRINTED} bytes more")
+    if fault.size > len(payload):
+        dump.append(f"  … and {fault.size - len(payload)} bytes that were not kept")
     decoder = _decoder(connection, parse_topic(fault.topic))
     return Opened(fault, dump, decoder.lines(fault.topic, payload))
 

@@ -123,6 +123,15 @@ class Signal:
         self.row = row if plain else None
 
 
+class Refused(NamedTuple):
+    """A message for quarantine; `size` is how many bytes came, where fewer are kept."""
+
+    topic: str
+    payload: bytes
+    reason: str
+    size: int | None = None
+
+
 @dataclass
 class Batch:
     """What one commit writes: rows, how far each outbox comes, newest values, faults, nodes heard.
@@ -137,13 +146,17 @@ class Batch:
     lost: list[tuple[int, str, int, int, str]] = field(
         default_factory=list[tuple[int, str, int, int, str]]
     )  # by the outbox that tells it: the uuid of the outbox before, first, last, reason
-    quarantine: list[tuple[str, bytes, str]] = field(default_factory=list[tuple[str, bytes, str]])
+    quarantine: list[Refused] = field(default_factory=list[Refused])
+    unkept: dict[tuple[str, str], tuple[int, int]] = field(
+        default_factory=dict[tuple[str, str], tuple[int, int]]
+    )  # by sender and class of reason: faulty messages that are counted only, and their bytes
     heard: dict[tuple[str, str], Heard] = field(default_factory=dict[tuple[str, str], Heard])
     messages: int = 0
     size: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.runs or self.latest or self.quarantine or self.heard)
+        told = self.quarantine or self.unkept or self.heard
+        return bool(self.runs or self.latest or told)
 
     def extend_run(self, outbox: int, number: int) -> bytes:
         """Record `number` of an outbox is in this batch; what begins each of its rows."""
@@ -188,6 +201,11 @@ class Batch:
                 signal.newest = at
                 latest[signal.channel] = (signal.datatype, at, value, GOOD)
         return faults
+
+    def not_kept(self, sender: str, kind: str, size: int) -> None:
+        """A faulty message of so many bytes is counted instead of kept."""
+        messages, total = self.unkept.get((sender, kind), (0, 0))
+        self.unkept[sender, kind] = messages + 1, total + size
 
     def note(self, signal: Signal, at: int, value: Value | None, quality: int) -> None:
         """A value that may be its channel's newest."""

@@ -2,13 +2,15 @@
 
 import re
 
+UNDECODABLE = "undecodable"
 KINDS = {  # the first that is found names the class of a reason
-    "undecodable": r"^no Sparkplug payload",
+    UNDECODABLE: r"^no Sparkplug payload",
     "no_birth": r" is in no birth",
     "impossible_time": r"time -?\d+ ms is impossible",
     "wrong_type": r" was declared| is no [A-Za-z]| does not fit | no UTF-8| with NUL ",
-    "protocol": r"out of order$|without bdSeq|no outbox/record|another live node's",
+    "protocol": r"out of order$|^an NBIRTH w|no outbox/record|live node's| longer than \d+ ",
 }
+NEVER_AGAIN = (UNDECODABLE, "impossible_time")  # nothing that anybody mends changes these
 OTHER = "other"
 
 
@@ -19,7 +21,7 @@ def kind_of(reason: str) -> str:
 
 OBSTACLES = {  # why a message that was handed in again stays
     "gone": r"^no such message|took it out already",
-    "cut": r"^only its first ",
+    "cut": r"^only its first bytes",
     "outdated": r"^a birth or death ",
     "no_node": r"^no birth of node ",
     "unacknowledged": r"^record \d+ is not acknowledged",

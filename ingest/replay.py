@@ -18,11 +18,11 @@ from edge_agent.wire import Topic
 from ingest import store
 from ingest.births import Known, Message, Node
 from ingest.intake import Intake, date_anew
-from ingest.quarantine import LONGEST, Quarantine
-from ingest.readings import Batch
+from ingest.keeping import Quarantine
+from ingest.readings import Batch, Refused
 
 OWN_OUTBOX = "quarantine"  # its readings came from no edge's outbox
-CUT = f"only its first {LONGEST} bytes were kept: what is missing cannot be taken"
+CUT = "only its first bytes were kept: what is missing cannot be taken"
 OUTDATED = "a birth or death tells what was true then; its node's next one tells it anew"
 
 T = TypeVar("T")
@@ -47,10 +47,10 @@ class Outcome:
 def replay(
     connection: Connection, ids: Sequence[int] | None = None, *, who: str
 ) -> Iterator[Outcome]:
-    """Take these messages in again, or all, the oldest first: each in a transaction of its own.
+    """Take these messages in again, or all where that may change anything, the oldest first.
 
-    Births are those in force when it begins. A message with anything faulty stays whole. Who asked
-    for it and what became of it is kept in signal.replay.
+    Each has a transaction of its own. Births are those in force when it begins. A message with
+    anything faulty stays whole. Who asked for it and what became of it is kept in signal.replay.
     """
     wanted = _all(connection) if ids is None else sorted(set(ids))
     if not wanted:
@@ -61,14 +61,16 @@ def replay(
 
 
 def _all(connection: Connection) -> list[int]:
-    return [each for (each,) in connection.execute("select id from signal.quarantine order by id")]
+    rows = connection.execute("select id from signal.quarantine where again order by id")
+    return [each for (each,) in rows]
 
 
 def _replay_one(connection: Connection, reader: "Reader", each: int, who: str) -> Outcome:
     with connection.transaction():
         record = _lock_own_outbox(connection)
         kept = connection.execute(
-            "select topic, payload, arrived from signal.quarantine where id = %s for update", [each]
+            "select topic, payload, size, arrived from signal.quarantine where id = %s for update",
+            [each],
         ).fetchone()
         if kept is None:
             return Outcome(each, None, _gone(connection, each))
@@ -88,14 +90,14 @@ def _taken(
     connection: Connection,
     reader: "Reader",
     each: int,
-    kept: tuple[str, bytes, datetime, tuple[int, int]],
+    kept: tuple[str, bytes, int | None, datetime, tuple[int, int]],
 ) -> Outcome:
-    topic, payload, arrived, (outbox, number) = kept
-    if len(payload) >= LONGEST:
+    topic, payload, size, arrived, (outbox, number) = kept
+    if size is not None:
         return Outcome(each, None, CUT)
     batch = reader.read(topic, payload, arrived, (outbox, number + 1))
     if batch.quarantine:
-        return Outcome(each, None, batch.quarantine[0][2])
+        return Outcome(each, None, batch.quarantine[0].reason)
     return Outcome(each, store.add_missing(connection, batch))
 
 
@@ -131,8 +133,8 @@ class _Writer:
 class _Reasons(Quarantine):
     """Tells why a message cannot be taken; it is in quarantine already."""
 
-    def take(self, batch: Batch, topic: str, payload: bytes, reason: str) -> None:
-        batch.quarantine.append((topic, payload, reason))
+    def take(self, batch: Batch, topic: str, payload: bytes, reason: str, *, own: bool) -> None:
+        batch.quarantine.append(Refused(topic, payload, reason))
 
 
 @dataclass
@@ -162,7 +164,7 @@ class Reader(Intake):
         self.take(topic, payload)
         batch = self._taking.closed()
         if not batch.rows and not batch.quarantine:
-            batch.quarantine.append((topic, payload, "nothing in it is a reading"))
+            batch.quarantine.append(Refused(topic, payload, "nothing in it is a reading"))
         return batch
 
     def _dispatch(self, topic: Topic, raw: bytes) -> None:

@@ -222,9 +222,23 @@ def _write_quarantine(connection: Connection, batch: Batch, instant: datetime) -
     if batch.quarantine:
         with connection.cursor() as cursor:
             cursor.executemany(
-                "insert into signal.quarantine (topic, payload, reason, kind, arrived) "
-                "values (%s, %s, %s, %s, %s)",
-                [(*fault, kind_of(fault[2]), instant) for fault in batch.quarantine],
+                "insert into signal.quarantine (topic, payload, reason, size, kind, arrived) "
+                "values (%s, %s, %s, %s, %s, %s)",
+                [(*fault, kind_of(fault.reason), instant) for fault in batch.quarantine],
+            )
+    if batch.unkept:
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                "insert into signal.unkept as u "
+                "(day, node, kind, why, messages, bytes, first, last) "
+                "values ((%s at time zone 'UTC')::date, %s, %s, 'rate', %s, %s, %s, %s) "
+                "on conflict (day, node, kind, why) do update set "
+                "messages = u.messages + excluded.messages, bytes = u.bytes + excluded.bytes, "
+                "last = greatest(u.last, excluded.last)",
+                [
+                    (instant, *of_whom, *counted, instant, instant)
+                    for of_whom, counted in sorted(batch.unkept.items())
+                ],
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from edge_agent.sparkplug_pb2 import Metric
 from ingest.births import Device, Known, Message, Node
-from ingest.quarantine import Quarantine
+from ingest.keeping import Quarantine
 from ingest.readings import DAY, LAST_TIME, Batch
 
 
@@ -15,7 +15,8 @@ class Taking:
     """The open batch, and the moment at which a message is taken in.
 
     `now` and `latest_at`, the last time that a reading may have, are ms since 1970; `steady` is a
-    clock that never goes back (seconds). Only nodes that this host `serves` are asked for births.
+    clock that never goes back (seconds). Only nodes that this host `serves` are asked for births;
+    `own` tells whether a topic is that of a node that numbers its records.
     """
 
     def __init__(
@@ -23,10 +24,11 @@ class Taking:
         wall_ms: Callable[[], int],
         steady: Callable[[], float],
         serves: Callable[[Node], bool],
+        own: Callable[[str], bool],
         quarantine: Quarantine,
     ) -> None:
         self._wall_ms, self.steady, self._serves = wall_ms, steady, serves
-        self._quarantine = quarantine
+        self._own, self._quarantine = own, quarantine
         self.batch = Batch()
         self.now = self.latest_at = 0
         self._asked: list[Node] = []
@@ -66,7 +68,7 @@ class Taking:
 
     def refuse_bytes(self, topic: str, payload: bytes, reason: str) -> None:
         """What could not even be decoded goes to quarantine."""
-        self._quarantine.take(self.batch, topic, payload, reason)
+        self._quarantine.take(self.batch, topic, payload, reason, own=self._own(topic))
 
     def ask(self, node: Node, device: Device | None = None) -> None:
         """Ask a node for its births (because of a device), unless it was asked just now."""

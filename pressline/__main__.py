@@ -249,17 +249,34 @@ def ingest_run(
             envvar="PRESSLINE_REORDER_S", min=0, max=60, help="Wait of foreign nodes' messages"
         ),
     ] = 2.0,
+    quarantine_mb: Annotated[
+        float, typer.Option(envvar="PRESSLINE_QUARANTINE_MB", min=64, help="Room of quarantine")
+    ] = 512,
+    quarantine_days: Annotated[
+        float,
+        typer.Option(envvar="PRESSLINE_QUARANTINE_DAYS", min=1, help="A message is kept so long"),
+    ] = 90,
+    quarantine_per_minute: Annotated[
+        int,
+        typer.Option(
+            envvar="PRESSLINE_QUARANTINE_PER_MINUTE",
+            min=1,
+            help="Kept of a topic; ten times as many of all that are no own nodes",
+        ),
+    ] = 100,
     metrics_host: MetricsHost = "127.0.0.1",
     metrics_port: MetricsPort = None,
 ) -> None:
     """Be the Sparkplug host of these nodes: commit records and acknowledge them."""
     from database.connection import database_url
     from ingest.host import run
+    from ingest.keeping import Bounds
     from ingest.metrics import REGISTRY
     from pressline.metrics import serve
 
     serve(REGISTRY, metrics_host, metrics_port)
-    run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or (), reorder_seconds)
+    bounds = Bounds(quarantine_mb, quarantine_days, quarantine_per_minute)
+    run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or (), reorder_seconds, bounds)
 
 
 @bridge.command("run")
@@ -321,13 +338,13 @@ def quarantine_list(
     limit: Annotated[int, typer.Option(min=1, help="So many at most")] = 50,
     database: Database = None,
 ) -> None:
-    """Id, arrival, size, topic and reason of each message, the newest first."""
+    """What was not kept; then id, arrival, size, topic and reason of each, the newest first."""
     from database.connection import connect, database_url
-    from ingest.quarantine import faults
+    from ingest.quarantine import faults, unkept
 
     with connect(database_url(database)) as connection:
-        for fault in faults(connection, limit):
-            typer.echo(str(fault))
+        for each in (*unkept(connection, limit), *faults(connection, limit)):
+            typer.echo(str(each))
 
 
 @quarantine.command("show")
@@ -349,7 +366,9 @@ def quarantine_show(
 @quarantine.command("replay")
 def quarantine_replay(
     numbers: Annotated[list[int] | None, typer.Argument(metavar="[ID]…")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that is there")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", help="All where it may change anything")
+    ] = False,
     who: Annotated[str | None, typer.Option(help="Code of the person who does it")] = None,
     database: Database = None,
 ) -> None:

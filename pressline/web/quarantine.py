@@ -26,7 +26,7 @@ router = APIRouter()
 MOST = 50  # messages on one page
 AT_ONCE = 100  # messages of one call: it answers within seconds
 CHOICES = 40  # nodes to choose from
-LATELY = 20  # replays that are shown
+LATELY = 20  # replays, and counts of what was not kept, that are shown
 
 Row = dict[str, Any]
 
@@ -73,10 +73,11 @@ def listed(
         faults=found[:MOST],
         node=node,
         kind=kind,
-        nodes=_sums((each, n) for each, of, n in tally if kind in ("", of))[:CHOICES],
-        kinds=_sums((of, n) for each, of, n in tally if node in ("", each)),
-        all=sum(n for *_, n in tally),
-        meant=sum(n for each, of, n in tally if node in ("", each) and kind in ("", of)),
+        nodes=_sums((each, n) for each, of, n, _ in tally if kind in ("", of))[:CHOICES],
+        kinds=_sums((of, n) for each, of, n, _ in tally if node in ("", each)),
+        all=sum(n for *_, n, _ in tally),
+        meant=sum(n for each, of, _, n in tally if node in ("", each) and kind in ("", of)),
+        unkept=kept.unkept(connection, LATELY, which),
         older=urlencode({"node": node, "kind": kind, "before": last}) if last else None,
         newest=before is None,
         replays=_replays(connection),

@@ -24,6 +24,7 @@ from edge_agent.wire import (
 )
 from ingest.group import Group
 from ingest.intake import Intake
+from ingest.keeping import Quarantine
 
 T = TypeVar("T")
 
@@ -59,8 +60,13 @@ class Clock:
     def __init__(self) -> None:
         self.steady = 1000.0
 
-    def intake(self, connection: Connection, group: Group | None = None) -> Intake:
-        return Intake(Direct(connection), lambda: NOW, lambda: self.steady, group)
+    def intake(
+        self,
+        connection: Connection,
+        group: Group | None = None,
+        quarantine: Quarantine | None = None,
+    ) -> Intake:
+        return Intake(Direct(connection), lambda: NOW, lambda: self.steady, group, quarantine)
 
 
 def node_birth(*, uuid: str = UUID, first: int = 1, bdseq: int = 0) -> bytes:

@@ -22,8 +22,8 @@ from edge_agent.wire import (
     DataType,
     parse_topic,
 )
-from ingest import quarantine
 from ingest.intake import Intake
+from ingest.keeping import Bounds, Quarantine
 
 ON_PLAIN = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 FEW = settings(
@@ -174,10 +174,10 @@ class Gate:
 
 
 @pytest.fixture
-def gate(database: str, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    monkeypatch.setattr(quarantine, "PER_MINUTE", 10**6)  # all of it is looked for
+def gate(database: str, clock: Clock) -> Iterator[Gate]:
+    boundless = Quarantine(Bounds(megabytes=10**6, per_minute=10**6))  # all of it is looked for
     with connect(database, autocommit=True) as connection:
-        yield Gate(connection, clock.intake(connection), clock)
+        yield Gate(connection, clock.intake(connection, quarantine=boundless), clock)
 
 
 def understood(payload: bytes) -> bool:

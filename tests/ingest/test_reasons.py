@@ -41,7 +41,7 @@ def test_a_bad_message_is_counted_in_its_class(connection: Connection, kind: str
     intake.commit()
     [fault] = faults(connection, 10)
     assert fault.kind == kind, fault.reason
-    assert tally(connection) == [(fault.node, kind, 1)]
+    assert tally(connection) == [(fault.node, kind, 1, int(fault.again))]
 
 
 def test_a_channel_that_no_birth_declares_has_a_class_too(connection: Connection) -> None:
@@ -59,10 +59,12 @@ def test_filters_page_through_what_they_mean(connection: Connection) -> None:
     for n in range(6):
         intake.take(f"spBv1.0/plant/DDATA/edge-{n % 2}/P01", b"\xff")
     intake.commit()
+    connection.execute("update signal.quarantine set kind = 'other' where id > 2")
     mine = Filter(node="plant/edge-1")
     assert [fault.id for fault in faults(connection, 2, mine)] == [6, 4]
     assert [fault.id for fault in faults(connection, 2, mine, before=4)] == [2]
-    assert next_ids(connection, Filter(kind="undecodable"), 2, 3) == [3, 4, 5]
+    assert next_ids(connection, Filter(kind="other"), 2, 3) == [3, 4, 5]
+    assert next_ids(connection, Filter(kind="undecodable"), 0, 3) == []
     assert faults(connection, 2, Filter(kind="no_birth")) == []
 
 
@@ -70,7 +72,7 @@ def test_who_tried_is_kept_for_good(connection: Connection) -> None:
     intake = Clock().intake(connection)
     intake.take(DDATA, b"\xff")
     intake.commit()
-    [outcome] = replay(connection, who="qian")
+    [outcome] = replay(connection, [1], who="qian")
     assert obstacle_of(outcome.reason) == "faulty"
     connection.commit()
     assert connection.execute("select who, message, taken from signal.replay").fetchall() == [

@@ -194,10 +194,7 @@ def test_chosen_messages_are_answered_in_the_persons_language(
     chromium: Browser, opened: Pair
 ) -> None:
     shop, site = opened
-    floor = Floor(shop)
-    floor.born(STROKES)
-    for _ in range(3):
-        floor.hear("DDATA", b"\xff", "P01")
+    unknown_force(Floor(shop), 3)
     with at_desk(chromium, site, "/quarantine?lang=en", MANAGER) as page:
         expect(page.locator("[name=chosen]")).to_be_disabled()
         page.locator("[data-message='3'] input").check()
@@ -207,6 +204,26 @@ def test_chosen_messages_are_answered_in_the_persons_language(
             "0 messages taken in (0 new readings), 2 stay in quarantine."
         )
         assert not re.search(r"[\u4e00-\u9fff]", page.locator("h1, h2, p, th").first.inner_text())
+
+
+def test_nothing_is_offered_that_can_never_be_taken_in_and_what_was_not_kept_is_told(
+    chromium: Browser, opened: Pair
+) -> None:
+    shop, site = opened
+    floor = Floor(shop)
+    for _ in range(130):
+        floor.hear("DDATA", b"\xff", "P01")
+    with at_desk(chromium, site, "/quarantine") as page:
+        expect(page.locator("[data-message]")).to_have_count(50)
+        expect(page.locator("[name=all], [name=id], [name=every]")).to_have_count(0)
+        expect(page.locator(".never")).to_contain_text("无法入库")
+        expect(page.locator(".unkept tbody tr")).to_contain_text("一分钟内过多")
+        expect(page.locator(".unkept tbody tr .n").first).to_have_text("30")
+        assert_chinese(page)
+        page.locator("[data-message] a").first.click()
+        expect(page.locator("[name=one]")).to_have_count(0)
+        expect(page.locator(".never")).to_contain_text("无法入库")
+        assert_chinese(page)
 
 
 def test_only_it_and_the_manager_may_take_messages_in(opened: Pair) -> None:
