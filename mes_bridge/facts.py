@@ -60,75 +60,97 @@ def _delete(connection: Connection, asked: Mapping[str, object]) -> None:
 
 
 def _insert(connection: Connection, asked: Mapping[str, object]) -> None:
-    connection.execute(
-        """
-        with asked as (
-          select press, date_trunc('minute', since) as start,
-                 tstzrange(date_trunc('minute', since),
-                           greatest(date_trunc('minute', since), %(now)s)) as span
-          from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
-        ), counted as (
-          select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at
-          from asked a join mes.owned_count o on o.press = a.press and o.at >= a.start
-          where not o.unseen
-          union all
-          select o.press, null, o.segment, o.measure, o.amount, o.at
-          from asked a join mes.owned_count o on o.press = a.press and o.unseen
-        ), scanned as (
-          select a.press, g.id as segment, tstzmultirange(g.span * a.span) as spans
-          from asked a
-          join mes.run r on r.press = a.press and r.source = 'scan' and r.span && a.span
-          join mes.run_segment g on g.run = r.id and g.span && a.span
-        ), taken as (
-          select press, range_agg(spans) as spans from scanned group by press
-        ), assigned as (
-          select a.press, g.id as segment,
-                 tstzmultirange(g.span * a.span) - coalesce(t.spans, '{}') as spans
-          from asked a
-          join mes.run r on r.press = a.press and r.source = 'assigned' and r.span && a.span
-          join mes.run_segment g on g.run = r.id and g.span && a.span
-          left join taken t on t.press = a.press
-        ), owned as (
-          select * from scanned union all select * from assigned
-        ), piece as (
-          select press, segment, unnest(spans) as span from owned
-          union all
-          select a.press, null, unnest(tstzmultirange(a.span) - coalesce(
-                   (select range_agg(o.spans) from owned o where o.press = a.press), '{}'))
-          from asked a
-        ), known as (
-          select p.press, p.segment, s.state, p.span * s.span as span
-          from piece p join mes.press_state s on s.press = p.press and s.span && p.span
-        ), timed as (
-          select k.press, m as minute, k.segment, k.state,
-                 extract(epoch from least(upper(k.span), m + interval '1 minute')
-                                    - greatest(lower(k.span), m)) as seconds
-          from known k
-          cross join lateral generate_series(
-            date_trunc('minute', lower(k.span)), upper(k.span) - interval '1 microsecond',
-            interval '1 minute') as m
-        ), fact as (
-          select press, minute, segment,
-                 case when measure = 'stroke' then amount else 0 end as strokes,
-                 0 as running_s, 0 as stopped_s, 0 as unknown_s,
-                 case when measure = 'wh' and runs then amount else 0 end as run_wh,
-                 case when measure = 'wh' and not runs then amount else 0 end as idle_wh
-          from counted c
-          cross join lateral (
-            select exists (select from mes.press_state s where s.press = c.press
-                           and s.span @> c.at and s.state = 'running') as runs) as during
-          union all
-          select press, minute, segment, 0,
-                 case state when 'running' then seconds else 0 end,
-                 case state when 'stopped' then seconds else 0 end,
-                 case state when 'unknown' then seconds else 0 end, 0, 0
-          from timed
-        )
-        insert into mes.fact_minute (press, minute, segment, strokes, running_s, stopped_s,
-                                     unknown_s, run_wh, idle_wh)
-        select press, minute, segment, sum(strokes), sum(running_s), sum(stopped_s),
-               sum(unknown_s), sum(run_wh), sum(idle_wh)
-        from fact group by press, minute, segment
-        """,
-        asked,
-    )
+    connection.execute(_INSERT, asked)
+
+
+# Each press from its minute on.
+_ASKED = """
+with asked as (
+  select press, date_trunc('minute', since) as start,
+         tstzrange(date_trunc('minute', since),
+                   greatest(date_trunc('minute', since), %(now)s)) as span
+  from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
+),
+"""
+# What was counted since, with its owner; what was counted over unseen time has no minute.
+_COUNTED = """
+counted as (
+  select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at
+  from asked a join mes.owned_count o on o.press = a.press and o.at >= a.start
+  where not o.unseen
+  union all
+  select o.press, null, o.segment, o.measure, o.amount, o.at
+  from asked a join mes.owned_count o on o.press = a.press and o.unseen
+),
+"""
+# Who owned which time: a scanned run goes before an assigned one, nobody (null) has the rest.
+_OWNED = """
+scanned as (
+  select a.press, g.id as segment, tstzmultirange(g.span * a.span) as spans
+  from asked a
+  join mes.run r on r.press = a.press and r.source = 'scan' and r.span && a.span
+  join mes.run_segment g on g.run = r.id and g.span && a.span
+), taken as (
+  select press, range_agg(spans) as spans from scanned group by press
+), assigned as (
+  select a.press, g.id as segment,
+         tstzmultirange(g.span * a.span) - coalesce(t.spans, '{}') as spans
+  from asked a
+  join mes.run r on r.press = a.press and r.source = 'assigned' and r.span && a.span
+  join mes.run_segment g on g.run = r.id and g.span && a.span
+  left join taken t on t.press = a.press
+), owned as (
+  select * from scanned union all select * from assigned
+), piece as (
+  select press, segment, unnest(spans) as span from owned
+  union all
+  select a.press, null, unnest(tstzmultirange(a.span) - coalesce(
+           (select range_agg(o.spans) from owned o where o.press = a.press), '{}'))
+  from asked a
+),
+"""
+# Seconds of each state within that, by minute.
+_TIMED = """
+known as (
+  select p.press, p.segment, s.state, p.span * s.span as span
+  from piece p join mes.press_state s on s.press = p.press and s.span && p.span
+), timed as (
+  select k.press, m as minute, k.segment, k.state,
+         extract(epoch from least(upper(k.span), m + interval '1 minute')
+                            - greatest(lower(k.span), m)) as seconds
+  from known k
+  cross join lateral generate_series(
+    date_trunc('minute', lower(k.span)), upper(k.span) - interval '1 microsecond',
+    interval '1 minute') as m
+),
+"""
+# Both as facts. Energy belongs to the state that the press was in.
+_FACTS = """
+fact as (
+  select press, minute, segment,
+         case when measure = 'stroke' then amount else 0 end as strokes,
+         0 as running_s, 0 as stopped_s, 0 as unknown_s,
+         case when measure = 'wh' and runs then amount else 0 end as run_wh,
+         case when measure = 'wh' and not runs then amount else 0 end as idle_wh
+  from counted c
+  cross join lateral (
+    select exists (select from mes.press_state s where s.press = c.press
+                   and s.span @> c.at and s.state = 'running') as runs) as during
+  union all
+  select press, minute, segment, 0,
+         case state when 'running' then seconds else 0 end,
+         case state when 'stopped' then seconds else 0 end,
+         case state when 'unknown' then seconds else 0 end, 0, 0
+  from timed
+)
+"""
+_INSERT = (
+    _ASKED + _COUNTED + _OWNED + _TIMED + _FACTS
+    + """
+insert into mes.fact_minute (press, minute, segment, strokes, running_s, stopped_s,
+                             unknown_s, run_wh, idle_wh)
+select press, minute, segment, sum(strokes), sum(running_s), sum(stopped_s),
+       sum(unknown_s), sum(run_wh), sum(idle_wh)
+from fact group by press, minute, segment
+"""
+)  # fmt: skip

@@ -94,81 +94,91 @@ def intervals(connection: Connection, presses: Sequence[str]) -> list[Row]:
     Unseen strokes that begin at the reading before stay with it: no border fits between them.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            """
-            with suspect as (
-              select press, minute from mes.fact_minute
-              where segment is null and strokes > 0 and press = any (%(presses)s)
-            ), found as (
-              select o.* from suspect s
-              join mes.owned_count o on o.press = s.press and not o.unseen
-                and o.at >= s.minute and o.at < s.minute + interval '1 minute'
-              union all
-              select o.* from suspect s
-              join mes.owned_count o on o.press = s.press and o.unseen
-              where s.minute is null
-            ), stray as (
-              select o.press, o.id, o.from_at, o.at, o.amount, o.unseen or o.kind = 'gap' as unseen
-              from found o where o.measure = 'stroke' and o.segment is null
-            ), crossed as (
-              select s.*, s.unseen and exists (
-                       select from mes.run r
-                       where r.press = s.press and r.span && tstzrange(s.from_at, s.at, '(]')
-                     ) as crossing
-              from stray s
-            ), beside as (
-              select *, lag(at) over row as before, lag(crossing) over row as after_crossing
-              from crossed window row as (partition by press order by at, id)
-            ), cut as (
-              select b.*,
-                     b.before is null or b.after_crossing
-                     or not (b.unseen and b.from_at <= b.before)
-                        and (b.from_at - b.before > interval '2 minutes'
-                             or exists (
-                               select from mes.run r
-                               where r.press = b.press
-                                 and r.span && tstzrange(b.before, b.at, '(]'))
-                             or exists (
-                               select from mes.die_mount m
-                               where m.press = b.press
-                                 and m.span && tstzrange(b.before, b.at, '(]')
-                                 and (lower(m.span) > b.before or upper(m.span) <= b.at))
-                            ) as begins
-              from beside b
-            ), numbered as (
-              select *, count(*) filter (where begins)
-                        over (partition by press order by at, id) as piece
-              from cut
-            ), piece as (
-              select press, min(case when unseen then from_at else at end) as since,
-                     max(at) as until, min(from_at) as from_at, sum(amount)::bigint as strokes,
-                     coalesce(sum(amount) filter (where unseen), 0)::bigint as unseen
-              from numbered group by press, piece
-            )
-            select i.press, p.line, i.since, i.until + interval '1 millisecond' as to, i.until,
-                   i.from_at, i.strokes, i.unseen, m.die,
-                   earlier.work_orders as before, later.work_orders as after
-            from piece i
-            join mes.press p on p.name = i.press
-            left join mes.die_mount m on m.press = i.press and m.span @> i.since
-            left join lateral (
-              select array(select op.work_order from mes.run_output o
-                           join erp.work_order_operation op on op.id = o.operation
-                           where o.run = r.id order by o.id) as work_orders
-              from mes.run r where r.press = i.press and lower(r.span) < i.since
-              order by lower(r.span) desc limit 1
-            ) earlier on true
-            left join lateral (
-              select array(select op.work_order from mes.run_output o
-                           join erp.work_order_operation op on op.id = o.operation
-                           where o.run = r.id order by o.id) as work_orders
-              from mes.run r where r.press = i.press and lower(r.span) >= i.since
-              order by lower(r.span) limit 1
-            ) later on true
-            order by p.position, i.press, i.since desc limit %(most)s
-            """,
-            {"presses": list(presses), "most": MOST},
-        ).fetchall()
+        values = {"presses": list(presses), "most": MOST}
+        return cursor.execute(_INTERVALS, values).fetchall()
+
+
+# Counts without an owner, looked for only in minutes that have such strokes.
+_STRAY = """
+with suspect as (
+  select press, minute from mes.fact_minute
+  where segment is null and strokes > 0 and press = any (%(presses)s)
+), found as (
+  select o.* from suspect s
+  join mes.owned_count o on o.press = s.press and not o.unseen
+    and o.at >= s.minute and o.at < s.minute + interval '1 minute'
+  union all
+  select o.* from suspect s
+  join mes.owned_count o on o.press = s.press and o.unseen
+  where s.minute is null
+), stray as (
+  select o.press, o.id, o.from_at, o.at, o.amount, o.unseen or o.kind = 'gap' as unseen
+  from found o where o.measure = 'stroke' and o.segment is null
+),
+"""
+# Cut where a pause, a run or another die lies between, and behind unseen time that a run crosses.
+_PIECES = """
+crossed as (
+  select s.*, s.unseen and exists (
+           select from mes.run r
+           where r.press = s.press and r.span && tstzrange(s.from_at, s.at, '(]')
+         ) as crossing
+  from stray s
+), beside as (
+  select *, lag(at) over row as before, lag(crossing) over row as after_crossing
+  from crossed window row as (partition by press order by at, id)
+), cut as (
+  select b.*,
+         b.before is null or b.after_crossing
+         or not (b.unseen and b.from_at <= b.before)
+            and (b.from_at - b.before > interval '2 minutes'
+                 or exists (
+                   select from mes.run r
+                   where r.press = b.press
+                     and r.span && tstzrange(b.before, b.at, '(]'))
+                 or exists (
+                   select from mes.die_mount m
+                   where m.press = b.press
+                     and m.span && tstzrange(b.before, b.at, '(]')
+                     and (lower(m.span) > b.before or upper(m.span) <= b.at))
+                ) as begins
+  from beside b
+), numbered as (
+  select *, count(*) filter (where begins)
+            over (partition by press order by at, id) as piece
+  from cut
+), piece as (
+  select press, min(case when unseen then from_at else at end) as since,
+         max(at) as until, min(from_at) as from_at, sum(amount)::bigint as strokes,
+         coalesce(sum(amount) filter (where unseen), 0)::bigint as unseen
+  from numbered group by press, piece
+)
+"""
+# Each piece with its die, and with the orders that ran before and after it.
+_BESIDE = """
+select i.press, p.line, i.since, i.until + interval '1 millisecond' as to, i.until,
+       i.from_at, i.strokes, i.unseen, m.die,
+       earlier.work_orders as before, later.work_orders as after
+from piece i
+join mes.press p on p.name = i.press
+left join mes.die_mount m on m.press = i.press and m.span @> i.since
+left join lateral (
+  select array(select op.work_order from mes.run_output o
+               join erp.work_order_operation op on op.id = o.operation
+               where o.run = r.id order by o.id) as work_orders
+  from mes.run r where r.press = i.press and lower(r.span) < i.since
+  order by lower(r.span) desc limit 1
+) earlier on true
+left join lateral (
+  select array(select op.work_order from mes.run_output o
+               join erp.work_order_operation op on op.id = o.operation
+               where o.run = r.id order by o.id) as work_orders
+  from mes.run r where r.press = i.press and lower(r.span) >= i.since
+  order by lower(r.span) limit 1
+) later on true
+order by p.position, i.press, i.since desc limit %(most)s
+"""
+_INTERVALS = _STRAY + _PIECES + _BESIDE
 
 
 def parts(connection: Connection, interval: Row) -> list[Row]:
