@@ -141,10 +141,11 @@ def hold(path: Path) -> IO[str]:
             f"The outbox {path} is in use by another agent. Stop that one first, or give this node "
             "an outbox of its own ([outbox] path in plant.toml)."
         ) from None
-    with contextlib.suppress(OSError):  # a full disk: the lock holds without the name in it
-        guard.truncate(0)
-        guard.write(str(os.getpid()))
-        guard.flush()
+    # On a full disk the lock holds without the name in it; past the file's buffer, which would be
+    # written once more, and refused, when the file is closed.
+    with contextlib.suppress(OSError):
+        os.ftruncate(guard.fileno(), 0)
+        os.write(guard.fileno(), str(os.getpid()).encode())
     return guard
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.entries import Mqtt
 from edge_agent.node import Node, keeping
-from edge_agent.outbox import Draft, Entry, Outbox
+from edge_agent.outbox import Draft, Entry, Outbox, OutboxError
 from edge_agent.sample import Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import Ack, Channel, DataType, GivenUp, State, state_topic
@@ -230,6 +230,12 @@ def test_an_agent_starts_on_a_full_disk_and_forgets_what_is_acknowledged(small_d
             assert (now.outbox.first, now.outbox.last) == (1001, 2001)
 
     asyncio.run(story())
+
+
+def test_a_new_outbox_on_a_full_disk_is_refused_with_the_cure(small_disk: Path) -> None:
+    fill(small_disk)
+    with pytest.raises(OutboxError, match=r"Is the disk full or read-only\?"):
+        Outbox(small_disk / "outbox.sqlite")
 
 
 def fill(folder: Path) -> Path:
