@@ -1,8 +1,12 @@
 """A node that has its messages ready: it honours the acknowledgement window and costs little.
 
+It says its births again when the host asks, and then everything that is not acknowledged, as an
+agent does.
+
 Run as `python -m bench.publisher PORT METRICS MESSAGES DEVICES`. Says `ready` once a first record
 of each device is acknowledged, waits for a line, delivers the rest, and prints as JSON how long
-that took until the last acknowledgement, how many messages went twice, and its own CPU time.
+that took until the last acknowledgement, how many messages went twice, how often it was born, and
+its own CPU time.
 """
 
 import json
@@ -26,6 +30,7 @@ from edge_agent.wire import (
     OUTBOX_FIRST,
     OUTBOX_ID,
     OUTBOX_RECORD,
+    REBIRTH,
     Ack,
     Channel,
     DataType,
@@ -76,7 +81,7 @@ class Wire:
         self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._buffer = b""
-        connect = text("MQTT") + bytes([4, 2, 0, 0]) + text("pressline-bench-publisher")
+        connect = text("MQTT") + bytes([4, 2, 0, 0]) + text(f"pressline-bench-{uuid4()}")
         self.send(packet(0x10, connect))
         topics = (str(Topic("NCMD", SITE, NODE)), state_topic(HOST))
         self.send(packet(0x82, b"\0\1" + b"".join(text(topic) + b"\0" for topic in topics)))
@@ -151,12 +156,12 @@ def make_device(number: int, metrics: int) -> Device:
     return Device(f"B{number:03}", channels, random.Random(number), [1000] * metrics)
 
 
-def births(devices: list[Device], uuid: str, now: int) -> bytes:
+def births(devices: list[Device], uuid: str, now: int, acknowledged: int = 0) -> bytes:
     node = Payload(timestamp=now, seq=0)
     for name, datatype, value in (
         (BDSEQ, DataType.INT64, 0), (OUTBOX_ID, DataType.STRING, uuid),
-        (OUTBOX_FIRST, DataType.UINT64, 1), (OUTBOX_ACK, DataType.STRING, ""),
-        (OUTBOX_RECORD, DataType.UINT64, 0),
+        (OUTBOX_FIRST, DataType.UINT64, acknowledged + 1), (OUTBOX_ACK, DataType.STRING, ""),
+        (OUTBOX_RECORD, DataType.UINT64, acknowledged),
     ):  # fmt: skip
         metric = node.metrics.add()
         metric.name, metric.alias, metric.datatype = name, NODE_ALIASES.get(name, 0), datatype
@@ -194,10 +199,15 @@ def records(devices: list[Device], messages: int, now: int, every_ms: int = 1000
 class Publisher:
     """Sends records through the edge agent's own window."""
 
-    def __init__(self, wire: Wire, packets: list[bytes], uuid: str) -> None:
-        self._wire, self._packets, self._uuid = wire, packets, uuid
-        self._sender = Sender()
-        self.twice = 0
+    def __init__(self, wire: Wire, packets: list[bytes], devices: list[Device]) -> None:
+        self._wire, self._packets, self._devices = wire, packets, devices
+        self._uuid, self._sender = str(uuid4()), Sender()
+        self.births = 0
+
+    @property
+    def twice(self) -> int:
+        """Messages that went again."""
+        return self._sender.resent
 
     @property
     def acknowledged(self) -> int:
@@ -209,6 +219,13 @@ class Publisher:
             for topic, payload in self._wire.heard(LOOK_S)
         ):
             pass
+
+    def bear(self) -> None:
+        """Say NBIRTH and every DBIRTH; then everything after the last acknowledged record."""
+        now, acknowledged = time.time_ns() // 1_000_000, self._sender.acknowledged
+        self._wire.send(births(self._devices, self._uuid, now, acknowledged))
+        self._sender.start(acknowledged, time.monotonic())
+        self.births += 1
 
     def deliver(self, last: int, due: Callable[[], int] | None = None) -> None:
         """Until every record up to `last` is acknowledged; none is sent before it is due."""
@@ -226,13 +243,16 @@ class Publisher:
             each = self._packets[sender.sent]
             if not sender.may_send(len(each)):
                 break
-            self.twice += sender.handed_out(sender.sent + 1, len(each), now)
+            sender.handed_out(sender.sent + 1, len(each), now)
             ready.append(each)
         if ready:
             self._wire.send(b"".join(ready))
 
     def _answered(self, payload: bytes) -> None:
         for metric in Payload.FromString(payload).metrics:
+            if metric.name == REBIRTH and metric.boolean_value:
+                self.bear()
+                continue
             ack = Ack.parse(str(metric.string_value))
             if ack is not None and ack.outbox == self._uuid:
                 self._sender.answered(ack.number, ack.hole, time.monotonic())
@@ -240,10 +260,10 @@ class Publisher:
 
 def main(port: int, metrics: int, messages: int, devices: int) -> None:
     presses = [make_device(number, metrics) for number in range(devices)]
-    now, uuid = time.time_ns() // 1_000_000, str(uuid4())
-    publisher = Publisher(wire := Wire(port), records(presses, messages, now), uuid)
+    packets = records(presses, messages, time.time_ns() // 1_000_000)
+    publisher = Publisher(Wire(port), packets, presses)
     publisher.wait_host()
-    wire.send(births(presses, uuid, now))
+    publisher.bear()
     publisher.deliver(devices)
     print("ready", flush=True)
     sys.stdin.readline()
@@ -251,7 +271,7 @@ def main(port: int, metrics: int, messages: int, devices: int) -> None:
     publisher.deliver(messages)
     seconds, own = time.monotonic() - began, time.process_time() - cpu
     told = {"seconds": seconds, "readings": (messages - devices) * metrics, "own_cpu_s": own}
-    print(json.dumps({**told, "twice": publisher.twice}), flush=True)
+    print(json.dumps({**told, "twice": publisher.twice, "births": publisher.births}), flush=True)
 
 
 if __name__ == "__main__":

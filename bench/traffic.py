@@ -8,9 +8,8 @@ JSON what it delivered and how far acknowledgements came behind at most, in seco
 import json
 import sys
 import time
-from uuid import uuid4
 
-from bench.publisher import Publisher, Wire, births, make_device, records
+from bench.publisher import Publisher, Wire, make_device, records
 
 
 class Pace:
@@ -31,11 +30,11 @@ def main(port: int, metrics: int, devices: int, per_s: int, seconds: int) -> Non
     presses = [make_device(number, metrics) for number in range(devices)]
     per_s //= metrics  # records
     messages = devices + per_s * seconds
-    ends, uuid = time.time_ns() // 1_000_000 + 1000 * seconds, str(uuid4())
+    ends = time.time_ns() // 1_000_000 + 1000 * seconds
     packets = records(presses, messages, ends, 1000 * devices // per_s)
-    publisher = Publisher(wire := Wire(port), packets, uuid)
+    publisher = Publisher(Wire(port), packets, presses)
     publisher.wait_host()
-    wire.send(births(presses, uuid, time.time_ns() // 1_000_000))
+    publisher.bear()
     publisher.deliver(devices)
     print("ready", flush=True)
     sys.stdin.readline()
