@@ -6,9 +6,10 @@ plant file anew.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -59,12 +60,13 @@ def run(
     """
     metrics = {"host": metrics_host, "port": metrics_port}
     agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port, metrics), node)
-    kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)
-    end_with_any_thread()
-    try:
-        asyncio.run(agent.serve(kept))
-    finally:
-        kept.close()
+    with _hang_up_waits():
+        kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)
+        end_with_any_thread()
+        try:
+            asyncio.run(agent.serve(kept))
+        finally:
+            kept.close()
 
 
 def reload(path: Path, node: str | None = None, *, outbox: Path | None = None) -> int:
@@ -219,11 +221,22 @@ async def _end(tasks: "Sequence[Task]") -> list[Exception]:
     return [end for end in ends if isinstance(end, Exception)]
 
 
+@contextlib.contextmanager
+def _hang_up_waits() -> Generator[None]:
+    """Who holds an outbox may be told to reload: until it listens, SIGHUP must not end it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 def _signals() -> "asyncio.Queue[bool]":
     """What signals ask for: true to read the plant file anew, false to end."""
     asked: asyncio.Queue[bool] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, asked.put_nowait, True)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, asked.put_nowait, False)
     return asked

@@ -116,6 +116,20 @@ def test_a_clock_that_was_set_while_no_agent_ran_is_told_before_the_first_readin
     outbox.close()
 
 
+def test_a_reload_asked_for_while_the_agent_starts_is_done(tmp_path: Path) -> None:
+    path, lock = write(tmp_path, 1, "modbus://127.0.0.1:1/1"), "records/outbox.sqlite.lock"
+    lock_file = tmp_path / lock
+    with subprocess.Popen(
+        [sys.executable, "-c", START, str(path)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        while not (lock_file.exists() and lock_file.read_text()):
+            assert process.poll() is None
+        assert agent.reload(path) == process.pid
+        assert process.stdout is not None
+        assert any("the plant file was read anew" in line for line in process.stdout)
+        process.terminate()
+
+
 def test_a_node_without_machines_is_told_with_the_nodes_that_have_some(tmp_path: Path) -> None:
     path = write(tmp_path, 1883, "modbus://127.0.0.1:1/1")
     with pytest.raises(EdgeError, match=r"no machine belongs to node edge-9; .*: edge-1"):
