@@ -10,11 +10,13 @@ import shutil
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench import garbage
-from bench.plan import KINDS, Planned
+from bench.edge_box import SECOND, EdgeBox
+from bench.plan import AT_THE_BOX, KINDS, Planned
+from bench.steps import Steps, pause
 from bench.surroundings import Disk, WallClock
 from database.errors import ServerNotStartedError
 from pressline.demo.broker import answers, kept_by_broker
@@ -25,8 +27,7 @@ from pressline.demo.river import River
 IN_OUTBOX = 0.6  # seconds until what was read is on the edge's disk
 AGAIN_AFTER = 1.0  # seconds until a process that ended by itself is started again
 STANDBY = "standby"
-
-Steps = Generator[None]
+TURNED_AWAY = "disconnected"
 
 
 @dataclass
@@ -48,15 +49,15 @@ class Surroundings:
 class Broken:
     """A fault that was done.
 
-    `answered`: when a killed web took connections again (ns). `struck`: of a fault in the proxy,
-    how many frames or connections it hit.
+    `answered`: when a killed web took connections again (ns). `struck`: what it hit; of a fault in
+    the proxy frames or connections, of messages those that the broker took. 0: it did not happen.
     """
 
     planned: Planned
     began: int = 0
     healed: int = 0
     answered: int | None = None
-    struck: int | None = None
+    struck: int = 1
 
     @property
     def fault(self) -> Fault:
@@ -97,7 +98,7 @@ class Breaker:
         self._under_way = [one for one in self._under_way if not _ended(one.steps)]
         self._keep_alive()
         while self.waiting and self.waiting[0].at_s <= elapsed:
-            if not self.waiting[0].needs.isdisjoint(self._held()):
+            if not self.waiting[0].needs.isdisjoint(self._held() | self._start_at.keys()):
                 return
             self._begin(self.waiting.popleft())
 
@@ -137,31 +138,55 @@ class Breaker:
                 yield from self._cut_power(broken, holds)
             case "opcua_restart":
                 yield from self._restart_plc(planned)
-            case "disk_full":
-                yield from self._fill_disk(planned)
-            case "clock_forward" | "clock_back":
-                yield from self._set_clock(planned)
+            case kind if kind in AT_THE_BOX:
+                yield from self._at_the_box(broken)
+            case "login_refused":
+                yield from self._refuse_logins(broken)
             case "rebirth_storm":
-                yield from self._storm(planned)
+                yield from self._storm(broken)
             case "garbage":
-                self._send_garbage(planned)
+                broken.struck = self._send(garbage.messages, planned)
             case kind if kind.endswith("_frozen"):
                 yield from self._freeze(planned)
             case _:
                 yield from self._kill(planned)
+
+    # -- the edge box -----------------------------------------------------------------------------
+
+    def _at_the_box(self, broken: Broken) -> Steps:
+        box, pause_s = EdgeBox(self.river, self.around.disk), broken.planned.pause_s
+        match broken.planned.kind:
+            case "clock_forward" | "clock_back":
+                yield from self._set_clock(broken.planned)
+            case "disk_full":
+                broken.struck = yield from box.full_disk(pause_s)
+            case "disk_replaced":
+                yield from box.new_disk(pause_s)
+            case "disk_restored":
+                yield from box.old_disk(pause_s)
+            case "edge_started_twice":
+                broken.struck = yield from box.start_twice(pause_s)
+            case "second_box":
+                yield from box.second_box(pause_s)
+            case _:
+                yield from box.reload(int(broken.planned.how["poll_ms"]), pause_s)
+
+    def _set_clock(self, planned: Planned) -> Steps:
+        self.around.clock.set(int(planned.how["seconds"]))
+        yield from pause(planned.pause_s)
+        self.around.clock.set(0)
 
     # -- processes --------------------------------------------------------------------------------
 
     def _kill(self, planned: Planned) -> Steps:
         name = planned.kind.partition("_")[0]
         child = self.river.children.all[name]
-        self._start_at.pop(name, None)
         child.kill()
         if planned.kind == "broker_wiped":
             kept = kept_by_broker(self.river.folder)
             shutil.rmtree(kept)
             kept.mkdir()
-        yield from _pause(planned.pause_s)
+        yield from pause(planned.pause_s)
         child.start()
 
     def _freeze(self, planned: Planned) -> Steps:
@@ -169,20 +194,19 @@ class Breaker:
         child = self.river.children.all[planned.kind.partition("_")[0]]
         pid = child.pid
         os.kill(pid, signal.SIGSTOP)
-        yield from _pause(planned.pause_s)
+        yield from pause(planned.pause_s)
         os.kill(pid, signal.SIGCONT)
 
     def _hand_over(self, planned: Planned) -> Steps:
         """A second ingest stands by; the first is killed, the second takes over; and back."""
         all_, first = self.river.children.all, self.river.children.all["ingest"]
-        self._start_at.pop("ingest", None)
         second = self.river.start_ingest(STANDBY)
         try:
-            yield from _pause(planned.pause_s)
+            yield from pause(planned.pause_s)
             first.kill()
-            yield from _pause(planned.pause_s)
+            yield from pause(planned.pause_s)
             first.start()
-            yield from _pause(planned.pause_s)
+            yield from pause(planned.pause_s)
             second.kill()
         finally:
             if all_.pop(STANDBY, None):
@@ -191,22 +215,33 @@ class Breaker:
     def _kill_database(self, planned: Planned) -> Steps:
         server = self.river.server
         server.kill()
-        yield from _pause(planned.pause_s)
+        yield from pause(planned.pause_s)
         while True:
             try:
                 server.start()
             except ServerNotStartedError as error:  # sessions of the dead server are still there
                 self.tell(f"database: starting again: {str(error).splitlines()[-1]}")
-                yield from _pause(0.5)
+                yield from pause(0.5)
             else:
                 return
+
+    def _refuse_logins(self, broken: Broken) -> Steps:
+        """The broker knows nobody for a while: who is there is turned out, who calls refused."""
+        broker, settings = self.river.children.all["broker"], self.river.folder / "mosquitto.conf"
+        told, before = broker.said(TURNED_AWAY), settings.read_text()
+        settings.write_text(before.replace("allow_anonymous true", "allow_anonymous false"))
+        broker.hang_up()
+        yield from pause(broken.planned.pause_s)
+        settings.write_text(before)
+        broker.hang_up()
+        broken.struck = broker.said(TURNED_AWAY) - told
 
     # -- lines and machines -----------------------------------------------------------------------
 
     def _spoil(self, broken: Broken) -> Steps:
         planned, proxy = broken.planned, self.around.proxy
         proxy.ask(leg=planned.victim, mood=KINDS[planned.kind].mood, **planned.how)
-        yield from _pause(planned.pause_s)
+        yield from pause(planned.pause_s)
         broken.struck = proxy.ask(leg=planned.victim, mood="pass")["struck"]
 
     def _cut_power(self, broken: Broken, holds: set[str]) -> Steps:
@@ -214,12 +249,12 @@ class Breaker:
         factory, press = self.river.factory, str(broken.planned.victim)
         factory.order("stop", press)
         while not factory.is_settled(press):
-            yield from _pause(0.2)
-        yield from _pause(IN_OUTBOX)
+            yield from pause(0.2)
+        yield from pause(IN_OUTBOX)
         factory.order("power_off", press)
         broken.began = time.time_ns()
         holds.difference_update({"edge", "disk"})
-        yield from _pause(broken.planned.pause_s)
+        yield from pause(broken.planned.pause_s)
         factory.order("power_on", press)
         factory.order("start", press)
 
@@ -227,43 +262,30 @@ class Breaker:
         """Its program starts anew, its counter is kept; the press goes on."""
         factory, press = self.river.factory, str(planned.victim)
         factory.order("power_off", press, keep=1)
-        yield from _pause(planned.pause_s)
+        yield from pause(planned.pause_s)
         factory.order("power_on", press)
-
-    # -- the edge's surroundings ------------------------------------------------------------------
-
-    def _fill_disk(self, planned: Planned) -> Steps:
-        edge = self.river.children.all["edge"]
-        self.around.disk.fill(edge.pid)
-        yield from _pause(planned.pause_s)
-        self.around.disk.free(edge.pid)
-
-    def _set_clock(self, planned: Planned) -> Steps:
-        self.around.clock.set(int(planned.how["seconds"]))
-        yield from _pause(planned.pause_s)
-        self.around.clock.set(0)
 
     # -- messages ---------------------------------------------------------------------------------
 
-    def _storm(self, planned: Planned) -> Steps:
+    def _storm(self, broken: Broken) -> Steps:
         """Every half second the same request many times over, as of hosts that start together."""
-        end = time.monotonic() + planned.pause_s
+        end = time.monotonic() + broken.planned.pause_s
+        broken.struck = 0
         while time.monotonic() < end:
-            self._send(lambda _chance, now: garbage.rebirths(now), planned)
-            yield from _pause(0.5)
+            broken.struck += self._send(lambda _chance, now: garbage.rebirths(now), broken.planned)
+            yield from pause(0.5)
 
-    def _send_garbage(self, planned: Planned) -> None:
-        self._send(garbage.messages, planned)
-
-    def _send(self, messages: garbage.Messages, planned: Planned) -> None:
+    def _send(self, messages: garbage.Messages, planned: Planned) -> int:
+        """Send them; how many the broker took."""
         chance = random.Random(f"{self.seed}/{planned.number}")
         sent = messages(chance, time.time_ns() // 1_000_000)
         try:
             taken = garbage.send(self.river.mqtt_port, sent)
         except OSError as error:  # the broker has just been started, or is frozen
             self.tell(f"{planned.kind} did not reach the broker: {error}")
-        else:
-            self.tell(f"{planned.kind}: the broker took {taken} of {len(sent)} messages")
+            return 0
+        self.tell(f"{planned.kind}: the broker took {taken} of {len(sent)} messages")
+        return taken
 
     def _keep_alive(self) -> None:
         held, now = self._held(), time.monotonic()
@@ -272,7 +294,7 @@ class Breaker:
                 continue
             if name in ("factory", "proxy"):
                 child.check()
-            if name == STANDBY:
+            if name in (STANDBY, SECOND):  # they come and go
                 continue
             if name not in self._start_at:
                 self.ended[name] += 1
@@ -286,9 +308,3 @@ class Breaker:
 def _ended(steps: Steps) -> bool:
     ended = object()
     return next(steps, ended) is ended
-
-
-def _pause(seconds: float) -> Steps:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        yield

@@ -1,7 +1,7 @@
 """`make fault`: the demo plant, broken at random moments, then compared with what it made.
 
 Ends with one line of JSON on standard output; everything else goes to standard error. Exit code 1
-when a stroke was lost or doubled or the audit finds a residual, 2 when the run could not be done.
+when one of WRONG is not 0 (a stroke lost or doubled, a residual), 2 when the run could not be done.
 How to read the line: docs/reliability.md.
 """
 
@@ -14,16 +14,17 @@ import threading
 import time
 from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench.breakage import Breaker, Broken, Surroundings
 from bench.plan import KINDS, ON_OPCUA, Planned, plan
+from bench.strokes import Verdict, judge, read_counts, readings_twice, records_missing
 from bench.surroundings import Disk, WallClock
 from mes_bridge.audit import audit
 from pressline.demo import shopfloor
@@ -38,12 +39,14 @@ from pressline.demo.demo import (
     told_by_signal,
 )
 from pressline.demo.processes import DemoError, Steered
-from pressline.demo.reconcile import Books, Truth, concerns
+from pressline.demo.reconcile import Books, Truth, compare, concerns
 from pressline.demo.river import EDGE_BROKER, INGEST_BROKER, River, Setting
 
 PACE_S = 20.0  # seconds between scrap declarations of one operator
 PATIENCE_S = 120.0  # seconds an operator's call is repeated while web or database is away
 HEAL_LIMIT_S = 300.0  # seconds for the last faults to heal
+WRONG = ("lost", "doubled", "misdated", "books_residual", "audit_residual", "readings_twice",
+         "records_missing")  # fmt: skip
 
 Pairs = Sequence[tuple[Truth, Books]]
 
@@ -101,32 +104,41 @@ class Lab:
     def _compare(self, breaker: Breaker) -> dict[str, Any]:
         with self.river.connection() as connection:
             pairs = both_sides(self.river, connection)
+            verdicts = {t.press: judge(t, read_counts(connection, t.press)) for t, _ in pairs}
             audited = audit(connection)
+            twice, missing = readings_twice(connection), records_missing(connection)
         if audited.residual:
             self.progress(str(audited))
-        line = result(pairs, breaker.done) | {
+        made = shopfloor.making(self.river.places)
+        rows = [compare(truth, books, made[truth.press].parts) for truth, books in pairs]
+        line = result(verdicts.values(), breaker.done) | {
+            "longest_recovery_s": max((recovery_s(pairs, one) for one in breaker.done), default=0),
+            "books_residual": sum(row["residual"] for row in rows),
             "audit_residual": audited.residual,
+            "readings_twice": twice,
+            "records_missing": missing,
             "ended_by_themselves": dict(breaker.ended),
-            "struck_nothing": sum(one.struck == 0 for one in breaker.done),
             "left_out": sorted(self.around.left_out()),
             "disk": self.around.disk.means,
             "seed": self.seed,
             "minutes": self.minutes,
         }
-        presses = {t.press: {"made": len(t.at), "counted": b.counted} for t, b in pairs}
+        presses = {row["press"]: row | asdict(verdicts[row["press"]]) for row in rows}
         self.progress(f"presses: {presses}")
         return {"line": line, "presses": presses, "each": _each(pairs, breaker.done)}
 
 
-def result(pairs: Pairs, done: Sequence[Broken]) -> dict[str, Any]:
-    """What was broken, and what became of the strokes; lost and doubled never cancel out."""
-    short = [len(truth.at) - books.counted for truth, books in pairs]
+def result(verdicts: Collection[Verdict], done: Sequence[Broken]) -> dict[str, Any]:
+    """What was broken, and what became of the strokes; what struck nothing is no fault."""
     return {
-        "faults": dict(sorted(Counter(one.planned.kind for one in done).items())),
-        "strokes_made": sum(len(truth.at) for truth, _ in pairs),
-        "lost": sum(max(0, one) for one in short),
-        "doubled": sum(max(0, -one) for one in short),
-        "longest_recovery_s": max((recovery_s(pairs, one) for one in done), default=0.0),
+        "faults": dict(sorted(Counter(one.planned.kind for one in done if one.struck).items())),
+        "struck_nothing": dict(
+            sorted(Counter(one.planned.kind for one in done if not one.struck).items())
+        ),
+        "strokes_made": sum(one.made for one in verdicts),
+        "lost": sum(one.lost for one in verdicts),
+        "doubled": sum(one.doubled for one in verdicts),
+        "misdated": sum(one.misdated for one in verdicts),
     }
 
 
@@ -201,8 +213,8 @@ def at_work(crew: Crew) -> Generator[None]:
 
 
 @contextmanager
-def folder_kept_when_wrong(progress: Progress) -> Generator[Path]:
-    """A temporary folder; removed unless the body raises. Its database tells what went wrong."""
+def folder_kept_when_wrong(progress: Progress, *, keep: bool) -> Generator[Path]:
+    """A temporary folder; removed unless the body raises, or `keep`. Its database tells why."""
     folder = Path(tempfile.mkdtemp(prefix="pressline-fault-"))
     folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
     try:
@@ -210,23 +222,24 @@ def folder_kept_when_wrong(progress: Progress) -> Generator[Path]:
     except BaseException:
         progress(f"kept, to find out why: {folder}")
         raise
-    shutil.rmtree(folder, ignore_errors=True)
+    if keep:
+        progress(f"kept: {folder}")
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class WrongError(Exception):
-    """Strokes were lost or doubled, or the books do not fit."""
+    """Strokes were lost, doubled or misdated, or the books do not fit."""
 
     def __init__(self, line: dict[str, Any]) -> None:
-        super().__init__(
-            ", ".join(f"{key} {line[key]}" for key in ("lost", "doubled", "audit_residual"))
-        )
+        super().__init__(", ".join(f"{key} {line[key]}" for key in WRONG))
 
 
 def fault(given: argparse.Namespace) -> int:
     """Run the lab and print its line; returns the exit code."""
     progress = Progress(aside=True)
     try:
-        with told_by_signal(), folder_kept_when_wrong(progress) as folder:
+        with told_by_signal(), folder_kept_when_wrong(progress, keep=given.keep) as folder:
             _in_folder(folder, given, progress)
     except WrongError as error:
         progress(str(error))
@@ -244,7 +257,7 @@ def _in_folder(folder: Path, given: argparse.Namespace, progress: Progress) -> N
         given.json.write_text(json.dumps(found, indent=1) + "\n")
     line = found["line"]
     print(json.dumps(line), flush=True)
-    if line["lost"] + line["doubled"] or line["audit_residual"]:
+    if any(line[key] for key in WRONG):
         raise WrongError(line)
 
 
@@ -287,6 +300,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", type=Path, metavar="FILE", help="every fault, too")
+    parser.add_argument("--keep", action="store_true", help="the folder with database and logs")
     parser.add_argument("--only", nargs="+", choices=KINDS, default=list(KINDS), metavar="KIND")
     return fault(parser.parse_args(arguments))
 

@@ -105,6 +105,10 @@ def _back(chance: random.Random) -> How:
     return {"seconds": -HOUR}
 
 
+def _pace(chance: random.Random) -> How:
+    return {"poll_ms": chance.choice((200, 700, 1500))}
+
+
 def _killed(name: str) -> Kind:
     return Kind(PAUSES, needs=frozenset({name}))
 
@@ -119,6 +123,16 @@ def _whole(*names: str) -> frozenset[str]:
 
 # What the strokes were when power was lost must have reached the disk: docs/reliability.md.
 READ = _whole("edge", "disk")
+AT_THE_BOX: dict[str, Kind] = {
+    "clock_forward": Kind(needs=_whole("clock"), how=_forward),
+    "clock_back": Kind(needs=_whole("clock"), how=_back),
+    "edge_reloaded": Kind(needs=_whole("edge"), how=_pace),
+    "edge_started_twice": Kind(needs=READ),
+    "second_box": Kind(needs=READ),
+    "disk_full": Kind(needs=READ),
+    "disk_replaced": Kind(PAUSES, needs=READ),
+    "disk_restored": Kind(needs=READ),
+}
 KINDS: dict[str, Kind] = {
     "edge_killed": _killed("edge"),
     "ingest_killed": _killed("ingest"),
@@ -152,9 +166,8 @@ KINDS: dict[str, Kind] = {
     "power_loss": Kind(victims=LOSE_POWER, needs=READ),
     "opcua_restart": Kind(victims=(ON_OPCUA,)),
     "opcua_power_loss": Kind(victims=(ON_OPCUA,), needs=READ),
-    "disk_full": Kind(needs=_whole("disk")),
-    "clock_forward": Kind(needs=_whole("clock"), how=_forward),
-    "clock_back": Kind(needs=_whole("clock"), how=_back),
+    **AT_THE_BOX,
+    "login_refused": Kind(needs=_whole("broker")),
     "rebirth_storm": Kind((0.5, 2.0), needs=_whole("broker")),
     "garbage": Kind((0.0, 0.0), needs=_whole("broker")),
 }

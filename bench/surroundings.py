@@ -45,12 +45,13 @@ class Disk:
         return "a full tmpfs" if self.mounted else "RLIMIT_FSIZE of the running edge"
 
     def fill(self, pid: int) -> None:
-        """Not one byte more for the process."""
+        """Not one byte more for the process; to be called again when it has given room back."""
         if not self.mounted:
-            _limit(pid, max((file.stat().st_size for file in self.folder.iterdir()), default=0))
+            files = (file for file in self.folder.iterdir() if file.suffix != ".reserve")
+            _limit(pid, max((file.stat().st_size for file in files), default=0))
             return
-        with (self.folder / "ballast").open("wb") as file:
-            taken, piece = 0, DISK_BYTES
+        with (self.folder / "ballast").open("ab") as file:
+            taken, piece = file.tell(), DISK_BYTES
             while piece >= PAGE:  # the edge writes meanwhile: what was free a moment ago may not be
                 try:
                     os.posix_fallocate(file.fileno(), taken, piece)

@@ -39,6 +39,11 @@ class Child:
         """Process id of the running (or last) process; 0 before the first start."""
         return self.process.pid if self.process else 0
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
     def start(self) -> "Child":
         """Start the program (again)."""
         pipe = subprocess.PIPE if self.piped else None
@@ -59,6 +64,11 @@ class Child:
         if self.process is not None:
             self.process.kill()
             self._reap(STOP_LIMIT)
+
+    def hang_up(self) -> None:
+        """SIGHUP: it reads its settings anew; nothing when it has ended."""
+        if self.process is not None:
+            self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """Ask it to end; kill it when it does not."""
@@ -84,6 +94,11 @@ class Child:
         """The end of its log."""
         lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
         return "\n".join(f"    {line}" for line in lines)
+
+    def said(self, *words: str) -> int:
+        """How many lines of its log have one of these in them."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        return sum(any(word in line for word in words) for line in lines)
 
     def _reap(self, limit: float) -> None:
         assert self.process is not None

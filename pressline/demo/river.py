@@ -109,7 +109,7 @@ class River:
         self.factory.wait_ready()
         meters = len(shopfloor.METERS)
         self.tell(f"factory: {len(self.places)} presses on two lines, {meters} energy meters")
-        self._start_edge()
+        self.start_edge("edge", environment=self.setting.edge_environment)
         self._load_masters()  # meanwhile the others are coming up
         self._wait("the pages", lambda: get_status(f"{self.url}/healthz") == 200)
         self.tell("pages answer")
@@ -171,9 +171,12 @@ class River:
         environment = {"DATABASE_URL": self.server.url} | mqtt
         return self.children.start(name, "ingest", "run", environment=environment)
 
-    def _start_edge(self) -> None:
-        command = ("edge", "run", str(self.files.plant), *self.setting.edge_arguments)
-        self.children.start("edge", *command, environment=self.setting.edge_environment)
+    def start_edge(
+        self, name: str, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> Child:
+        """Start the agent as a process of this name; later arguments win."""
+        command = ("edge", "run", str(self.files.plant), *self.setting.edge_arguments, *arguments)
+        return self.children.start(name, *command, environment=environment)
 
     def _wait(self, what: str, met: Callable[[], bool]) -> None:
         if not self._until(met, START_LIMIT):
