@@ -1,6 +1,9 @@
 """OPC UA connections that break: what was missed comes first and in order, or the gap is told."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +20,7 @@ from edge_agent.opcua.machine import Machine
 from edge_agent.opcua.session import LostError, Message, Session
 
 MORNING = datetime(2026, 1, 5, 6, tzinfo=UTC).replace(tzinfo=None)  # as asyncua wants it
+LAST_STROKE = 20
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +34,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscribing, "SETTLE_S", 0.3)
 
 
-async def make_strokes(press: PressServer, first: int, last: int) -> None:
+async def make_strokes(press: PressServer, first: int = 1, last: int = LAST_STROKE) -> None:
     """One by one, each with the press's own time, published as the server likes."""
     for stroke in range(first, last + 1):
         await press.write("Strokes", stroke, MORNING + timedelta(seconds=stroke))
         await asyncio.sleep(0.02)
 
 
-def assert_every_stroke_once(sink: RememberingSink, last: int) -> None:
+def assert_every_stroke_once(sink: RememberingSink, last: int = LAST_STROKE) -> None:
     told = samples_of(sink, "strokes")
     start = MORNING.replace(tzinfo=UTC).timestamp()
     assert [sample.value for sample in told] == list(range(last + 1))
@@ -47,18 +51,49 @@ def assert_every_stroke_once(sink: RememberingSink, last: int) -> None:
     assert [sample.at for sample in told] == sorted({sample.at for sample in told})
 
 
-async def story_of_a_break(press: PressServer, folder: Path) -> None:
+@dataclass
+class Line:
+    """A cable to the press, and what an agent at its end was told."""
+
+    cable: Cable
+    sink: RememberingSink
+
+    async def mend(self) -> None:
+        """Plug it in again, and wait until the last stroke is told."""
+        self.cable.cut = False
+        await self.told(LAST_STROKE)
+
+    async def told(self, strokes: int) -> None:
+        await self.sink.until(lambda: self.sink.values("P03", "strokes")[-1:] == [strokes])
+
+
+@asynccontextmanager
+async def connected(press: PressServer, folder: Path) -> AsyncGenerator[Line]:
+    """An agent that has read the press once."""
     sink = RememberingSink()
     async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
-        await sink.until(lambda: sink.values("P03", "strokes") == [0])
-        cable.cut = True
-        cable.break_now()
-        await make_strokes(press, 1, 20)
-        cable.cut = False
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+        line = Line(cable, sink)
+        await line.told(0)
+        assert sink.values("P03", "strokes") == [0]
+        yield line
+
+
+@asynccontextmanager
+async def cut_off(press: PressServer, folder: Path) -> AsyncGenerator[Line]:
+    """Then its line was cut; the agent runs on."""
+    async with connected(press, folder) as line:
+        line.cable.cut = True
+        line.cable.break_now()
+        yield line
+
+
+async def story_of_a_break(press: PressServer, folder: Path) -> None:
+    async with cut_off(press, folder) as line:
+        await make_strokes(press)
+        await line.mend()
         assert len(press.sessions) == 1
-    assert_every_stroke_once(sink, 20)
-    assert comings(sink) == ["online"]
+    assert_every_stroke_once(line.sink)
+    assert comings(line.sink) == ["online"]
     assert not press.sessions
 
 
@@ -69,21 +104,19 @@ def test_twenty_strokes_during_a_break_arrive_once_in_order_with_their_own_times
 
 
 async def story_of_an_unheard_acknowledgement(press: PressServer, folder: Path) -> None:
-    sink = RememberingSink()
-    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
-        await sink.until(lambda: sink.values("P03", "strokes") == [0])
-        cable.mute = True
+    async with connected(press, folder) as line:
+        line.cable.mute = True
         await make_strokes(press, 1, 1)
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 1)
+        await line.told(1)
         assert press.subscriptions[0]._not_acknowledged_results
-        cable.break_now()
-        cable.mute = False
+        line.cable.break_now()
+        line.cable.mute = False
         await make_strokes(press, 2, 3)
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 3)
+        await line.told(3)
         async with asyncio.timeout(PATIENCE_S):
             while press.subscriptions[0]._not_acknowledged_results:
                 await asyncio.sleep(0.02)
-    assert_every_stroke_once(sink, 3)
+    assert_every_stroke_once(line.sink, 3)
 
 
 def test_what_the_server_did_not_hear_acknowledged_is_acknowledged_again(
@@ -93,19 +126,14 @@ def test_what_the_server_did_not_hear_acknowledged_is_acknowledged_again(
 
 
 async def story_of_a_forgotten_session(press: PressServer, folder: Path) -> None:
-    sink = RememberingSink()
-    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
-        await sink.until(lambda: sink.values("P03", "strokes") == [0])
-        cable.cut = True
-        cable.break_now()
+    async with cut_off(press, folder) as line:
         await press.sessions[0].close_session(delete_subs=False)
-        await make_strokes(press, 1, 20)
+        await make_strokes(press)
         numbers = press.numbers
-        cable.cut = False
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+        await line.mend()
         assert press.numbers == numbers
-    assert_every_stroke_once(sink, 20)
-    assert comings(sink) == ["online"]
+    assert_every_stroke_once(line.sink)
+    assert comings(line.sink) == ["online"]
 
 
 def test_a_new_session_takes_the_subscription_over(
@@ -127,17 +155,12 @@ def test_a_new_session_takes_the_subscription_over(
 
 
 async def story_of_a_lost_subscription(press: PressServer, folder: Path) -> None:
-    sink = RememberingSink()
-    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
-        await sink.until(lambda: sink.values("P03", "strokes") == [0])
-        cable.cut = True
-        cable.break_now()
+    async with cut_off(press, folder) as line:
         await press.sessions[0].close_session(delete_subs=True)
-        await make_strokes(press, 1, 20)
-        cable.cut = False
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
-    assert sink.values("P03", "strokes") == [0, None, 20]  # a gap, then what is true now
-    assert comings(sink) == ["online", "offline", "online"]
+        await make_strokes(press)
+        await line.mend()
+    assert line.sink.values("P03", "strokes") == [0, None, 20]  # a gap, then what is true now
+    assert comings(line.sink) == ["online", "offline", "online"]
 
 
 def test_a_server_that_lost_the_subscription_is_a_gap_and_current_values_after(
@@ -147,20 +170,15 @@ def test_a_server_that_lost_the_subscription_is_a_gap_and_current_values_after(
 
 
 async def story_of_a_lost_notification(press: PressServer, folder: Path) -> None:
-    sink = RememberingSink()
-    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
-        await sink.until(lambda: sink.values("P03", "strokes") == [0])
-        cable.cut = True
-        cable.break_now()
-        await make_strokes(press, 1, 20)
+    async with cut_off(press, folder) as line:
+        await make_strokes(press)
         press.subscriptions[0]._not_acknowledged_results.clear()
-        cable.cut = False
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
-    told = sink.values("P03", "strokes")
+        await line.mend()
+    told = line.sink.values("P03", "strokes")
     numbers = [value for value in told if isinstance(value, int)]
     assert numbers == sorted(numbers)
     assert None in told
-    assert comings(sink) == ["online", "offline", "online"]
+    assert comings(line.sink) == ["online", "offline", "online"]
 
 
 def test_a_notification_that_the_server_has_no_more_is_a_gap(stage: Stage, tmp_path: Path) -> None:
@@ -168,18 +186,13 @@ def test_a_notification_that_the_server_has_no_more_is_a_gap(stage: Stage, tmp_p
 
 
 async def story_of_a_long_break(press: PressServer, folder: Path) -> None:
-    sink = RememberingSink()
-    async with Cable(press.port) as cable, running(press_plant(folder, cable.url), sink):
-        await sink.until(lambda: sink.values("P03", "strokes") == [0])
-        cable.cut = True
-        cable.break_now()
-        await sink.until(lambda: "offline" in sink.of("P03"))
-        await make_strokes(press, 1, 20)
-        cable.cut = False
-        await sink.until(lambda: sink.values("P03", "strokes")[-1] == 20)
+    async with cut_off(press, folder) as line:
+        await line.sink.until(lambda: "offline" in line.sink.of("P03"))
+        await make_strokes(press)
+        await line.mend()
         assert len(press.sessions) == 1  # the one before was closed over the new connection
         assert len(press.subscriptions) == 1
-    assert sink.values("P03", "strokes") == [0, None, 20]
+    assert line.sink.values("P03", "strokes") == [0, None, 20]
     assert not press.sessions
 
 
