@@ -15,6 +15,8 @@ from collections.abc import Collection
 from pathlib import Path
 from string import Template
 
+from bench import plant
+
 HEADER = struct.Struct(">HHHBBHH")  # transaction, protocol, length, unit, function, address, count
 REGISTERS = 60
 COUNTERS, FLOATS, WORDS, SIGNED = 2, 12, 24, 6  # then a status word with four bits, and an alarm
@@ -54,21 +56,6 @@ def profile(chosen: Collection[str] = ()) -> str:
     return "\n".join(rows)
 
 
-PLANT = Template("""site = "bench"
-node = "$node"
-time_zone = "UTC"
-[mqtt]
-host = "127.0.0.1"
-port = $mqtt
-[outbox]
-path = "$node.sqlite"
-[[shift]]
-code = "day"
-start = "08:00"
-end = "20:00"
-[[line]]
-name = "L1"
-""")
 PRESS = Template("""[[press]]
 name = "$name"
 line = "L1"
@@ -91,9 +78,7 @@ def write_plant(
         PRESS.substitute(node=node, name=f"{node}-{n:03}", port=first_port + n)
         for n in range(count)
     ]
-    plant = folder / f"{node}.toml"
-    plant.write_text(PLANT.substitute(node=node, mqtt=mqtt) + "".join(presses))
-    return plant
+    return plant.write(folder, node, mqtt, presses)
 
 
 class Device:

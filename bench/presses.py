@@ -18,21 +18,10 @@ from typing import cast
 from asyncua import ua
 from asyncua.server.server import Server
 
+from bench import plant
+
 ROUND_S = 0.02
 SPACE = "urn:pressline:bench:presses"
-PLANT = Template("""site = "bench"
-node = "opcua"
-time_zone = "UTC"
-[mqtt]
-host = "127.0.0.1"
-port = $mqtt
-[[shift]]
-code = "day"
-start = "08:00"
-end = "20:00"
-[[line]]
-name = "L1"
-""")
 PRESS = Template("""[[press]]
 name = "U$number"
 line = "L1"
@@ -50,15 +39,13 @@ node_id = "ns=2;s=U$number.i$item"
 
 def write_plant(folder: Path, mqtt: int, port: int, presses: int, items: int) -> Path:
     """The plant file of the agent that reads these presses."""
-    told = [PLANT.substitute(mqtt=mqtt)]
+    told: list[str] = []
     for number in range(presses):
         told.append(PRESS.substitute(number=number, port=port))
         for item in range(items):
             kind, datatype = ("gauge", "float64") if item % 2 else ("counter", "uint32")
             told.append(ITEM.substitute(number=number, item=item, kind=kind, type=datatype))
-    plant = folder / "opcua.toml"
-    plant.write_text("".join(told))
-    return plant
+    return plant.write(folder, "opcua", mqtt, told)
 
 
 class Presses:
