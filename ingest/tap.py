@@ -1,5 +1,6 @@
 """Live messages decoded for people: `pressline tap [FILTER]`."""
 
+import errno
 import signal
 import threading
 from datetime import UTC, datetime
@@ -47,8 +48,11 @@ class Decoder:
 
 
 def run(topics: str, host: str, port: int) -> None:
-    """Print messages that match an MQTT filter until SIGTERM or SIGINT."""
-    stop = threading.Event()
+    """Print messages that match an MQTT filter until SIGTERM or SIGINT.
+
+    Raises BrokenPipeError once nobody reads any more.
+    """
+    stop, unread = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
     decoder, obstacles = Decoder(), Obstacles(host, port, "trying on")
@@ -62,7 +66,12 @@ def run(topics: str, host: str, port: int) -> None:
         client.subscribe(topics)
 
     def heard(_client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        print("\n".join(decoder.lines(message.topic, bytes(message.payload))), flush=True)  # noqa: T201 - what it is for
+        lines = decoder.lines(message.topic, bytes(message.payload))
+        try:
+            print("\n".join(lines), flush=True)  # noqa: T201 - what it is for
+        except BrokenPipeError:  # in paho's thread, which would only tell of it
+            unread.set()
+            stop.set()
 
     def ended(_client: Client, _userdata: Any, _flags: Any, reason: ReasonCode, _: Any) -> None:
         obstacles.ended(reason)
@@ -75,6 +84,8 @@ def run(topics: str, host: str, port: int) -> None:
     stop.wait()
     client.disconnect()
     client.loop_stop()
+    if unread.is_set():
+        raise BrokenPipeError(errno.EPIPE, "nobody reads what tap prints")
 
 
 def _line(metric: Metric, names: Names) -> str:

@@ -3,6 +3,7 @@
 Each command imports its room when called, so that an edge box needs the base install only.
 """
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,7 +56,25 @@ def start() -> None:
 
 
 def main() -> None:
-    """Run a command; what a person can mend is told in one line, without a traceback."""
+    """Run a command; what a person can mend is told in one line, without a traceback.
+
+    A command that nobody reads any more, as before `head`, ends without a word: status 1.
+    """
+    try:
+        _run()
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Print what waits; Python would tell of a pipe that broke when it flushes at its end."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run() -> None:
     try:
         app()
     except _told_errors() as error:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +22,13 @@ from spoken import (
     strokes,
 )
 
+from database.connection import Connection
 from edge_agent.entries import Mqtt
 from edge_agent.sample import BAD, Sample
 from ingest.broker import make_client
 from ingest.errors import BrokerSettingsError
 from ingest.tap import Decoder
-from tests.broker import Probe, mosquitto_server
+from tests.broker import Mosquitto, Probe, mosquitto_server
 
 ACCESS_LIST = Path(__file__).parents[2] / "config" / "mosquitto" / "plant.acl"
 
@@ -49,6 +51,47 @@ def test_tap_shows_what_it_cannot_decode() -> None:
         'spBv1.0/STATE/pressline  {"online": true}'
     ]
     assert "alias 20 = 5" in Decoder().lines(DDATA, strokes(5))[2]
+
+
+def start(*command: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pressline", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.mark.wire
+def test_tap_ends_without_a_word_when_its_reader_does(broker: Mosquitto) -> None:
+    with Probe(broker.port) as probe:
+        probe.say(DDATA, strokes(1), qos=1, retain=True)
+        with start("tap", "--mqtt-port", str(broker.port)) as tap:
+            assert tap.stdout is not None
+            assert tap.stderr is not None
+            assert tap.stdout.readline().startswith(DDATA.encode())  # as `head -1` does
+            tap.stdout.close()
+            probe.say(DDATA, strokes(2), qos=1)
+            told = tap.stderr.read()
+            assert tap.wait(30) == 1
+    assert b"Traceback" not in told
+    assert b"BrokenPipe" not in told
+
+
+@pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
+def test_a_list_that_nobody_reads_to_its_end_ends_without_a_word(
+    database: str, connection: Connection
+) -> None:
+    connection.execute(
+        "insert into signal.quarantine (arrived, topic, payload, reason) "
+        "select clock_timestamp(), 'a/b', '', repeat('x', 1000) from generate_series(1, 500)"
+    )
+    connection.commit()
+    with start("quarantine", "list", "--limit", "500", "--database", database) as listing:
+        assert listing.stdout is not None
+        assert listing.stderr is not None
+        listing.stdout.close()
+        told = listing.stderr.read()
+    assert (listing.returncode, told) == (1, b"")
 
 
 def test_credentials_that_cannot_be_used_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
