@@ -235,6 +235,7 @@ def test_the_wall_turns_red_on_a_stop_and_hatched_on_silence(
         tile = page.locator("[data-press=P01]")
         expect(tile).to_have_attribute("data-state", "running")
         expect(tile.locator(".good")).to_have_text("55")
+        expect(tile.locator(".pace")).to_have_text(re.compile(r"^\s*落后\s*5\s*件\s*$"))
         shop.run("P01", 60, 0)
         expect(tile).to_have_attribute("data-state", "stopped")
         assert colour(tile) == "rgb(168, 15, 24)"

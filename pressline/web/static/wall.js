@@ -1,8 +1,9 @@
 // The wall board: a tile per press, fitted to the screen, live by events.
 import { ageOf, follow, since, stamped } from "./follow.js";
 import { html, render } from "./html.js";
+import { pace as gapOf } from "./pace.js";
 import { sign } from "./signs.js";
-import { clock, count, duration, percent, reasonWord, shiftWord, signed, speak, t } from "./words.js";
+import { clock, count, duration, percent, reasonWord, shiftWord, speak, t } from "./words.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const root = document.getElementById("board");
@@ -47,9 +48,7 @@ function pace(row, shown, age) {
       ? html`<b class="loose">${t("wall.unattributed", { n: count(row.unattributed) })}</b>` : reason}</div>`;
   }
   if (row.gap_parts === null || row.segment_kind !== "production") return html`<div class="pace">${reason}</div>`;
-  const side = row.gap_parts < 0 ? "behind" : row.gap_parts > 0 ? "ahead" : "on_pace";
-  return html`<div class="pace"><b class=${`gap ${side}`}>${signed(row.gap_parts)}</b>
-    <span class="unit">${t(`wall.${side}`)}</span>${reason}</div>`;
+  return html`<div class="pace">${gapOf(row.gap_parts)}${reason}</div>`;
 }
 
 function dieBar(row) {

@@ -22,7 +22,6 @@ export const reasonWord = (code) => catalogue[`reason.${code}`] ?? code;
 
 const plain = new Intl.NumberFormat("en-US");
 export const count = (n) => (n === null || n === undefined ? "–" : plain.format(n));
-export const signed = (n) => (n > 0 ? `+${plain.format(n)}` : n < 0 ? `−${plain.format(-n)}` : "±0");
 export const percent = (share, digits = 0) =>
   share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;
 

@@ -1,8 +1,9 @@
 // The screen beside the press: what it does, what it made, what to do next.
 import { ageOf, since } from "../follow.js";
 import { html } from "../html.js";
+import { pace } from "../pace.js";
 import { sign } from "../signs.js";
-import { count, duration, language, nameOf, percent, reasonWord, signed, t } from "../words.js";
+import { count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
 import { sheets } from "./sheets.js";
 import { signOn } from "./sign_on.js";
 
@@ -59,8 +60,7 @@ function countPanel(state) {
 
 function gap(row) {
   if (row.gap_parts === null || row.segment_kind !== "production") return "";
-  const side = row.gap_parts < 0 ? "behind" : row.gap_parts > 0 ? "ahead" : "on_pace";
-  return html`<b class=${side}>${signed(row.gap_parts)}</b><span>${t(`wall.${side}`)}</span>`;
+  return pace(row.gap_parts);
 }
 
 function remaining(row) {
