@@ -139,6 +139,8 @@ class Node:
                 self.records.add(metric.alias)
             elif str(metric.name) in signals and metric.HasField("alias"):
                 device.aliases[metric.alias] = signals[str(metric.name)]
+        for alias in {*self.records, *(alias for alias, *_ in _doubtful(payload))}:
+            device.aliases.pop(alias, None)
         self.devices[name] = device
 
 
@@ -198,8 +200,23 @@ def declared(payload: Payload) -> list[Channel]:
 
 
 def unkeepable(payload: Payload) -> list[str]:
-    """What of a birth's channels the database cannot hold, and why."""
-    return [fault for each in _channels(payload) if (fault := _fault(each))]
+    """What of a birth's channels the database cannot hold, or data cannot mean, and why."""
+    faults = [fault for each in _channels(payload) if (fault := _fault(each))]
+    for alias, name, other in _doubtful(payload):
+        faults.append(f"alias {alias} is given to {name} and to {other}: data by it is not taken")
+    return faults
+
+
+def _doubtful(payload: Payload) -> list[tuple[int, str, str]]:
+    """Aliases that mean two metrics, with the names."""
+    names: dict[int, str] = {}
+    found: list[tuple[int, str, str]] = []
+    for metric in payload.metrics:
+        if metric.HasField("alias"):
+            name = str(metric.name)
+            if names.setdefault(metric.alias, name) != name:
+                found.append((metric.alias, names[metric.alias], name))
+    return found
 
 
 def _channels(payload: Payload) -> Iterator[Channel]:

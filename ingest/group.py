@@ -7,6 +7,7 @@ from ingest.errors import GroupError
 
 EVERY = ("+/+",)
 REORDER_S = 2.0
+MOST_NODES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,12 +15,14 @@ class Group:
     """A host id and its nodes, as `site/node`; `+` stands for any site or any node.
 
     A foreign node's message that comes too early waits `reorder_s` seconds for those before it.
+    With `most` nodes in the database, a birth of one that is not there yet is not taken.
     Raises GroupError for a pattern that is none, and where two would bring a message twice.
     """
 
     host: str
     patterns: tuple[str, ...] = EVERY
     reorder_s: float = REORDER_S
+    most: int = MOST_NODES
 
     def __post_init__(self) -> None:
         for place, pattern in enumerate(self.patterns):

@@ -33,7 +33,7 @@ from edge_agent.ending import end_with_any_thread
 from edge_agent.wire import Topic, rebirth_request
 from ingest import metrics
 from ingest.errors import LockLostError, StoppedError
-from ingest.group import EVERY, REORDER_S, Group
+from ingest.group import EVERY, MOST_NODES, REORDER_S, Group
 from ingest.intake import Answers, Intake
 from ingest.keeping import Bounds, Keeping, Quarantine
 from ingest.mqtt import HostClient
@@ -59,12 +59,15 @@ def run(
     nodes: Sequence[str] = (),
     reorder_s: float = REORDER_S,
     bounds: Bounds | None = None,
+    most: int = MOST_NODES,
 ) -> None:
-    """Be the host of these nodes until SIGTERM or SIGINT; `bounds` are those of quarantine.
+    """Be the host of these nodes, `most` of them, until SIGTERM or SIGINT.
+
+    `bounds` are those of quarantine.
 
     Raises OutdatedError when the schema is not current, GroupError when `nodes` are no patterns.
     """
-    group = Group(host_id, tuple(nodes) or EVERY, reorder_s)
+    group = Group(host_id, tuple(nodes) or EVERY, reorder_s, most)
     end_with_any_thread()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -55,6 +55,8 @@ NOT_UNDERSTOOD = (
     ValueError, TypeError, psycopg.DataError, psycopg.ProgrammingError,
     psycopg.errors.ProgramLimitExceeded,
 )  # fmt: skip
+NO_ROOM = "one more node than may be: it is not taken (ingest run --most-nodes)"
+MOST_METRICS = 50_000  # of a birth: commits wait while its channels are declared
 MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
 MOST_NODES = 10_000  # with more, those that were never born are forgotten
 
@@ -189,6 +191,8 @@ class Intake:
             self._hear(topic, message.payload.timestamp)
         if topic.type in ("NDATA", "DDATA"):
             self._data(message)
+        elif len(message.payload.metrics) > MOST_METRICS:
+            self._taking.refuse(message, f"more than {MOST_METRICS} metrics in a birth or death")
         elif topic.type == "NBIRTH":
             self._node_birth(message)
         elif topic.type == "DBIRTH":
@@ -205,6 +209,9 @@ class Intake:
             self._taking.refuse(message, birth.fault)
             return
         node = self._node(message.topic)
+        if not self._lives.has_room(node):
+            self._taking.refuse(message, NO_ROOM)
+            return
         if not self._lives.claim(node):
             return
         uuid = birth.outbox or node.name

@@ -61,6 +61,13 @@ class Lives:
         """Make a node this host's at its birth; False: another live one serves it."""
         return self._is_free(node, store.claim)
 
+    def has_room(self, node: Node) -> bool:
+        """Whether a node is known, or one more may be: strangers can invent any number."""
+        if self._group is None or node.stream is not None:
+            return True
+        most = self._group.most
+        return self._writer.run(lambda c: store.has_room(c, node.site, node.node, most))
+
     def serves(self, node: Node) -> bool:
         """Whether this host may ask a node for its births: no other live one serves it."""
         return self._is_free(node, store.other_host)

@@ -402,6 +402,16 @@ def other_host(connection: Connection, host: str, site: str, node: str) -> str |
     return row[0] if row else None
 
 
+def has_room(connection: Connection, site: str, node: str, most: int) -> bool:
+    """Whether a node has a row, or fewer than so many have one."""
+    row = connection.execute(
+        "select exists (select from signal.node where (site, node) = (%s, %s)) "
+        "or (select count(*) from signal.node) < %s",
+        [site, node, most],
+    ).fetchone()
+    return row is not None and bool(row[0])
+
+
 def served(connection: Connection, host: str) -> list[tuple[str, str]]:
     """Site and node of every node that is this host's."""
     return connection.execute(

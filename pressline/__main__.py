@@ -268,6 +268,10 @@ def ingest_run(
             envvar="PRESSLINE_REORDER_S", min=0, max=60, help="Wait of foreign nodes' messages"
         ),
     ] = 2.0,
+    most_nodes: Annotated[
+        int,
+        typer.Option(envvar="PRESSLINE_MOST_NODES", min=1, help="With more, a new one is refused"),
+    ] = 2000,
     quarantine_mb: Annotated[
         float, typer.Option(envvar="PRESSLINE_QUARANTINE_MB", min=64, help="Room of quarantine")
     ] = 512,
@@ -295,7 +299,10 @@ def ingest_run(
 
     serve(REGISTRY, metrics_host, metrics_port)
     bounds = Bounds(quarantine_mb, quarantine_days, quarantine_per_minute)
-    run(database_url(database), mqtt_host, mqtt_port, host_id, nodes or (), reorder_seconds, bounds)
+    run(
+        database_url(database), mqtt_host, mqtt_port, host_id, nodes or (), reorder_seconds, bounds,
+        most_nodes,
+    )  # fmt: skip
 
 
 @bridge.command("run")

@@ -161,3 +161,45 @@ def test_a_node_that_was_never_born_has_no_row(intake: Intake, host: Connection)
     tell(intake, *empty)
     assert host.execute("select * from signal.node").fetchall() == []
     assert host.execute("select * from signal.outbox").fetchall() == []
+
+
+def test_strangers_that_are_born_are_bounded_and_those_that_are_known_go_on(
+    host: Connection, clock: Clock
+) -> None:
+    few = clock.intake(host, Group(GROUP.host, most=5))
+    tell(few, (NBIRTH, node_birth()), (DBIRTH, device_birth(STROKES)))
+    tell(few, *[(said("NBIRTH", f"invented-{n}"), foreign_birth()) for n in range(20)])
+    assert host.execute("select count(*) from signal.node").fetchone() == (5,)
+    refused = host.execute("select kind, reason from signal.quarantine").fetchall()
+    assert len(refused) == 16
+    assert {kind for kind, _ in refused} == {"protocol"}
+    assert "--most-nodes" in refused[0][1]
+    own_goes_on(few, host, clock)
+
+
+def test_a_birth_of_a_hundred_thousand_metrics_is_refused(
+    intake: Intake, host: Connection, clock: Clock
+) -> None:
+    birth = Payload.FromString(foreign_birth())
+    for n in range(100_000):
+        metric = birth.metrics.add()
+        metric.name, metric.alias, metric.datatype = f"c{n}", n, DataType.INT32
+    tell(intake, (said("NBIRTH", "stranger"), birth.SerializeToString()))
+    assert host.execute("select * from signal.node").fetchall() == []
+    [(kind, reason)] = host.execute("select kind, reason from signal.quarantine").fetchall()
+    assert (kind, reason) == ("protocol", "more than 50000 metrics in a birth or death")
+    own_goes_on(intake, host, clock)
+
+
+def test_an_alias_that_means_two_metrics_means_neither(intake: Intake, host: Connection) -> None:
+    twice = Channel("scrap", DataType.INT32, "gauge", alias=GOOD_ONE.alias)
+    single = Channel("force", DataType.INT32, "gauge", alias=31)
+    birth = device_birth(GOOD_ONE, twice, single, numbered=False)
+    tell(intake, (said("NBIRTH", "other"), foreign_birth()))
+    tell(intake, (said("DBIRTH", "other", "P09"), birth))
+    told = (GOOD_ONE, Sample("pieces", NOW, 4)), (single, Sample("force", NOW, 7))
+    tell(intake, (said("DDATA", "other", "P09"), data(None, *told)))
+    good = "select count from signal.reading where quality = 192"
+    assert host.execute(good).fetchall() == [(7,)]
+    reasons = [reason for (reason,) in host.execute("select reason from signal.quarantine")]
+    assert reasons[0].startswith("alias 29 is given to pieces and to scrap")
