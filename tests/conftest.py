@@ -4,10 +4,14 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
+from hypothesis import settings
 from servers import Flavour, flavours, running_flavour
 
 from database.connection import Connection, connect
 from database.server import timescale_binaries
+
+settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(scope="session", params=flavours())
