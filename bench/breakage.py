@@ -88,6 +88,9 @@ class Breaker:
     _under_way: list[_UnderWay] = field(default_factory=list[_UnderWay])
     _start_at: dict[str, float] = field(default_factory=dict[str, float])
 
+    def __post_init__(self) -> None:
+        self._box = EdgeBox(self.river, self.around.disk)
+
     @property
     def at_rest(self) -> bool:
         """Whether the plan is done and everything is healed."""
@@ -154,7 +157,7 @@ class Breaker:
     # -- the edge box -----------------------------------------------------------------------------
 
     def _at_the_box(self, broken: Broken) -> Steps:
-        box, pause_s = EdgeBox(self.river, self.around.disk), broken.planned.pause_s
+        box, pause_s = self._box, broken.planned.pause_s
         match broken.planned.kind:
             case "clock_forward" | "clock_back":
                 yield from self._set_clock(broken.planned)

@@ -9,7 +9,7 @@ import sqlite3
 import time
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -21,6 +21,7 @@ from pressline.demo.processes import Child
 from pressline.demo.river import River
 
 SECOND = "edge-2"
+REFUSAL_S = 15.0  # for a process to start and to find the outbox taken, on a busy machine
 OUTBOX = "outbox.sqlite"
 FULL = ("cannot write the outbox", "its reserve is in use")
 
@@ -31,6 +32,7 @@ class EdgeBox:
 
     river: River
     disk: Disk
+    _copies: set[str] = field(default_factory=set[str])  # identities that were put back
 
     @property
     def outbox(self) -> Path:
@@ -99,14 +101,19 @@ class EdgeBox:
         for file in image.iterdir():
             shutil.copy(file, self.disk.folder)
         shutil.rmtree(image)
+        self._copies.add(self._stands()[0])
         self.agent.start()
 
     def _files(self) -> list[Path]:
         return [file for file in self.disk.folder.iterdir() if file.name.startswith(OUTBOX)]
 
     def _delivered(self) -> Steps:
-        """Until the database has what the outbox holds now: a lost disk takes the rest with it."""
-        yield from until(self._in_use)
+        """Until the database has what the outbox holds now: a lost disk takes the rest with it.
+
+        What an old copy holds has numbers that the database knows of others: it must first have
+        found out, and begun anew.
+        """
+        yield from until(lambda: self._in_use() and self._stands()[0] not in self._copies)
         uuid, last = self._stands()
         yield from until(lambda: self._watermark(uuid) >= last)
 
@@ -141,6 +148,8 @@ class EdgeBox:
         yield from until(self._in_use)
         second = self.river.start_edge(SECOND, environment=self.agent.environment)
         yield from pause(pause_s)
+        end = time.monotonic() + REFUSAL_S
+        yield from until(lambda: not second.is_running or time.monotonic() > end)
         refused = not second.is_running
         self._end(second)
         return refused
