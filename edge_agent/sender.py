@@ -48,7 +48,8 @@ class Sender:
     `acknowledged` is the last record the database has; `sent` the last one handed out since the
     last going back; `highest` the last one ever handed out in this session. `resent` and `done`
     (acknowledged) only grow: they count records over all sessions; `ever` is the last one handed
-    out in any session with this outbox.
+    out in any session with this outbox. Until the host was `heard`, one record is under way at a
+    time: its answer shows an old copy before more is sent under numbers that were given already.
     """
 
     acknowledged: int = 0
@@ -61,6 +62,7 @@ class Sender:
     ever: int = 0
     resent: int = 0
     done: int = 0
+    heard: bool = True
     _flight: deque[Flight] = field(default_factory=deque[Flight])
     _weight: int = 0
     _healing: int = 0  # a hole is not answered again before this number is acknowledged
@@ -75,8 +77,9 @@ class Sender:
 
     def may_send(self, size: int) -> bool:
         """Whether a record of that many bytes fits the window; one always fits an empty one."""
+        messages = self.messages if self.heard else 1
         return not self._flight or (
-            len(self._flight) < self.messages and self._weight + size <= self.bytes
+            len(self._flight) < messages and self._weight + size <= self.bytes
         )
 
     def handed_out(self, number: int, size: int, now: float) -> bool:
@@ -93,6 +96,7 @@ class Sender:
 
     def answered(self, number: int, hole: bool, now: float) -> Todo:
         """The host has every record up to `number`; with `hole`, and misses the next one."""
+        self.heard = True
         if number < self.acknowledged:
             return Todo(rebirth=hole)
         progress = number > self.acknowledged

@@ -340,18 +340,18 @@ class Node:
             ack = Ack.parse(metric.string_value)
             if ack is None or ack.outbox != self.outbox.uuid:
                 return
-            if ack.number > self.outbox.last:
+            if ack.number > max(self.outbox.opened_at, self.sender.ever):
                 self._part_ways(ack.number)
             else:
                 self._do(self.sender.answered(ack.number, ack.hole, self._delivery.now()))
 
     def _part_ways(self, number: int) -> None:
         log.error(
-            "the database has more of this outbox than it ever held: the file is an old copy; "
-            "it goes on under a new identity",
+            "the database has records of this outbox that were never sent from here: the file is "
+            "an old copy; it goes on under a new identity",
             outbox=str(self.outbox.path),
             acknowledged=number,
-            held=self.outbox.last,
+            held=self.outbox.opened_at,
         )
         self.outbox.renew()
         self._keeping.renewed()

@@ -54,7 +54,7 @@ class Delivery:
     ) -> None:
         self.site, self.node = site, node
         self.wire: Wire | None = None
-        self.sender = Sender()
+        self.sender = Sender(heard=outbox.opened_at == 0)  # a new outbox is no copy of another
         self.sender.start(outbox.first - 1, 0.0)
         self.born = False
         self.damaged: Callable[[DamagedError], None] | None = None  # found while sending on
@@ -92,7 +92,7 @@ class Delivery:
     def start_over(self) -> None:
         """The outbox begins anew, with record 1."""
         self.sender.start(0, self.now())
-        self.sender.ever = 0
+        self.sender.ever, self.sender.heard = 0, True
         self.steps.start_over()
         self._cursor = end_of(0)
         self._ready.clear()

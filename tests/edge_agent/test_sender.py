@@ -103,3 +103,12 @@ def test_a_resend_is_known_as_one() -> None:
     assert sender.handed_out(2, 100, 0.2)
     assert sender.handed_out(3, 100, 0.2)
     assert not sender.handed_out(4, 100, 0.2)
+
+
+def test_until_the_host_was_heard_one_record_is_under_way() -> None:
+    sender = Sender(heard=False)
+    sender.handed_out(1, 100, 0)
+    assert not sender.may_send(100)
+    sender.answered(1, hole=False, now=1)
+    sender.handed_out(2, 100, 1)
+    assert sender.may_send(100)

@@ -107,6 +107,30 @@ def test_an_old_copy_of_an_outbox_goes_on_as_another_and_nothing_is_doubled(
     assert watcher.rows(GAPS) == []
 
 
+def test_an_old_copy_that_ran_on_alone_for_longer_than_it_is_old_loses_nothing(
+    tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
+) -> None:
+    used, image = tmp_path / "used", tmp_path / "image"
+    used.mkdir()
+    with Edge(used, broker.port) as edge:
+        edge.strokes(20)
+        edge.until_acknowledged(20)
+    shutil.copytree(used, image)
+    with Edge(used, broker.port) as edge:
+        edge.strokes(30)
+        edge.until_acknowledged(50)
+    broker.stop()
+    with Edge(image, broker.port) as edge:
+        edge.next = 51
+        edge.strokes(100)
+        until(lambda: edge.ask(lambda: edge.outbox.last) == 120, "more than the database has")
+        broker.start()
+        until(lambda: edge.ask(lambda: edge.outbox.last) == 100, "another identity")
+        edge.until_acknowledged(100)
+    assert watcher.rows(COUNTS) == [(50, [*range(1, 51)]), (100, [*range(51, 151)])]
+    assert watcher.rows(GAPS) == []
+
+
 def test_a_disk_that_is_replaced_under_a_killed_edge_begins_a_new_outbox(
     tmp_path: Path, broker: Mosquitto, ingest: Ingest, watcher: Watcher
 ) -> None:
