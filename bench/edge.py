@@ -16,7 +16,7 @@ from math import ceil
 
 from bench.devices import CHANNELS, REGISTERS, write_plant
 from bench.figure import Figure, percentile
-from bench.rig import Rig, cpu_seconds, line_of, resident_mb, rig
+from bench.rig import Rig, cpu_seconds, line_of, resident_mb, rig, server_cpu
 from pressline.demo.processes import Child
 
 DEVICES, POLL_S = 100, 1.0
@@ -28,10 +28,13 @@ LEAST_REQUESTS = DEVICES * ceil(REGISTERS / 125) / POLL_S  # 125 registers: the 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an agent that reads the devices was seen to do."""
+    """What an agent was seen to do; `way`: with what brings its readings to the database."""
 
     share: float  # of a core
     memory: float  # MB
+    way_share: float  # of a core
+    way_memory: float  # MB
+    database: float  # share of a core
     late: float  # s, p99
     requests: float  # of the least possible
     rate: float  # readings committed each second
@@ -58,28 +61,36 @@ def edge_figures() -> list[Figure]:
 
 
 def observe(
-    made: Rig, agent: Child, devices: Child, readings: Callable[[], int], seconds: float = MEASURE_S
-) -> Seen:
-    """Watch an agent for some time after it has settled; ends the devices."""
+    made: Rig, agent: Child, devices: Child, readings: Callable[[], int],
+    seconds: float = MEASURE_S, others: Sequence[Child] = (),
+) -> Seen:  # fmt: skip
+    """Watch an agent for some time after it has settled; ends the devices.
+
+    `others` are what its readings pass on their way to the database.
+    """
     made.until("the first readings", lambda: readings() > RATE, 60)
     time.sleep(SETTLE_S)
-    rows, since = readings(), time.monotonic()
-    cpu, server = cpu_seconds(agent.pid), cpu_seconds(devices.pid)
+    asked, rows = time.monotonic(), readings()  # counting takes time: none of it is given away
+    since, spent = time.monotonic(), _spent(made, agent, devices, *others)
     time.sleep(seconds)
     until = time.monotonic()
-    passed = until - since
-    share, server = cpu_seconds(agent.pid) - cpu, cpu_seconds(devices.pid) - server
-    rate = (readings() - rows) / passed
-    memory = resident_mb(agent.pid)
+    later = _spent(made, agent, devices, *others)
+    server, share, simulator, *rest = (
+        (after - before) / (until - since) for before, after in zip(spent, later, strict=True)
+    )
+    rate = (readings() - rows) / (time.monotonic() - asked)
+    memory = [resident_mb(child.pid) for child in (agent, *others)]
     arrivals = _told_arrivals(devices)
     return Seen(
-        share / passed,
-        memory,
+        share, memory[0], share + sum(rest), sum(memory), server,
         percentile(lateness(arrivals, since, until, POLL_S), 99),
-        requests_per_s(arrivals, since, until) / LEAST_REQUESTS,
-        rate,
-        server / passed,
-    )
+        requests_per_s(arrivals, since, until) / LEAST_REQUESTS, rate, simulator,
+    )  # fmt: skip
+
+
+def _spent(made: Rig, *children: Child) -> list[float]:
+    """CPU seconds of the database server and of these until now."""
+    return [server_cpu(made.server), *(cpu_seconds(child.pid) for child in children)]
 
 
 def device_command(first_port: int, count: int) -> list[str]:

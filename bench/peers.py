@@ -22,7 +22,7 @@ from bench.devices import CHANNELS, fields, write_plant
 from bench.edge import DEVICES, FIRST_PORT, Seen, device_command, observe
 from bench.figure import Figure
 from bench.rig import Rig, cpu_seconds, line_of, resident_mb, rig, say
-from database.errors import ServerNotStartedError
+from database.errors import ServerNotStartedError, UnreachableError
 from pressline.demo.processes import Child
 
 HERE = Path(__file__).parent / "telegraf"
@@ -32,12 +32,16 @@ METRICS, SENDERS, STREAM, STREAM_S = 10, 100, 10_000, 35  # readings a second, s
 KILL_AFTER_S, AWAY_S = 10.0, 10.0
 QUIET_S, LONGEST_S = 6.0, 60.0  # without a new row; for everything that was kept to be written
 POLLING = {
-    "cpu_us": "CPU us a reading", "rss_mb": "MB resident", "lateness_p99_s": "s",
+    "cpu_us": "CPU us a reading, all between device and database",
+    "agent_cpu_us": "of it who polls", "database_cpu_us": "CPU us a reading, the database",
+    "rss_mb": "MB resident, all", "agent_rss_mb": "of it who polls", "lateness_p99_s": "s",
     "requests_ratio": "of the least possible", "readings_per_s": "committed",
 }  # fmt: skip
 STREAMING = {
     "cpu_us": "CPU us a reading", "rss_mb": "MB resident, at the end", "readings_per_s": "sent",
-    "lost": "readings, database away for 10 s", "caught_up_s": "s after the last was sent",
+    "broker_cpu_us": "CPU us a reading, the broker",
+    "lost": "readings, database away for 10 s", "twice": "readings that are there again",
+    "caught_up_s": "s after the last was sent",
 }  # fmt: skip
 
 
@@ -55,7 +59,7 @@ def _figures(
     path: str, who: str, units: dict[str, str], found: dict[str, float] | str | None
 ) -> list[Figure]:
     values: dict[str, float] = found if isinstance(found, dict) else {}
-    limits = {"lost": 0.5} if who == "pressline" else {}
+    limits = {"lost": 0.5, "twice": 0.5} if who == "pressline" else {}
     return [
         Figure(f"peer_{path}_{name}_{who}", values.get(name), "<", limits.get(name), unit,
                "" if values else NOT_HERE)
@@ -66,31 +70,37 @@ def _figures(
 # -- polling ---------------------------------------------------------------------------------------
 
 
-def _polling(start: Callable[[Rig], tuple[Child, Callable[[], int]]]) -> dict[str, float]:
+# Who polls, what else its readings pass on their way to the database, how many are stored.
+Poller = tuple[Child, list[Child], Callable[[], int]]
+
+
+def _polling(start: Callable[[Rig], Poller]) -> dict[str, float]:
     with rig() as made:
         devices = made.program("devices", *device_command(FIRST_PORT, DEVICES))
         line_of(devices)
-        agent, readings = start(made)
-        seen: Seen = observe(made, agent, devices, readings, WATCHED_S)
+        agent, others, readings = start(made)
+        seen: Seen = observe(made, agent, devices, readings, WATCHED_S, others)
     return {
-        "cpu_us": 1e6 * seen.share / seen.rate, "rss_mb": seen.memory,
+        "cpu_us": 1e6 * seen.way_share / seen.rate, "agent_cpu_us": 1e6 * seen.share / seen.rate,
+        "database_cpu_us": 1e6 * seen.database / seen.rate,
+        "rss_mb": seen.way_memory, "agent_rss_mb": seen.memory,
         "lateness_p99_s": seen.late, "requests_ratio": seen.requests, "readings_per_s": seen.rate,
     }  # fmt: skip
 
 
-def _ours_polls(made: Rig) -> tuple[Child, Callable[[], int]]:
-    made.ingest()
+def _ours_polls(made: Rig) -> Poller:
+    ingest = made.ingest()
     plant = write_plant(made.folder, made.port, FIRST_PORT, DEVICES)
-    return made.edge(plant), made.readings
+    return made.edge(plant), [made.children.all["broker"], ingest], made.readings
 
 
-def _telegraf_polls(made: Rig) -> tuple[Child, Callable[[], int]]:
+def _telegraf_polls(made: Rig) -> Poller:
     folder = _configuration(made)
     device = Template((HERE / "modbus.conf").read_text())
     for n in range(DEVICES):
         told = device.substitute(name=f"B{n:03}", port=FIRST_PORT + n, fields=_telegraf_fields())
         (folder / f"device-{n:03}.conf").write_text(told)
-    return _telegraf(made, folder), lambda: CHANNELS * _rows(made, "device")
+    return _telegraf(made, folder), [], lambda: CHANNELS * _rows(made, "device")
 
 
 def _telegraf_fields() -> str:
@@ -110,11 +120,15 @@ def _telegraf_fields() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Taker:
-    """A program that takes the stream, the one that sends it, and how many readings are stored."""
+    """A program that takes the stream, the one that sends it, and how many readings are stored.
+
+    `different`: those that are not there already; what came twice makes good for nothing lost.
+    """
 
     program: Child
     sender: Child
     readings: Callable[[], int]
+    different: Callable[[], int]
 
 
 def _stream(start: Callable[[Rig], Taker]) -> dict[str, float]:
@@ -123,7 +137,8 @@ def _stream(start: Callable[[Rig], Taker]) -> dict[str, float]:
         taker = start(made)
         first = METRICS * SENDERS
         made.until("the first round", lambda: taker.readings() >= first, 60)
-        cpu = cpu_seconds(taker.program.pid)
+        both = taker.program, made.children.all["broker"]
+        before = [cpu_seconds(child.pid) for child in both]
         say(taker.sender)
         time.sleep(KILL_AFTER_S)
         made.server.kill()
@@ -132,12 +147,15 @@ def _stream(start: Callable[[Rig], Taker]) -> dict[str, float]:
         told = json.loads(line_of(taker.sender))
         ended = time.monotonic()
         stored, quiet = _settled(taker.readings, first + told["readings"])
-        spent = cpu_seconds(taker.program.pid) - cpu
+        spent = [cpu_seconds(child.pid) - cpu for child, cpu in zip(both, before, strict=True)]
+        different = taker.different()
         return {
-            "cpu_us": 1e6 * spent / told["readings"],
+            "cpu_us": 1e6 * spent[0] / told["readings"],
+            "broker_cpu_us": 1e6 * spent[1] / told["readings"],
             "rss_mb": resident_mb(taker.program.pid),
             "readings_per_s": told["readings"] / told["seconds"],
-            "lost": first + told["readings"] - stored,
+            "lost": first + told["readings"] - different,
+            "twice": stored - different,
             "caught_up_s": max(0.0, quiet - ended),
         }
 
@@ -176,7 +194,8 @@ def _settled(readings: Callable[[], int], expected: int) -> tuple[int, float]:
 
 def _ours_takes(made: Rig) -> Taker:
     ingest = made.ingest()
-    return Taker(ingest, _sender(made, "bench.traffic"), made.readings)
+    sender = _sender(made, "bench.traffic")
+    return Taker(ingest, sender, made.readings, lambda: _counted(made, "reading"))
 
 
 def _telegraf_takes(made: Rig) -> Taker:
@@ -184,8 +203,12 @@ def _telegraf_takes(made: Rig) -> Taker:
     shutil.copy(HERE / "mqtt.conf", folder)
     program = _telegraf(made, folder)
     time.sleep(3)  # it has no word for being subscribed
-    sender = _sender(made, "bench.lines")
-    return Taker(program, sender, lambda: METRICS * _rows(made, "press"))
+    return Taker(
+        program,
+        _sender(made, "bench.lines"),
+        lambda: METRICS * _rows(made, "press"),
+        lambda: METRICS * _counted(made, "message"),
+    )
 
 
 def _sender(made: Rig, module: str) -> Child:
@@ -214,13 +237,19 @@ def _telegraf(made: Rig, folder: Path) -> Child:
 def _rows(made: Rig, table: str) -> int:
     """Rows of telegraf's table; 0 while it or the database is not there."""
     try:
-        with made.connection() as connection:
-            row = connection.execute(_COUNTS[table]).fetchone()
-    except (psycopg.errors.UndefinedTable, psycopg.OperationalError):
+        return _counted(made, table)
+    except (psycopg.errors.UndefinedTable, psycopg.OperationalError, UnreachableError):
         return 0
+
+
+def _counted(made: Rig, what: str) -> int:
+    with made.connection() as connection:
+        row = connection.execute(_COUNTS[what]).fetchone()
     return row[0] if row else 0
 
 
 _COUNTS: dict[str, LiteralString] = {
     "device": "select count(*) from public.device", "press": "select count(*) from public.press",
+    "message": "select count(distinct (time, device)) from public.press",
+    "reading": "select count(distinct (number, channel)) from signal.reading",
 }  # fmt: skip

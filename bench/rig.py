@@ -86,6 +86,7 @@ def rig(*settings: str, binaries: Path | None = None, preload: str = "") -> Gene
         children = Children(folder)
         try:
             migrate(server.url)
+            check_durable(server.url)
             [port] = free_ports(1)
             children.start_program("broker", broker_command(folder, port, find_mosquitto()))
             made = Rig(folder, server, port, children)
@@ -94,6 +95,21 @@ def rig(*settings: str, binaries: Path | None = None, preload: str = "") -> Gene
         finally:
             children.stop()
             server.stop()
+
+
+def check_durable(url: str) -> None:
+    """BenchError when the server promises less than PostgreSQL does by itself."""
+    with connect(url, autocommit=True, application="bench") as connection:
+        eased = connection.execute(EASED).fetchall()
+    if eased:
+        told = ", ".join(f"{name}={setting}" for name, setting in eased)
+        raise BenchError(f"not measured on a server that does not keep what it commits: {told}")
+
+
+EASED = """
+select name, setting from pg_settings
+where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting <> 'on'
+"""
 
 
 def cpu_seconds(pid: int) -> float:

@@ -7,7 +7,7 @@ from bench.edge import lateness, requests_per_s
 from bench.figure import Figure, percentile
 from bench.latency import from_stroke_to_sight
 from bench.opcua import Step
-from bench.rig import BenchError
+from bench.rig import BenchError, check_durable
 
 NS = 1_000_000_000
 
@@ -59,3 +59,8 @@ def test_a_part_that_fails_is_told_and_missed(monkeypatch: pytest.MonkeyPatch) -
     assert (told.value, told.met, told.why_null) == (None, False, "3 readings are missing")
     assert "null" in table([told])
     assert "(3 readings are missing)" in table([told])
+
+
+def test_a_server_that_forgets_what_it_commits_is_not_measured(database: str) -> None:
+    with pytest.raises(BenchError, match="fsync=off"):  # as the server of the tests is
+        check_durable(database)
