@@ -56,6 +56,8 @@ NOT_UNDERSTOOD = (
     psycopg.errors.ProgramLimitExceeded,
 )  # fmt: skip
 NO_ROOM = "one more node than may be: it is not taken (ingest run --most-nodes)"
+TOO_MANY = "one more node born at once than is taken in a second: its data asks for it again"
+NEWCOMERS = 50  # births a second of nodes that are not known yet: each is several transactions
 MOST_METRICS = 50_000  # of a birth: commits wait while its channels are declared
 MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
 MOST_NODES = 10_000  # with more, those that were never born are forgotten
@@ -93,6 +95,7 @@ class Intake:
         reorder_s = group.reorder_s if group else REORDER_S
         self._foreign = Foreign(self._taking, self._lives, reorder_s)
         self._topics: dict[str, Topic] = {}
+        self._second = self._came = 0  # unknown nodes that were born in that second
         self._handed: tuple[Batch, Future[None]] | None = None
         self._nodes = {(node.site, node.node): node for node in self._lives.recalled()}
 
@@ -209,6 +212,9 @@ class Intake:
             self._taking.refuse(message, birth.fault)
             return
         node = self._node(message.topic)
+        if node.stream is None and not self._may_come():
+            self._taking.refuse(message, TOO_MANY)
+            return
         if not self._lives.has_room(node):
             self._taking.refuse(message, NO_ROOM)
             return
@@ -232,6 +238,14 @@ class Intake:
             self._foreign.born(node, message)
         else:
             self._note_current(node.device(""), payload)
+
+    def _may_come(self) -> bool:
+        """Whether one more unknown node may be born in this second."""
+        second = int(self._steady())
+        if second != self._second:
+            self._second, self._came = second, 0
+        self._came += 1
+        return self._came <= NEWCOMERS
 
     def _go_on(self, stream: Stream, birth: NodeBirth) -> None:
         """From the watermark, or from the first record that is still kept."""

@@ -177,6 +177,22 @@ def test_strangers_that_are_born_are_bounded_and_those_that_are_known_go_on(
     own_goes_on(few, host, clock)
 
 
+def test_a_flood_of_births_is_taken_a_few_at_a_time_and_asked_for_again(
+    intake: Intake, host: Connection, clock: Clock
+) -> None:
+    tell(intake, *[(said("NBIRTH", f"new-{n}"), foreign_birth()) for n in range(60)])
+    assert host.execute("select count(*) from signal.node").fetchone() == (50,)
+    clock.steady += 2
+    late = "new-59"
+    asked = tell(intake, (said("NDATA", late), data(None, seq=1))).rebirths
+    assert [node.node for node in asked] == [late]
+    tell(intake, (said("NBIRTH", late), foreign_birth()))
+    assert host.execute("select online from signal.node where node = %s", [late]).fetchall() == [
+        (True,)
+    ]
+    own_goes_on(intake, host, clock)
+
+
 def test_a_birth_of_a_hundred_thousand_metrics_is_refused(
     intake: Intake, host: Connection, clock: Clock
 ) -> None:
