@@ -100,7 +100,10 @@ def load(connection: Connection, channels: Sequence[int]) -> dict[int, Counter]:
                    r.silence, r.factor, r.line, k.base_value, k.base_at, k.pend_value, k.pend_at,
                    k.pend_unseen, k.unseen
             from mes.counter k
-            join mes.rule_in_force r on r.channel = k.channel
+            join lateral (  -- one that goes with this batch is counted to its end
+              select * from mes.counter_rule r
+              where r.channel = k.channel and r.line is not null order by r.id desc limit 1
+            ) r on true
             where k.channel = any(%s)
             order by k.channel
             for update of k

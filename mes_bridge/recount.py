@@ -136,7 +136,10 @@ def _add_exchanges(connection: Connection) -> None:
 
 
 def _keep_points(connection: Connection) -> None:
-    """Good values, none older than one before it, with the number of blind stretches so far."""
+    """Good values, none older than one before it, each with the next one, which settles it.
+
+    `blind` is the number of blind stretches so far.
+    """
     connection.execute(
         """
         create temp table audit_point on commit drop as
@@ -159,32 +162,38 @@ def _keep_points(connection: Connection) -> None:
           window before as (partition by line order by place)
         ), instant as (
           select line, at, min(value) as value from good where exchange is null group by 1, 2
+        ), seen as (
+          select g.*, b.value as before, b.at as before_at,
+                 sum(case when exchange = 'new' then 0
+                          when g.at - at_before > g.silence or bad > bad_before then 1
+                          else 0 end) over (partition by g.line order by place) as blind
+          from good g
+          left join instant b on b.line = g.line and b.at = g.looks_back
+                             and b.at >= g.at - interval '1 hour'
         )
-        select g.*, b.value as before, b.at as before_at,
-               sum(case when exchange = 'new' then 0
-                        when g.at - at_before > g.silence or bad > bad_before then 1
-                        else 0 end) over (partition by g.line order by place) as blind
-        from good g
-        left join instant b on b.line = g.line and b.at = g.looks_back
-                           and b.at >= g.at - interval '1 hour'
+        select *, lead(place) over w as next_place, lead(value) over w as next,
+               lead(at) over w as next_at, lead(came) over w as next_came,
+               lead(blind) over w as next_blind, lead(before) over w as next_before,
+               lead(before_at) over w as next_before_at
+        from seen window w as (partition by line order by place)
         """
     )
 
 
 def _strike_out(connection: Connection) -> int:
-    """Strike out values that the next one takes back; the first of neighbours. Returns how many.
+    """Strike out values that the next one takes back; returns how many.
 
-    Without its false neighbour, a value that looked false may stand: hence pass by pass.
+    What a value is, is judged from the one before it that stands, so a false one hides what follows
+    until it is gone: hence pass by pass. A plain step from its neighbour stands in any case, and a
+    pass strikes out the first false value after each of those.
     """
     return connection.execute(
         """
         with beside as (
-          select line, place, value, at, blind, rate, modulus, exchange,
-                 lag(value) over w as old, lag(at) over w as old_at, lag(blind) over w as old_blind,
-                 lead(value) over w as next, lead(at) over w as next_at,
-                 lead(blind) over w as next_blind, before, before_at,
-                 lag(before) over w as old_before, lag(before_at) over w as old_before_at,
-                 lead(before) over w as next_before, lead(before_at) over w as next_before_at
+          select *, lag(value) over w as old, lag(at) over w as old_at,
+                 lag(blind) over w as old_blind, lag(before) over w as old_before,
+                 lag(before_at) over w as old_before_at,
+                 coalesce(lag(next_place) over w = place, false) as neighbour
           from audit_point window w as (partition by line order by place)
         ), room as (
           select *, value - old as added,
@@ -203,7 +212,8 @@ def _strike_out(connection: Connection) -> int:
                  rate * extract(epoch from next_at - at)::float8 * 1.2 + 1 as from_here_from_zero
           from beside where exchange is null and old is not null and next is not null
         ), judged as (
-          select line, place,
+          select line, place, added between 0 and to_here and blind = old_blind as step,
+                 neighbour,
                  case when added between 0 and to_here and blind = old_blind then false
                       when added between 0 and to_here then back and not goes_on
                       when wrapped <= to_here then (back or back_wrapped) and not goes_on
@@ -219,11 +229,13 @@ def _strike_out(connection: Connection) -> int:
                    next >= old and next - old <= across as back,
                    coalesce(next between 0 and old - 1 and old < modulus
                             and next - old + modulus <= across, false) as back_wrapped) as after
+        ), stretch as (
+          select line, place, wrong,
+                 count(*) filter (where step and neighbour) over (
+                   partition by line order by place) as after
+          from judged
         ), first as (
-          select line, place
-          from (select *, lag(wrong) over (partition by line order by place) as wrong_before
-                from judged) j
-          where wrong and wrong_before is not true
+          select line, min(place) as place from stretch where wrong group by line, after
         )
         delete from audit_point p using first f where f.line = p.line and f.place = p.place
         """
@@ -237,8 +249,7 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
         create temp table audit_pair on commit drop as
         with beside as (
           select *, lag(value) over w as old, lag(at) over w as from_at, lag(blind) over w as b,
-                 lag(before) over w as old_before, lag(before_at) over w as old_before_at,
-                 lead(at) over w is null as last, lead(came) over w as settled
+                 lag(before) over w as old_before, lag(before_at) over w as old_before_at
           from audit_point window w as (partition by line order by place)
         ), room as (
           select *, value - old as added,
@@ -260,7 +271,7 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
         select j.owner, j.press, j.measure, j.from_at, j.at, j.unseen,
                coalesce(j.sure, d.decided_count, greatest(j.added, 0)) as amount,
                j.sure is null and d.id is null as held,
-               greatest(coalesce(j.settled, j.came), a.at) as came,
+               greatest(coalesce(j.next_came, j.came), a.at) as came,
                (j.at at time zone plant.time_zone)::date as day,
                null::bigint as segment, null::bigint as run
         from judged j
@@ -268,7 +279,7 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
         left join mes.counter_event d on j.sure is null and d.channel = j.channel
           and d.kind = 'jump' and d.at = j.at and d.decided_act is not null
         left join mes.act a on a.id = d.decided_act
-        where (not j.last or j.exchange = 'old'
+        where (j.next_place is not null or j.exchange = 'old'
                or not j.unseen and j.added between 0 and j.most)
           and j.at <= coalesce(%s, 'infinity'::timestamptz)
         """,

@@ -6,7 +6,7 @@ stop since the last stroke. With one, the signal decides. Without a good reading
 in unknown time, the pause before it ends where the unknown begins. See docs/counting.md.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -54,6 +54,7 @@ class Stroke:
 
 
 Sign = Seen | Stroke
+Pause = tuple[datetime, datetime]  # from when, until when
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class Watch:
     stroke: bool = False
     running: bool | None = None
     bad_since: datetime | None = None
-    unknown: tuple[tuple[datetime, datetime], ...] = ()
+    unknown: tuple[Pause, ...] = ()
 
 
 def follow(
@@ -163,12 +164,26 @@ def _good(watch: Watch, sign: Seen, rules: Rules, settled: list[Span]) -> Watch:
 
 
 def _stroke(watch: Watch, sign: Stroke, rules: Rules, settled: list[Span]) -> Watch:
-    """Settle what lies before this stroke."""
-    before = tuple(pause for pause in watch.unknown if pause[0] < sign.at)
+    """Settle what lies before this stroke; the press was seen in it, whichever channel told it."""
+    if sign.at > watch.seen:
+        watch = _good(watch, Seen(sign.at, good=True, decides=True), rules, settled)
+    unknown = tuple(part for pause in watch.unknown for part in _parted(pause, sign.at, rules))
+    before = tuple(pause for pause in unknown if pause[0] < sign.at)
     quiet = before[-1][0] if sign.unseen and before else sign.at
     settled += _cut(watch.since, sign.at, _state(watch, quiet - watch.since, rules), before)
-    after = watch.unknown[len(before) :]
+    after = unknown[len(before) :]
     return replace(watch, since=sign.at, stroke=True, unknown=after)
+
+
+def _parted(pause: Pause, at: datetime, rules: Rules) -> Iterator[Pause]:
+    """An unknown span, and what is left of it when the press was seen at an instant within."""
+    blind, back = pause
+    if not blind < at < back:
+        yield pause
+        return
+    yield blind, at
+    if at + rules.silence < back:
+        yield at + rules.silence, back
 
 
 def _state(watch: Watch, pause: timedelta, rules: Rules) -> PressState:
@@ -179,7 +194,7 @@ def _state(watch: Watch, pause: timedelta, rules: Rules) -> PressState:
 
 def _cut(
     start: datetime, end: datetime | None, state: PressState,
-    unknown: Sequence[tuple[datetime, datetime]],
+    unknown: Sequence[Pause],
 ) -> list[Span]:  # fmt: skip
     """[start, end) in this state, except where it was unknown."""
     spans: list[Span] = []

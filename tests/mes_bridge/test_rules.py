@@ -1,13 +1,18 @@
 """The plant file is changed: what was counted before stays, and the audit agrees with both."""
 
+import random
 from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from machine_hall import Hall
 from press_shop import clock
 from psycopg.sql import SQL, Identifier
 
 from database.connection import Connection
+from edge_agent.wire import Channel, DataType
+from ingest import store
 
 
 @pytest.fixture
@@ -146,17 +151,12 @@ def test_a_press_taken_over_by_another_edge_begins_with_its_first_reading(hall: 
     assert hall.audit().residual == 0
 
 
-def declare(hall: Hall, **declared: object) -> None:
-    """The node says anew what its channel is; where unit or scale differ, ingest makes another."""
-    hall.connection.execute("update signal.channel set replaced = true where device = 'P01'")
-    row = hall.connection.execute(
-        "insert into signal.channel (site, node, device, name, kind, datatype, modulus, "
-        "unit, scale) values ('s', 'edge-1', 'P01', 'strokes', 'counter', 4, 65536, %s, %s) "
-        "returning id",
-        [declared.get("unit"), declared.get("scale", 1)],
-    ).fetchone()
-    assert row is not None
-    hall.channels["P01", "strokes"] = row[0]
+def declare(hall: Hall, *, unit: str | None = None, scale: float = 1) -> None:
+    """The node says anew what its counter is, and ingest takes it."""
+    strokes = Channel("strokes", DataType.INT64, "counter", unit=unit or "", scale=scale,
+                      modulus=65536)  # fmt: skip
+    known = store.register(hall.connection, "s", "edge-1", "P01", [strokes])
+    hall.channels["P01", "strokes"] = known["strokes"].channel
 
 
 def test_a_counter_whose_unit_is_named_goes_on(hall: Hall) -> None:
@@ -200,3 +200,69 @@ def test_numbers_that_no_counter_has_stop_neither_bridge_nor_audit(hall: Hall) -
     hall.advance("08:00:30")
     assert hall.counted("E01") == 0
     assert hall.audit().residual == 0
+
+
+# Whatever is changed, and whenever ---------------------------------------------------------------
+
+
+def turn(hall: Hall, chance: random.Random) -> None:
+    """Something in the plant file is changed."""
+    match chance.randint(0, 5):
+        case 0:
+            change(hall, top_spm=chance.choice([30, 60, 120, 600]))
+        case 1:
+            modulus = chance.choice([None, 1000, 65_536])
+            hall.connection.execute("update signal.channel set modulus = %s", [modulus])
+        case 2:
+            silence = chance.choice(["6 s", "30 s", "90 s"])
+            hall.connection.execute("update mes.plant set silence = %s", [silence])
+        case 3:
+            change(hall, stroke_channel=chance.choice(["strokes", "total"]))
+        case 4:
+            declare(hall, unit=chance.choice([None, "strokes"]), scale=chance.choice([1, 10]))
+        case _:
+            change(hall, node=chance.choice([None, "edge-1", "edge-2"]))
+
+
+def live(hall: Hall, chance: random.Random, start: int) -> int:
+    """Some seconds of two counters of a press, with what can happen to them; when that was."""
+    value, total = chance.randint(0, 65_535), chance.randint(0, 65_535)
+    second = start
+    for _ in range(chance.randint(1, 12)):
+        second += chance.choice([1, 1, 2, 5, 40])
+        value, total = value + chance.randint(0, 3), total + chance.randint(0, 3)
+        at = clock("08:00") + timedelta(seconds=second)
+        shown = [value % 65_536, None, chance.randint(0, 65_535), 0]
+        hall.read(at, chance.choices(shown, [20, 1, 1, 1])[0])
+        if chance.random() < 0.7:
+            hall.write(at, total % 65_536, "P01", "total", hall.numbers["edge-1"])
+        if chance.random() < 0.2:
+            late = at - timedelta(seconds=chance.randint(0, 50))
+            hall.read(late, value, "P01", "other", arrived=at, node="edge-2")
+        if chance.random() < 0.1:
+            value, total = chance.randint(0, 9), total + 5
+    return second
+
+
+@settings(
+    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 100_000))
+def test_the_audit_agrees_whatever_is_changed(hall: Hall, seed: int) -> None:
+    hall.numbers.clear()
+    hall.outboxes.clear()
+    chance, second = random.Random(seed), 0
+    channels = dict(hall.channels)
+    with hall.connection.transaction(force_rollback=True):
+        hall.channel("P01", "total", "counter", modulus=65536)
+        hall.channel("P01", "strokes", "counter", modulus=65536, node="edge-2")
+        hall.channels["P01", "other"] = hall.channels["P01", "strokes"]
+        hall.channels["P01", "strokes"] = channels["P01", "strokes"]
+        for _ in range(8):
+            second = live(hall, chance, second)
+            hall.advance("09:00:00", chance.choice([None, 1, 3, 10]))
+            if chance.random() < 0.6:
+                turn(hall, chance)
+        hall.advance("09:00:00")
+        assert str(hall.audit()).endswith("residual 0")
+    hall.channels = channels
