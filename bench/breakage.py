@@ -260,6 +260,8 @@ class Breaker:
         yield from pause(broken.planned.pause_s)
         factory.order("power_on", press)
         factory.order("start", press)
+        while not factory.is_known_again(press):
+            yield from pause(0.2)
 
     def _restart_plc(self, planned: Planned) -> Steps:
         """Its program starts anew, its counter is kept; the press goes on."""

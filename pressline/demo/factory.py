@@ -7,7 +7,7 @@ input, each answered by one line on standard output; when the input ends, it end
     {"do": "start"|"stop"|"power_on"|"network_off"|"network_on", "press": "P01"}
     {"do": "power_off", "press": "P01", "keep": 1}   keep: its counter has a battery
     {"do": "jam", "press": "P04", "seconds": 8}
-    {"do": "look"}  ->  {"P01": {"read": true, "settled": false}, …}
+    {"do": "look"}  ->  {"P01": {"read": true, "settled": false, "known": true}, …}
 """
 
 import asyncio
@@ -61,7 +61,11 @@ class Factory:
         match order["do"]:
             case "look":
                 return {
-                    name: {"read": twin.has_been_read, "settled": twin.settled}
+                    name: {
+                        "read": twin.has_been_read,
+                        "settled": twin.settled,
+                        "known": twin.is_known_again,
+                    }
                     for name, twin in self.twins.items()
                 }
             case "start" if press in self.twins:

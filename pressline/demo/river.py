@@ -40,6 +40,10 @@ class FactoryControl(Steered):
         seen = self.order("look")
         return all(seen[press]["settled"] for press in presses or seen)
 
+    def is_known_again(self, press: str) -> bool:
+        """Whether a counter that was lost has been read since."""
+        return bool(self.order("look")[press]["known"])
+
 
 def directly(ports: Mapping[str, int]) -> Mapping[str, int]:
     """Everything is reached where it listens."""

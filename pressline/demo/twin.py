@@ -14,6 +14,7 @@ from typing import IO
 
 JITTER = 0.06  # share of the stroke period, either way
 JAM_ALARM = 17
+ON_DISK_S = 0.6  # what was read is on the edge's disk
 
 
 @dataclass
@@ -22,6 +23,9 @@ class Twin:
 
     `spm` is strokes per minute; the counter is taken modulo `modulus`. It makes strokes while the
     start button is on, it is not jammed, and its counter has been read at least once.
+
+    A counter that was lost does not reach its old value again before it was read: from outside, 28
+    strokes after a restart at 26 would be two.
     """
 
     name: str
@@ -38,6 +42,8 @@ class Twin:
     _changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _read: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     _last_values_read: int = 0
+    _lost_at: int | None = None
+    _read_since: list[float] = field(default_factory=list[float])
     _file: IO[str] | None = field(default=None, repr=False)
 
     async def work(self) -> None:
@@ -68,13 +74,15 @@ class Twin:
 
     def lose_power(self) -> None:
         """The counter's memory is lost: it starts again from zero."""
-        self.counter = 0
+        self._lost_at, self._read_since, self.counter = self.counter, [], 0
 
     def answered(self, strokes: int) -> None:
         """An answer has left that carries the counter as it stood after `strokes`."""
         self._read.set()
         if strokes == self.strokes and not self.started:
             self._last_values_read += 1
+        if self._lost_at is not None:
+            self._note_read_since_loss()
 
     @property
     def alarm(self) -> int:
@@ -104,12 +112,26 @@ class Twin:
         """
         return not self.started and self._last_values_read >= 2
 
+    @property
+    def is_known_again(self) -> bool:
+        """Whether its counter was read, and is on the edge's disk, since it was lost."""
+        return self._lost_at is None
+
     def _allowed(self) -> bool:
-        return self.started and time.monotonic() >= self._jam_until
+        return self.started and time.monotonic() >= self._jam_until and not self._at_old_value()
+
+    def _at_old_value(self) -> bool:
+        return self._lost_at is not None and self.counter + 1 >= self._lost_at
+
+    def _note_read_since_loss(self) -> None:
+        self._read_since.append(time.monotonic())
+        if len(self._read_since) > 2 and self._read_since[-1] > self._read_since[1] + ON_DISK_S:
+            self._lost_at = None
+            self._changed.set()
 
     async def _until_allowed(self) -> None:
         while not self._allowed():
-            if self.started:
+            if self.started and not self._at_old_value():
                 await asyncio.sleep(max(0.0, self._jam_until - time.monotonic()))
             else:
                 self._changed.clear()

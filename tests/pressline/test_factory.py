@@ -131,6 +131,28 @@ def test_a_press_stands_until_its_first_poll_was_answered(tmp_path: Path) -> Non
     asyncio.run(story())
 
 
+def test_a_lost_counter_does_not_pass_its_old_value_unread(tmp_path: Path) -> None:
+    async def story() -> None:
+        twin = Twin("P01", 60_000, tmp_path / "P01.csv", counter=20)
+        work = asyncio.create_task(twin.work())
+        twin.answered(0)
+        twin.lose_power()
+        twin.start()
+        while twin.counter < 19:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0.05)  # fifty strokes' time
+        assert (twin.counter, twin.is_known_again) == (19, False)
+        while not twin.is_known_again:
+            twin.answered(twin.strokes)
+            await asyncio.sleep(0.05)
+        while twin.counter < 25:
+            await asyncio.sleep(0)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+    asyncio.run(story())
+
+
 def test_the_registers_say_what_the_ground_truth_says(plant: Plant) -> None:
     assert plant.registers("P01", 16, 1) == [65_530]
     assert plant.registers("P02", 100, 2) == [65_530, 0]
