@@ -365,15 +365,15 @@ class Outbox:
         """
         with self._lock, sound(self.path):
             self._commit([], self.last, self.opened_at)
-            shift = self.opened_at * PARTS
+            shift, identity = self.opened_at * PARTS, str(uuid.uuid4())
             with self._transaction() as writer:
                 writer.execute("update entry set position = position - ?", [shift])
                 writer.execute("delete from hour")
                 writer.execute("delete from meta where key not in ('bdseq', 'ran')")
-                self.uuid = str(uuid.uuid4())
-                self.last, self._tail = self.last - self.opened_at, self._tail - shift
-                self._set("uuid", self.uuid)
-                self._set("last", self.last)
+                self._set("uuid", identity)
+                self._set("last", self.last - self.opened_at)
+            self.uuid = identity  # only now: on a full disk it is the old copy still
+            self.last, self._tail = self.last - self.opened_at, self._tail - shift
             self.opened_at = 0
 
     # -- the file ---------------------------------------------------------------------------------

@@ -353,7 +353,11 @@ class Node:
             acknowledged=number,
             held=self.outbox.opened_at,
         )
-        self.outbox.renew()
+        try:
+            self.outbox.renew()
+        except sqlite3.OperationalError as error:  # a full disk: the next answer says so again
+            log.error("cannot begin anew yet", outbox=str(self.outbox.path), reason=str(error))  # noqa: TRY400 - told, not traced
+            return
         self._keeping.renewed()
         self._bounds.begin(self._bounds.limits)
         self._delivery.start_over()

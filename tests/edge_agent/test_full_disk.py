@@ -44,6 +44,14 @@ class Story:
     async def commit(self) -> None:
         await self.node._keeping.commit()
 
+    async def acknowledged(self, number: int) -> None:
+        """The host has them up to a number, as fast as they are sent."""
+        sender = self.node.sender
+        while sender.acknowledged < number:
+            ack = Ack(self.outbox.uuid, min(sender.sent, number)).encode(3, 0)
+            self.node.received("spBv1.0/plant/NCMD/edge-1", ack)
+            await asyncio.sleep(0)
+
     async def until_written(self) -> None:
         async with asyncio.timeout(60):
             while self.waiting.drafts:
@@ -169,8 +177,7 @@ def test_what_is_acknowledged_is_deleted_although_nothing_new_fits(tmp_path: Pat
             may_grow(now.outbox, 0)
             now.node.connected(0)
             now.node.received(state_topic("pressline"), State(True, 1).encode())
-            ack = Ack(now.outbox.uuid, 1500).encode(3, 0)
-            now.node.received("spBv1.0/plant/NCMD/edge-1", ack)
+            await now.acknowledged(1500)
             now.make(1000)
             await now.until_written()
             assert now.outbox.first == 1501
@@ -236,6 +243,26 @@ def test_a_new_outbox_on_a_full_disk_is_refused_with_the_cure(small_disk: Path) 
     fill(small_disk)
     with pytest.raises(OutboxError, match=r"Is the disk full or read-only\?"):
         Outbox(small_disk / "outbox.sqlite")
+
+
+def test_an_old_copy_on_a_full_disk_begins_anew_when_there_is_room(small_disk: Path) -> None:
+    async def story() -> None:
+        async with living(small_disk) as now:
+            now.make(20)
+            await now.commit()
+        async with living(small_disk) as now:
+            now.make(30)
+            await now.commit()
+            old, ballast = now.outbox.uuid, fill(small_disk)
+            now.node._part_ways(40)
+            assert (now.outbox.uuid, now.outbox.last) == (old, 50)
+            ballast.unlink()
+            now.node._part_ways(40)
+            assert now.outbox.uuid != old
+            assert now.outbox.last == 30
+            assert len(now.counts()) == 30
+
+    asyncio.run(story())
 
 
 def fill(folder: Path) -> Path:
