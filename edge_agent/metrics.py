@@ -82,6 +82,7 @@ def _machines(node: Node, tallies: Tallies) -> list[Family]:
         for name in node.devices:
             tally = tallies.of(name)
             found[name, "no_answer"], found[name, "refused"] = tally.no_answer, tally.refused
+            found[name, "overflow"] = tally.overflows
         return found
 
     return [
@@ -91,7 +92,7 @@ def _machines(node: Node, tallies: Tallies) -> list[Family]:
                lambda: each(lambda name: tallies.of(name).round_trips), device),
         Family("notifications_total", "counter", "OPC UA values that servers told.",
                lambda: each(lambda name: tallies.of(name).notifications), device),
-        Family("errors_total", "counter", "Polls without an answer, and requests refused.",
+        Family("errors_total", "counter", "No answers, refused requests, queue overflows.",
                errors, (*device, "kind")),
         Family("device_online", "gauge", "1 while the machine answers.",
                lambda: each(node.alive), device),

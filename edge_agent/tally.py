@@ -31,6 +31,7 @@ class Tally:
     notifications: int = 0
     no_answer: int = 0
     refused: int = 0
+    overflows: int = 0
 
 
 @dataclass(slots=True)

@@ -63,8 +63,11 @@ class Machine:
                 why = f"a value that it cannot hold ({status_name(status)}); kept as bad"
                 self.sink.refused(self.device.name, sample.channel, why)
         elif status & OVERFLOW == OVERFLOW:
-            cure = "the server's queue was too short: a longer one or fewer changes"
+            self.tally.overflows += 1
+            cure = "its queue was too short: give it a longer one or fewer changes"
             self._once("changes_dropped_by_server", sample.channel, cure=cure)
+            why = f"the server dropped changes before this one; {cure}"
+            self.sink.refused(self.device.name, sample.channel, why)
 
     def _once(self, event: str, channel: str, **details: str) -> None:
         key = (channel, str(details))

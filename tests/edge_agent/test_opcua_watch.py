@@ -21,7 +21,8 @@ from edge_agent.opcua import read_values
 from edge_agent.opcua import server as serving
 from edge_agent.opcua import session as holding
 from edge_agent.opcua import subscription as subscribing
-from edge_agent.sample import BAD
+from edge_agent.opcua.values import OVERFLOW
+from edge_agent.sample import BAD, GOOD
 
 
 @pytest.fixture(autouse=True)
@@ -213,6 +214,27 @@ def test_a_value_that_cannot_be_decoded_takes_no_other_with_it(
     stage: Stage, tmp_path: Path
 ) -> None:
     stage.play(story_of_an_undecodable_value(stage.press, tmp_path))
+
+
+async def story_of_dropped_changes(press: PressServer, folder: Path) -> None:
+    """A server whose queue was full says so with the oldest value that it still had."""
+    sink = RememberingSink()
+    async with running(press_plant(folder, press.url), sink):
+        await sink.until(lambda: sink.values("P03", "strokes") == [0])
+        for stroke in (7, 9):
+            await press.write("Strokes", stroke, status=OVERFLOW)
+            await sink.until(lambda stroke=stroke: sink.values("P03", "strokes")[-1] == stroke)
+        assert {sample.quality for sample in samples_of(sink, "strokes")} == {GOOD}
+    assert {reason for _, channel, reason in sink.refusals if channel == "strokes"} == {
+        "the server dropped changes before this one; "
+        "its queue was too short: give it a longer one or fewer changes"
+    }
+
+
+def test_changes_that_the_server_dropped_are_told_and_the_value_stays_good(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.play(story_of_dropped_changes(stage.press, tmp_path))
 
 
 async def story_of_a_slow_meter(press: PressServer, folder: Path) -> None:
