@@ -119,6 +119,7 @@ class Pipe:
         self.broken = False  # its sender is gone without a good-bye
         self._queue: asyncio.Queue[tuple[float, Mood, bytes]] = asyncio.Queue()
         self._last = b""
+        self._cut = False  # nothing may follow a frame that was passed in part
         self._sent_by = 0.0  # when a slow line is free again
 
     async def run(self) -> None:
@@ -140,12 +141,14 @@ class Pipe:
                     self._take(frame)
         except OSError:
             self.broken = True
-        if buffer:
+        if buffer and not self._cut:
             self._put(bytes(buffer))
         self._put(b"")  # the end, too, waits its turn
 
     def _take(self, frame: bytes) -> None:
         """What the mood makes of one frame."""
+        if self._cut:
+            return
         mood, before, self._last = self.leg.mood, self._last, frame
         match mood.name:
             case "drop" if self.leg.may_lose(frame) and mood.strikes(self.way):
@@ -153,6 +156,7 @@ class Pipe:
             case "half" if mood.strikes(self.way):
                 return
             case "cut" if not mood.struck and len(frame) > 1 and mood.strikes(self.way):
+                self._cut = True
                 self._put(frame[: max(1, int(mood.part * len(frame)))])
                 self.leg.end_soon(self.writer, mood)
             case "stale" if before and mood.strikes(self.way):
