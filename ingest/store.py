@@ -325,14 +325,19 @@ def register(
 
     What is declared with another unit or scale is another channel: stored numbers keep theirs.
     """
-    declared = [
-        (site, node, device, known.name, known.unit or None, known.scale, known.kind,
-         int(known.datatype), known.modulus, known.source or None)
-        for known in channels
-    ]  # fmt: skip
+    declared: dict[str, object] = {
+        "site": site, "node": node, "device": device,
+        "name": [known.name for known in channels],
+        "unit": [known.unit or None for known in channels],
+        "scale": [known.scale for known in channels],
+        "kind": [known.kind for known in channels],
+        "datatype": [int(known.datatype) for known in channels],
+        "modulus": [known.modulus for known in channels],
+        "source": [known.source or None for known in channels],
+    }  # fmt: skip
     with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(_REGISTER, declared)
-        cursor.executemany(_REPLACE, [row[:6] for row in declared])
+        cursor.execute(_REGISTER, declared)
+        cursor.execute(_REPLACE, declared)
         rows = cursor.execute(
             "select id, name, datatype from signal.channel "
             "where (site, node, device) = (%s, %s, %s) and not replaced",
@@ -360,26 +365,27 @@ select host from signal.node where (site, node) = (%s, %s) and host <> %s and {a
 
 
 _REGISTER = """
-merge into signal.channel c using
-  (values (%s::text, %s::text, %s::text, %s::text, %s::text, %s::float8, %s::text, %s::int,
-           %s::bigint, %s::text))
-  t (site, node, device, name, unit, scale, kind, datatype, modulus, source)
-on (c.site, c.node, c.device, c.name, c.scale) = (t.site, t.node, t.device, t.name, t.scale)
-   and c.unit is not distinct from t.unit
+merge into signal.channel c
+using unnest(%(name)s::text[], %(unit)s::text[], %(scale)s::float8[], %(kind)s::text[],
+             %(datatype)s::int[], %(modulus)s::bigint[], %(source)s::text[])
+      as t(name, unit, scale, kind, datatype, modulus, source)
+on (c.site, c.node, c.device) = (%(site)s, %(node)s, %(device)s)
+   and c.name = t.name and c.scale = t.scale and c.unit is not distinct from t.unit
 when matched and (c.kind, c.datatype, c.modulus, c.source, c.replaced)
                  is distinct from (t.kind, t.datatype, t.modulus, t.source, false) then
   update set kind = t.kind, datatype = t.datatype, modulus = t.modulus, source = t.source,
              replaced = false
 when not matched then
   insert (site, node, device, name, unit, scale, kind, datatype, modulus, source)
-  values (t.site, t.node, t.device, t.name, t.unit, t.scale, t.kind, t.datatype, t.modulus,
+  values (%(site)s, %(node)s, %(device)s, t.name, t.unit, t.scale, t.kind, t.datatype, t.modulus,
           t.source)
 """
 
 _REPLACE = """
-update signal.channel set replaced = true
-where (site, node, device, name) = (%s, %s, %s, %s) and not replaced
-  and (unit, scale) is distinct from (%s::text, %s::float8)
+update signal.channel c set replaced = true
+from unnest(%(name)s::text[], %(unit)s::text[], %(scale)s::float8[]) as t(name, unit, scale)
+where (c.site, c.node, c.device) = (%(site)s, %(node)s, %(device)s) and c.name = t.name
+  and not c.replaced and (c.unit, c.scale) is distinct from (t.unit, t.scale)
 """
 
 

@@ -1,5 +1,7 @@
 """Real bad messages through the real intake, each counted in the class that people filter by."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from spoken import (
@@ -25,19 +27,23 @@ from ingest.replay import CUT, OUTDATED, replay
 PIECES = Channel("pieces", DataType.FLOAT, "gauge", alias=STROKES.alias)
 
 
-BAD = {
-    "undecodable": (DDATA, b"\xff\xfegarbage"),
-    "impossible_time": (DDATA, strokes(1, at=1000)),
-    "wrong_type": (DDATA, data(1, (PIECES, Sample("pieces", NOW, 2.5)))),
-    "protocol": (str(Topic("NBIRTH", "plant", "edge-2")), node_birth()),
-}
+BAD = [
+    ("undecodable", DDATA, b"\xff\xfegarbage"),
+    ("impossible_time", DDATA, strokes(1, at=1000)),
+    ("wrong_type", DDATA, data(1, (PIECES, Sample("pieces", NOW, 2.5)))),
+    ("wrong_type", DBIRTH, device_birth(replace(STROKES, scale=0.0))),
+    ("protocol", str(Topic("NBIRTH", "plant", "edge-2")), node_birth()),
+]
 
 
-@pytest.mark.parametrize("kind", BAD)
-def test_a_bad_message_is_counted_in_its_class(connection: Connection, kind: str) -> None:
+@pytest.mark.parametrize(("kind", "topic", "payload"), BAD, ids=[kind for kind, *_ in BAD])
+def test_a_bad_message_is_counted_in_its_class(
+    connection: Connection, kind: str, topic: str, payload: bytes
+) -> None:
     intake = Clock().intake(connection)
-    for topic, payload in ((NBIRTH, node_birth()), (DBIRTH, device_birth(STROKES)), BAD[kind]):
-        intake.take(topic, payload)
+    born = ((NBIRTH, node_birth()), (DBIRTH, device_birth(STROKES)))
+    for told in (*born, (topic, payload)):
+        intake.take(*told)
     intake.commit()
     [fault] = faults(connection, 10)
     assert fault.kind == kind, fault.reason
@@ -51,7 +57,7 @@ def test_a_channel_that_no_birth_declares_has_a_class_too(connection: Connection
         intake.take(topic, payload)
     intake.commit()
     assert [fault.kind for fault in faults(connection, 10)] == ["no_birth"]
-    assert {*BAD, "no_birth"} == set(KINDS)
+    assert {kind for kind, *_ in BAD} | {"no_birth"} == set(KINDS)
 
 
 def test_filters_page_through_what_they_mean(connection: Connection) -> None:
