@@ -505,6 +505,7 @@ CREATE TABLE mes.counter (
     unseen boolean DEFAULT false NOT NULL,
     outbox integer,
     number bigint,
+    told_by integer,
     CONSTRAINT counter_base CHECK (((base_value IS NULL) = (base_at IS NULL))),
     CONSTRAINT counter_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text]))),
     CONSTRAINT counter_owner CHECK ((num_nonnulls(press, meter) = 1)),
@@ -512,6 +513,8 @@ CREATE TABLE mes.counter (
 );
 
 COMMENT ON TABLE mes.counter IS 'State of each counting machine: the last good value (baseline), and the reading that waits for one more.';
+
+COMMENT ON COLUMN mes.counter.told_by IS 'Outbox of the latest reading that was not late: before one of another outbox lies time unseen.';
 
 ALTER TABLE mes.counter_event ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.counter_event_id_seq

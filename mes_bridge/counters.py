@@ -49,7 +49,7 @@ class Counter:
 
     def reading(self, one: TailReading) -> counting.Reading:
         """The reading in counted units."""
-        return counting.Reading(one.at, self.counted(one.value))
+        return counting.Reading(one.at, self.counted(one.value), one.outbox)
 
     def counted(self, value: float | None) -> int | None:
         """A stored value in strokes or Wh; None where it is no number."""
@@ -79,6 +79,7 @@ class _Row:
     pend_at: datetime | None
     pend_unseen: bool
     unseen: bool
+    told_by: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,7 @@ def load(connection: Connection, channels: Sequence[int]) -> dict[int, Counter]:
             """
             select k.channel, k.press, k.meter, r.of_press, k.measure, r.modulus, r.top_rate,
                    r.silence, r.factor, r.line, k.base_value, k.base_at, k.pend_value, k.pend_at,
-                   k.pend_unseen, k.unseen
+                   k.pend_unseen, k.unseen, k.told_by
             from mes.counter k
             join lateral (  -- one that goes with this batch is counted to its end
               select * from mes.counter_rule r
@@ -254,6 +255,7 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
               and not exists (  -- late ones are listed and count nowhere
                 select from signal.reading e
                 where e.channel = r.channel and e.quality = 192 and e.at > r.at
+                  and (e.outbox is distinct from u.outbox or e.number >= u.number)
                   and e.arrived >= %(first)s - interval '1 day'
                   and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number))
             group by at order by at desc limit 1
@@ -282,6 +284,7 @@ def _counter(row: _Row) -> Counter:
             _point(row.pend_at, row.pend_value),
             row.pend_unseen,
             row.unseen,
+            row.told_by,
         ),
     )
 
@@ -296,6 +299,7 @@ def _save(connection: Connection, channel: int, state: State, last: TailReading 
         update mes.counter
         set base_value = %(base)s, base_at = %(base_at)s, pend_value = %(pend)s,
             pend_at = %(pend_at)s, pend_unseen = %(pend_unseen)s, unseen = %(unseen)s,
+            told_by = %(told_by)s,
             outbox = coalesce(%(outbox)s, outbox), number = coalesce(%(number)s, number)
         where channel = %(channel)s
         """,
@@ -307,6 +311,7 @@ def _save(connection: Connection, channel: int, state: State, last: TailReading 
             "pend_at": state.pend and state.pend.at,
             "pend_unseen": state.pend_unseen,
             "unseen": state.unseen,
+            "told_by": state.told_by,
             "outbox": last and last.outbox,
             "number": last and last.number,
         },

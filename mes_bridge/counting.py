@@ -18,10 +18,14 @@ WAY = timedelta(seconds=2)  # what waited on the way is held against a reading s
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of the counter in counted units; `value` None means not good (bad or stale)."""
+    """One reading of the counter in counted units; `value` None means not good (bad or stale).
+
+    `told_by` is the outbox that told it, where one did.
+    """
 
     at: datetime
     value: int | None
+    told_by: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,15 @@ class State:
     """Where a counter stands: the baseline, and the reading that waits for one more.
 
     `pend_unseen`: time passed unseen between baseline and the waiting reading; `unseen`: a
-    reading that was not good came after the latest good one.
+    reading that was not good came after the latest good one. `told_by`: the outbox of the latest
+    reading.
     """
 
     base: Point | None = None
     pend: Point | None = None
     pend_unseen: bool = False
     unseen: bool = False
+    told_by: int | None = None
 
     @property
     def latest(self) -> Point | None:
@@ -95,16 +101,28 @@ class Pair:
 
 
 def step(state: State, reading: Reading, rules: Rules) -> tuple[State, list[Pair]]:
-    """Take one reading in; returns the new state and the pairs that are settled by it."""
+    """Take one reading in; returns the new state and the pairs that are settled by it.
+
+    Another outbox than before (a new disk, an old copy) may have taken records with it: what lies
+    between is time unseen.
+    """
     latest = state.latest
+    if latest is not None and reading.at < latest.at:
+        value = reading.value
+        late = [] if value is None else [Pair("late", latest, Point(reading.at, value), 0)]
+        return state, late
+    if None not in (state.told_by, reading.told_by) and state.told_by != reading.told_by:
+        state = replace(state, unseen=True)
+    after, pairs = _take(state, reading, rules)
+    return replace(after, told_by=reading.told_by), pairs
+
+
+def _take(state: State, reading: Reading, rules: Rules) -> tuple[State, list[Pair]]:
     if reading.value is None:
-        older = latest is None or reading.at < latest.at
-        return (state if older else replace(state, unseen=True)), []
-    new = Point(reading.at, reading.value)
+        return replace(state, unseen=True), []
+    new, latest = Point(reading.at, reading.value), state.latest
     if latest is None or state.base is None:
         return State(base=new), []
-    if new.at < latest.at:
-        return state, [Pair("late", latest, new, 0)]
     blind = state.unseen or new.at - latest.at > rules.silence
     if state.pend is None:
         return _advance(state.base, new, blind, rules)
@@ -119,7 +137,8 @@ def exchange(state: State, old: Point, new: int, rules: Rules) -> tuple[State, l
     """
     later = state.pend if state.pend and state.pend.at > old.at else None
     base, settled = (state.base, []) if later else _settled_by(state, old, rules)
-    after = State(base=Point(old.at, new), unseen=later is not None and state.pend_unseen)
+    unseen = later is not None and state.pend_unseen
+    after = State(base=Point(old.at, new), unseen=unseen, told_by=state.told_by)
     pairs = [*settled]
     if base is not None:
         amount = old.value - base.value if old.value >= base.value else None
@@ -132,7 +151,7 @@ def exchange(state: State, old: Point, new: int, rules: Rules) -> tuple[State, l
         pairs.append(Pair("swap", base, old, amount, unseen))
     if later is None:
         return after, pairs
-    after, more = step(after, Reading(later.at, later.value), rules)
+    after, more = step(after, Reading(later.at, later.value, state.told_by), rules)
     return after, [*pairs, *more]
 
 

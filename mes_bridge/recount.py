@@ -150,7 +150,9 @@ def _keep_points(connection: Connection) -> None:
           from audit_reading
         ), numbered as (
           select *, count(*) filter (where value is null) over (
-                      partition by line order by place) as bad
+                      partition by line order by place) as bad,
+                 lag(outbox) over (
+                   partition by line, exchange is null order by place) as told_before
           from ordered where newest is null or at >= newest
         ), good as (
           select *, lag(at) over before as at_before, lag(bad) over before as bad_before,
@@ -165,7 +167,8 @@ def _keep_points(connection: Connection) -> None:
         ), seen as (
           select g.*, b.value as before, b.at as before_at,
                  sum(case when exchange = 'new' then 0
-                          when g.at - at_before > g.silence or bad > bad_before then 1
+                          when g.at - at_before > g.silence or bad > bad_before
+                               or outbox <> told_before then 1
                           else 0 end) over (partition by g.line order by place) as blind
           from good g
           left join instant b on b.line = g.line and b.at = g.looks_back

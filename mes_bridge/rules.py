@@ -181,18 +181,18 @@ insert into mes.counter (channel, press, meter, measure)
 select channel, press, meter, measure from mes.counter_plan where channel = %(channel)s
 on conflict (channel) do update
 set base_value = null, base_at = null, pend_value = null, pend_at = null, pend_unseen = false,
-    unseen = false
+    unseen = false, told_by = null
 """
 
 _GO_ON = """
 insert into mes.counter (channel, press, meter, measure, base_value, base_at, pend_value, pend_at,
-                         pend_unseen, unseen, outbox, number)
+                         pend_unseen, unseen, told_by, outbox, number)
 select %(channel)s, press, meter, measure, base_value, base_at, pend_value, pend_at, pend_unseen,
-       unseen, outbox, number
+       unseen, told_by, outbox, number
 from mes.counter where channel = %(before)s
 on conflict (channel) do update
 set base_value = excluded.base_value, base_at = excluded.base_at,
     pend_value = excluded.pend_value, pend_at = excluded.pend_at,
     pend_unseen = excluded.pend_unseen, unseen = excluded.unseen,
-    outbox = excluded.outbox, number = excluded.number
+    told_by = excluded.told_by, outbox = excluded.outbox, number = excluded.number
 """

@@ -76,4 +76,6 @@ order by k.channel;
 
 create trigger counter_rule_append_only before update or delete on mes.counter_rule
   for each row execute function erp.refuse_change();
-alter table mes.counter drop column modulus, drop column top_rate, drop column epoch;
+alter table mes.counter drop column modulus, drop column top_rate, drop column epoch, add column told_by int;
+comment on column mes.counter.told_by is 'Outbox of the latest reading that was not late: before one of another outbox lies time unseen.';
+update mes.counter set told_by = outbox;

@@ -191,6 +191,19 @@ def test_a_meter_that_changes_its_press_leaves_the_past_where_it_was(hall: Hall)
     assert hall.audit().residual == 0
 
 
+def test_what_a_lost_disk_may_have_taken_is_time_unseen(hall: Hall) -> None:
+    """Restarted at 120, read at 7; restarted again, and that silence went with the disk."""
+    hall.stroke("08:00:00", 20, first=100)
+    hall.read("08:00:21", None)
+    hall.read("08:00:29", 7)
+    hall.advance("08:00:30")
+    new_disk(hall)
+    read(hall, 42, 5, 6)
+    assert hall.events() == [("reset", 7), ("reset", 5)]
+    assert hall.counted() == 20 + 7 + 5 + 1
+    assert hall.audit().residual == 0
+
+
 def test_numbers_that_no_counter_has_stop_neither_bridge_nor_audit(hall: Hall) -> None:
     hall.connection.execute(
         "update signal.channel set scale = 1e12, modulus = 2 ^ 62 where device = 'E01'"
@@ -205,9 +218,19 @@ def test_numbers_that_no_counter_has_stop_neither_bridge_nor_audit(hall: Hall) -
 # Whatever is changed, and whenever ---------------------------------------------------------------
 
 
+def new_disk(hall: Hall) -> None:
+    """The outbox of edge-1 is gone, and records with it perhaps; another begins."""
+    row = hall.connection.execute(
+        "insert into signal.outbox (uuid, site, node) values (gen_random_uuid(), 's', 'edge-1') "
+        "returning id"
+    ).fetchone()
+    assert row is not None
+    hall.outboxes["edge-1"], hall.numbers["edge-1"] = row[0], 0
+
+
 def turn(hall: Hall, chance: random.Random) -> None:
     """Something in the plant file is changed."""
-    match chance.randint(0, 5):
+    match chance.randint(0, 6):
         case 0:
             change(hall, top_spm=chance.choice([30, 60, 120, 600]))
         case 1:
@@ -220,8 +243,10 @@ def turn(hall: Hall, chance: random.Random) -> None:
             change(hall, stroke_channel=chance.choice(["strokes", "total"]))
         case 4:
             declare(hall, unit=chance.choice([None, "strokes"]), scale=chance.choice([1, 10]))
-        case _:
+        case 5:
             change(hall, node=chance.choice([None, "edge-1", "edge-2"]))
+        case _:
+            new_disk(hall)
 
 
 def live(hall: Hall, chance: random.Random, start: int) -> int:
