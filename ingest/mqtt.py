@@ -6,6 +6,7 @@ STATE tells the nodes whether to send.
 import time
 from typing import Any
 
+import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -15,6 +16,8 @@ from edge_agent.wire import State, state_topic
 from ingest.broker import make_client
 from ingest.group import Group
 from ingest.inbox import Inbox
+
+log = structlog.get_logger()
 
 KEEPALIVE = 15  # seconds
 RECONNECT_LONGEST = 5  # seconds
@@ -99,7 +102,11 @@ class HostClient:
             self._tell_state()
 
     def _on_message(self, _client: Client, _userdata: Any, message: MQTTMessage) -> None:
-        topic = message.topic  # paho decodes it at each look
+        try:
+            topic = message.topic  # paho decodes it at each look
+        except UnicodeDecodeError as error:  # a broker lets none pass; a broken line may
+            log.warning("a message whose topic is no text is passed over", reason=str(error))
+            return
         if topic == self._topic:
             self._on_state(bytes(message.payload))
         else:
