@@ -36,6 +36,8 @@ Task = asyncio.Task[None]
 RESERVE_BYTES = 4_000_000  # kept free on the outbox's disk: room to delete when it is full
 COUNTING_UNITS = ("Wh", "varh", "VAh")  # a gauge in one of these counts, and is never thinned
 
+AGAIN_S = 10.0  # longer than anybody needs to close what it opened
+
 log = structlog.get_logger()
 
 TYPES = {
@@ -214,9 +216,15 @@ def _begin(found: Sequence[Source]) -> "list[Task]":
 
 
 async def _end(tasks: "Sequence[Task]") -> list[Exception]:
-    """Cancel tasks and wait for their end; the faults they ended with."""
-    for task in tasks:
-        task.cancel()
+    """Cancel tasks and wait for their end; the faults they ended with.
+
+    A library may take a cancellation for its own: who goes on is told again.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=AGAIN_S)
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     return [end for end in ends if isinstance(end, Exception)]
 

@@ -224,8 +224,8 @@ def _settled_by(state: State, new: Point, rules: Rules) -> tuple[Point | None, l
 def _taken_back(pair: Pair, new: Point, blind: bool, rules: Rules) -> bool:
     """Whether `new` goes on from the old value, and so says that the waiting one was false."""
     goes_on = _continues(pair.new, new, rules)
-    if pair.kind == "reset" and pair.unseen and blind and 0 <= new.value < pair.new.value:
-        goes_on = goes_on or plausible(new.value, new.at - pair.new.at, rules)  # restarted again
+    if not pair.held and pair.unseen and blind and 0 <= new.value < pair.new.value:
+        goes_on = goes_on or plausible(new.value, new.at - pair.new.at, rules)  # restarted since
     rose = new.value >= pair.old.value
     back = (rose or pair.kind == "wrap") and _continues(pair.old, new, rules)
     if pair.kind in {"gap", "wrap"}:  # possible in itself: only the old value speaks against it

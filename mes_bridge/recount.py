@@ -224,8 +224,8 @@ def _strike_out(connection: Connection) -> int:
           from room
           cross join lateral (
             select coalesce(ahead <= from_here, false)
-                   or added < 0 and coalesce(wrapped > to_here, true)
-                      and value between 0 and to_here_from_zero
+                   or coalesce(added between 0 and to_here or wrapped <= to_here
+                               or added < 0 and value between 0 and to_here_from_zero, false)
                       and blind > old_blind and next_blind > blind
                       and next between 0 and value - 1
                       and next <= from_here_from_zero as goes_on,

@@ -92,6 +92,8 @@ class OpcUaServer:
                 kept = Subscription(self.session, machine)
                 await kept.begin()
             self.subscriptions[kept.id] = kept
+        if asked_to_end():
+            raise asyncio.CancelledError  # asyncua took it for its own while it began
         await self._attend(self.session)
 
     def _bridgeable(self) -> bool:

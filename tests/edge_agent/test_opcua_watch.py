@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from edge_agent.opcua import session as holding
 from edge_agent.opcua import subscription as subscribing
 from edge_agent.opcua.values import OVERFLOW
 from edge_agent.sample import BAD, GOOD
+from edge_agent.sources import sources
 
 
 @pytest.fixture(autouse=True)
@@ -184,6 +186,32 @@ async def story_of_sigterm(press: PressServer, folder: Path) -> None:
 
 def test_an_agent_that_is_stopped_closes_its_session(stage: Stage, tmp_path: Path) -> None:
     stage.play(story_of_sigterm(stage.press, tmp_path))
+
+
+def test_a_cancellation_that_got_lost_while_it_began_ends_it_all_the_same(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, opened = asyncio.Event(), holding.Session.open
+
+    async def open_and_lose(session: holding.Session, *, resume: bool) -> bool:
+        """As asyncua does when it ends its own tasks of a connection before."""
+        opening.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return await opened(session, resume=resume)
+
+    async def story(press: PressServer, folder: Path) -> None:
+        [source] = sources(press_plant(folder, press.url), "n", RememberingSink())
+        task = asyncio.create_task(source.run())
+        await opening.wait()
+        task.cancel()
+        _, pending = await asyncio.wait([task], timeout=PATIENCE_S)
+        task.cancel()
+        assert not pending
+        assert not press.sessions
+
+    monkeypatch.setattr(holding.Session, "open", open_and_lose)
+    stage.play(story(stage.press, tmp_path))
 
 
 async def story_of_an_undecodable_value(press: PressServer, folder: Path) -> None:

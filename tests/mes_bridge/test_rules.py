@@ -204,6 +204,19 @@ def test_what_a_lost_disk_may_have_taken_is_time_unseen(hall: Hall) -> None:
     assert hall.audit().residual == 0
 
 
+def test_a_restart_in_time_unseen_takes_back_no_gap(hall: Hall) -> None:
+    """0, silence, 9, another disk, and the counter lost again: 9 strokes, then a restart."""
+    read(hall, 0, 0, 1, 2)
+    hall.read("08:00:03", None)
+    hall.read("08:00:12", 9)
+    hall.advance("08:00:13")
+    new_disk(hall)
+    read(hall, 20, 3, 4)
+    assert hall.events() == [("gap", 7), ("reset", 3)]
+    assert hall.counted() == 9 + 3 + 1
+    assert hall.audit().residual == 0
+
+
 def test_numbers_that_no_counter_has_stop_neither_bridge_nor_audit(hall: Hall) -> None:
     hall.connection.execute(
         "update signal.channel set scale = 1e12, modulus = 2 ^ 62 where device = 'E01'"
