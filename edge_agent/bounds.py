@@ -9,10 +9,11 @@ import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
-from edge_agent.outbox import Entry, Outbox
+from edge_agent.outbox import BegunAnewError, Entry, Outbox
 from edge_agent.thinning import LEVELS, Gauges, Passes, Spans, Thinner
 from edge_agent.wire import GivenUp
 
@@ -47,6 +48,7 @@ class Bounds:
         self.tight = False
         self._outbox = outbox
         self._working = asyncio.Lock()
+        self._of = ""  # the outbox that is held, by its uuid
         self.begin(limits)
 
     def begin(self, limits: Limits) -> None:
@@ -66,14 +68,21 @@ class Bounds:
         """
         async with self._working:
             self._outbox.check()
-            self.tight = disk_full or (self.tight and not self._outbox.reserve.fill())
-            told = await self._drop_old()
-            if not self._has(self.limits.bytes, 1):
-                goal = int(KEPT * self.limits.bytes)
-                told += await self._make_room(goal, drop=not (self.tight and keep_records))
-            for given in told:
-                log.error("outbox_given_up", path=str(self._outbox.path), what=given.encode())
-            return told
+            self._of = self._outbox.uuid
+            try:
+                return await self._hold(disk_full=disk_full, keep_records=keep_records)
+            except BegunAnewError:  # what was given up and how far it went was of the one before
+                return []
+
+    async def _hold(self, *, disk_full: bool, keep_records: bool) -> list[GivenUp]:
+        self.tight = disk_full or (self.tight and not self._outbox.reserve.fill())
+        told = await self._drop_old()
+        if not self._has(self.limits.bytes, 1):
+            goal = int(KEPT * self.limits.bytes)
+            told += await self._make_room(goal, drop=not (self.tight and keep_records))
+        for given in told:
+            log.error("outbox_given_up", path=str(self._outbox.path), what=given.encode())
+        return told
 
     def _has(self, most: int, spares: int) -> bool:
         """Whether the file is small enough and, on a full disk, has so many spare rooms."""
@@ -89,9 +98,9 @@ class Bounds:
     async def _make_room(self, most: int, *, drop: bool) -> list[GivenUp]:
         told: list[GivenUp] = []
         passes = Passes.read(self._outbox.noted(PASSES, ""))
-        await self._measure()
         began = 0
         while not self._has(most, 2):
+            await self._measure()
             stretch = passes.next(self._outbox.tail)
             try:
                 if stretch is not None:
@@ -113,7 +122,7 @@ class Bounds:
     async def _drop(self, number: int) -> None:
         """Whole records up to a number, in lots: each is a commit."""
         while self._outbox.first <= min(number, self._outbox.last):
-            await asyncio.to_thread(self._outbox.give_up, number)
+            await asyncio.to_thread(partial(self._outbox.give_up, number, of=self._of))
 
     def _dropped(self, began: int, why: str) -> list[GivenUp]:
         last = self._outbox.first - 1
@@ -123,14 +132,17 @@ class Bounds:
         return [GivenUp("dropped", began, last, reason, records=last - began + 1)]
 
     async def _measure(self) -> None:
-        """See the span of each gauge, over everything kept."""
-        place, tail = self._measured, self._outbox.tail
-        for device, birth in self._outbox.births_at(place).items():
-            self._spans.gauges.learn(device, birth)
-        while place < tail:
-            entries = await self._slice(place, tail, self._spans.see)
-            place = entries[-1].position if entries else tail
-        self._measured = place
+        """See the span of each gauge, over everything kept; from the start when it began anew."""
+        spans = None
+        while spans is not self._spans:
+            spans, place, tail = self._spans, self._measured, self._outbox.tail
+            for device, birth in self._outbox.births_at(place).items():
+                spans.gauges.learn(device, birth)
+            while place < tail:
+                entries = await self._slice(place, tail, spans.see)
+                place = entries[-1].position if entries else tail
+            if spans is self._spans:
+                self._measured = place
 
     async def _thin(
         self, passes: Passes, level: int, after: int, until: int, enough: Callable[[], bool]
@@ -164,6 +176,7 @@ class Bounds:
         note: Callable[[int], tuple[str, str]] | None = None,
     ) -> list[Entry]:  # fmt: skip
         began = time.monotonic()
-        entries = await asyncio.to_thread(self._outbox.rewrite, after, until, SLICE, change, note)
+        rewrite = partial(self._outbox.rewrite, after, until, SLICE, change, note, of=self._of)
+        entries = await asyncio.to_thread(rewrite)
         await asyncio.sleep(time.monotonic() - began)
         return entries

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_agent.errors import EdgeError
 from edge_agent.outboxfile import (
     LIVES,
     PARTS,
@@ -34,7 +35,7 @@ from edge_agent.outboxfile import (
 )
 from edge_agent.wire import FIRST_CHANNEL_ALIAS
 
-__all__ = ["DamagedError", "Draft", "Entry", "Outbox", "OutboxError", "end_of"]
+__all__ = ["BegunAnewError", "DamagedError", "Draft", "Entry", "Outbox", "OutboxError", "end_of"]
 
 BDSEQ_CYCLE = 256  # Sparkplug 3.0: bdSeq runs from 0 to 255
 HOUR = 3600  # seconds between marks of the outbox's age
@@ -78,6 +79,10 @@ class Draft:
 def end_of(number: int) -> int:
     """The place of record `number`: everything up to it lies at or before."""
     return number * PARTS + RECORD
+
+
+class BegunAnewError(EdgeError):
+    """The outbox is another one than it was when the work on it began."""
 
 
 class Outbox:
@@ -307,9 +312,13 @@ class Outbox:
             ).fetchone()
         return number or 0
 
-    def give_up(self, up_to: int) -> tuple[int, int]:
-        """Give up records up to a number, a bounded lot at once; first and last of them."""
+    def give_up(self, up_to: int, *, of: str = "") -> tuple[int, int]:
+        """Give up records up to a number, a bounded lot at once; first and last of them.
+
+        With `of`, a uuid, BegunAnewError when the outbox is another one meanwhile.
+        """
         with self._lock, sound(self.path):
+            self._must_be(of)
             row = self._writer.execute(
                 "select position from entry where position % ? = ? order by position limit 1",
                 [PARTS, RECORD],
@@ -322,15 +331,17 @@ class Outbox:
 
     def rewrite(
         self, after: int, until: int, limit: int, change: Callable[[Entry], bytes | None],
-        note: Callable[[int], tuple[str, str]] | None = None,
+        note: Callable[[int], tuple[str, str]] | None = None, *, of: str = "",
     ) -> list[Entry]:  # fmt: skip
         """Put other bodies into the next entries after a place; returns them as they were.
 
         `note` gets the place reached; what it returns is kept in the same commit, for `noted`.
         Numbers and places stay. Rows are deleted and written anew, because SQLite gives no page
-        back when a row only shrinks.
+        back when a row only shrinks. With `of`, a uuid, BegunAnewError when the outbox is another
+        one meanwhile.
         """
         with self._lock, sound(self.path):
+            self._must_be(of)
             rows = self._writer.execute(
                 "select position, device, at, body from entry where position > ? "
                 "and position <= ? order by position limit ?",
@@ -346,6 +357,10 @@ class Outbox:
                     for key, value in [note(rows[-1][0] if rows else until)] if note else []:
                         writer.execute("insert or replace into meta values (?, ?)", [key, value])
             return entries
+
+    def _must_be(self, of: str) -> None:
+        if of and of != self.uuid:
+            raise BegunAnewError
 
     def _replace(self, rows: Sequence[tuple[int, str, int, bytes | None]]) -> None:
         place = "delete from entry where position between ? and ?"

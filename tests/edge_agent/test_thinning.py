@@ -5,7 +5,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -252,4 +254,39 @@ def test_records_older_than_the_limit_go_by_the_time_the_agent_ran(tmp_path: Pat
     assert (outbox.first, outbox.last) == (41, 60)
     assert asyncio.run(bounds.hold()) == []
     assert outbox.read(end_of(40), 1)[0].number == 41
+    outbox.close()
+
+
+def test_an_outbox_that_begins_anew_amid_thinning_has_nothing_of_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    story = [birth(*CHANNELS), *(record(1000 * n, n, float(n % 50), n % 9) for n in range(8000))]
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox.append(story)
+    full, rewrite = outbox.size, outbox.rewrite
+
+    def begin_anew() -> None:
+        monkeypatch.undo()
+        outbox.start_over("torn")
+        outbox.append(story)
+
+    async def story_of_a_break() -> None:
+        loop = asyncio.get_running_loop()
+
+        def rewrite_then_break(*place: Any, **of: Any) -> list[Entry]:
+            entries = rewrite(*place, **of)
+            if place[4] is not None:  # how far a pass has come was noted
+                loop.call_soon_threadsafe(begin_anew)
+            return entries
+
+        monkeypatch.setattr(outbox, "rewrite", rewrite_then_break)
+        bounds = Bounds(outbox, Limits(bytes=int(0.2 * full), exact=EXACT))
+        assert await bounds.hold() == []
+        assert outbox.noted("passes", "") == ""
+        assert (outbox.first, outbox.last) == (1, 8000)
+        bounds.begin(Limits(bytes=int(0.95 * full), exact=EXACT))
+        assert {one.what for one in await bounds.hold()} == {"thinned"}
+        assert (outbox.first, outbox.last) == (1, 8000)
+
+    asyncio.run(story_of_a_break())
     outbox.close()
