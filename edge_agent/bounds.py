@@ -5,6 +5,7 @@ records go. Work goes in slices on another thread, with pauses, so that polling 
 """
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
@@ -69,10 +70,11 @@ class Bounds:
         async with self._working:
             self._outbox.check()
             self._of = self._outbox.uuid
-            try:
-                return await self._hold(disk_full=disk_full, keep_records=keep_records)
-            except BegunAnewError:  # what was given up and how far it went was of the one before
-                return []
+            with contextlib.suppress(BegunAnewError):
+                told = await self._hold(disk_full=disk_full, keep_records=keep_records)
+                if self._of == self._outbox.uuid:
+                    return told
+            return []  # what was given up was of the outbox before
 
     async def _hold(self, *, disk_full: bool, keep_records: bool) -> list[GivenUp]:
         self.tight = disk_full or (self.tight and not self._outbox.reserve.fill())

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent import bounds as bounding
+from edge_agent import outbox as outboxes
 from edge_agent.bounds import Bounds, Limits
 from edge_agent.outbox import Draft, Entry, Outbox, end_of
 from edge_agent.sparkplug_pb2 import Metric, Payload
@@ -254,6 +256,33 @@ def test_records_older_than_the_limit_go_by_the_time_the_agent_ran(tmp_path: Pat
     assert (outbox.first, outbox.last) == (41, 60)
     assert asyncio.run(bounds.hold()) == []
     assert outbox.read(end_of(40), 1)[0].number == 41
+    outbox.close()
+
+
+@pytest.mark.parametrize("limits", [Limits(seconds=0), Limits(bytes=100_000, exact=EXACT)])
+def test_an_outbox_that_begins_anew_meanwhile_keeps_all_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limits: Limits
+) -> None:
+    """Set aside while records go, or are thinned."""
+    monkeypatch.setattr(bounding, "SLICE", 10)
+    monkeypatch.setattr(outboxes, "DROP_AT_ONCE", 10)
+    outbox = Outbox(tmp_path / "outbox.sqlite")
+    outbox._ran_before = 3600
+    outbox.append([birth(*CHANNELS), *(record(1000 * n, n, float(n), n) for n in range(5000))])
+    bounds = Bounds(outbox, limits)
+
+    async def set_aside_meanwhile() -> list[GivenUp]:
+        holding = asyncio.create_task(bounds.hold())
+        while outbox.first == 1 and outbox.noted(bounding.PASSES, "") == "":
+            await asyncio.sleep(0)
+        outbox.start_over("the disk lost a page")
+        bounds.begin(bounds.limits)
+        outbox.append([birth(*CHANNELS), *(record(n, n, 1.0, n) for n in range(1, 4))])
+        return await holding
+
+    assert asyncio.run(set_aside_meanwhile()) == []
+    assert (outbox.first, outbox.last) == (1, 3)
+    assert outbox.noted(bounding.PASSES, "") == ""
     outbox.close()
 
 
