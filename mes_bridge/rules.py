@@ -83,10 +83,10 @@ class _Succession:
                 if not going or _place(each) >= max(going)
             ]  # fmt: skip
             if readings:
-                self._open(one, readings[0])
-                yield one.channel, readings
+                yield one.channel, [*self._open(one, readings[0]), *readings]
 
-    def _open(self, one: _Channel, first: TailReading) -> None:
+    def _open(self, one: _Channel, first: TailReading) -> Sequence[TailReading]:
+        """Begin to count on a channel; what is still to be counted of the one it goes on from."""
         key = one.node, one.name, one.factor
         before = next((old for old in self._go if (old.node, old.name, old.factor) == key), None)
         if before is None:
@@ -95,11 +95,12 @@ class _Succession:
             for old in self._go:
                 log.warning("counted on another channel from here on", machine=one.owner,
                             was=f"{old.node}/{old.name}", now=f"{one.node}/{one.name}")  # fmt: skip
-        else:
-            self._connection.execute(_GO_ON, {"channel": one.channel, "before": before.channel})
-            self._rule(_FROM_PLAN, one, before.line, first)
-            self._rule(_AS_BEFORE, before, None, first)
-            self._go.remove(before)
+            return ()
+        self._connection.execute(_GO_ON, {"channel": one.channel, "before": before.channel})
+        self._rule(_FROM_PLAN, one, before.line, first)
+        self._rule(_AS_BEFORE, before, None, first)
+        self._go.remove(before)
+        return self._told.get(before.channel, ())
 
     def _end(self, *, begun: bool) -> Iterator[tuple[int, Sequence[TailReading]]]:
         """Those that go count until another one does, and not once it did."""

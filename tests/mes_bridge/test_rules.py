@@ -168,6 +168,19 @@ def test_a_counter_whose_unit_is_named_goes_on(hall: Hall) -> None:
     assert hall.audit().residual == 0
 
 
+def test_what_was_read_before_the_unit_was_named_counts_even_when_both_come_at_once(
+    hall: Hall,
+) -> None:
+    read(hall, 0, 100, 101)
+    for second, value in ((2, 102), (3, 103), (4, None), (8, 3)):  # restarted at 103
+        hall.read(f"08:00:0{second}", value)
+    declare(hall, unit="strokes")
+    read(hall, 9, 4, 5)
+    assert hall.events() == [("reset", 3)]
+    assert hall.counted() == 3 + 3 + 2
+    assert hall.audit().residual == 0
+
+
 def test_a_counter_in_steps_of_ten_begins_anew_and_the_past_keeps_its_scale(hall: Hall) -> None:
     read(hall, 0, 100, 101, 102)
     declare(hall, scale=10)
