@@ -19,7 +19,7 @@ from bench.rig import COMMIT_TIMES, BenchError, Rig, cpu_seconds, line_of, rig, 
 from edge_agent.agent import channel
 from edge_agent.node.devices import Device, Devices
 from edge_agent.outbox import Draft, Outbox
-from edge_agent.plant import load_plant
+from edge_agent.plantfile.plant import load_plant
 from edge_agent.sample import Sample, Value
 from edge_agent.sparkplug_pb2 import Payload
 

@@ -26,7 +26,7 @@ from bench.breakage import Breaker, Broken, Surroundings
 from bench.plan import KINDS, ON_OPCUA, Planned, plan
 from bench.strokes import Verdict, judge, read_counts, readings_twice, records_missing
 from bench.surroundings import Disk, WallClock
-from mes_bridge.audit import audit
+from mes_bridge.proof.audit import audit
 from pressline.demo import shopfloor
 from pressline.demo.crew import Crew
 from pressline.demo.demo import (

@@ -15,20 +15,20 @@ from types import MappingProxyType
 
 import structlog
 
-from edge_agent.bounds import DAY, Limits
 from edge_agent.broker import check_files
 from edge_agent.clock import Clock
-from edge_agent.ending import end_with_any_thread
-from edge_agent.entries import Meter, Plant, Press
 from edge_agent.errors import EdgeError
 from edge_agent.metrics import families, served
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox
-from edge_agent.outboxfile import holder
-from edge_agent.plant import load_plant
-from edge_agent.profile import Channel as PlantChannel
+from edge_agent.outbox.bounds import DAY, Limits
+from edge_agent.outbox.file import holder
+from edge_agent.plantfile.entries import Meter, Plant, Press
+from edge_agent.plantfile.plant import load_plant
+from edge_agent.plantfile.profile import Channel as PlantChannel
+from edge_agent.shutdown import end_with_any_thread
 from edge_agent.sources import Source, sources
-from edge_agent.tally import Tallies
+from edge_agent.sources.tally import Tallies
 from edge_agent.wire import Channel, DataType
 
 Task = asyncio.Task[None]

@@ -13,10 +13,10 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.connecting import Obstacles, begin, leave_with_will, new_client
-from edge_agent.entries import Mqtt
+from edge_agent.connection import Obstacles, begin, leave_with_will, new_client
 from edge_agent.errors import EdgeError
 from edge_agent.outbox import Outbox
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.wire import Topic, death, state_topic
 
 KEEPALIVE = 15  # seconds

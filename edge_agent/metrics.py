@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from edge_agent.errors import EdgeError
 from edge_agent.node import Node
-from edge_agent.tally import Histogram, Tallies
+from edge_agent.sources.tally import Histogram, Tallies
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 PATIENCE_S = 5.0  # for a request line and its headers

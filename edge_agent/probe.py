@@ -8,16 +8,16 @@ from pathlib import Path
 
 import structlog
 
-from edge_agent.address import ModbusAddress, Serial
+from edge_agent.byte_orders import WatchedUnit, chosen, orders, written
 from edge_agent.clock import Clock
-from edge_agent.entries import Meter, OpcUa, Plant, Press
-from edge_agent.link import MEANINGS
-from edge_agent.modbus import ModbusConnection, modbus_sources
-from edge_agent.orders import WatchedUnit, chosen, orders, written
-from edge_agent.plant import load_plant
+from edge_agent.plantfile.address import ModbusAddress, Serial
+from edge_agent.plantfile.entries import Meter, OpcUa, Plant, Press
+from edge_agent.plantfile.plant import load_plant
 from edge_agent.sample import BAD, GOOD, STALE, Sample
 from edge_agent.sources import opcua_module
-from edge_agent.unit import Unit
+from edge_agent.sources.modbus.link import MEANINGS
+from edge_agent.sources.modbus.polls import ModbusConnection, modbus_sources
+from edge_agent.sources.modbus.unit import Unit
 
 QUALITY = {GOOD: "good", STALE: "stale", BAD: "bad"}
 HEADER = ("device", "channel", "address", "value", "unit", "quality")

@@ -17,9 +17,9 @@ from edge_agent.wire import (
     Topic,
     read_channel,
 )
-from ingest.hearing import Hearing
-from ingest.order import Order
+from ingest.clock_offset import Hearing
 from ingest.readings import BIGGEST, Signal
+from ingest.sequence import Order
 from ingest.stream import Stream
 
 OWN_NAMES = frozenset({

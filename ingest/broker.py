@@ -5,7 +5,7 @@ import ssl
 from pathlib import Path
 from typing import cast, get_args
 
-from edge_agent.connecting import Version, new_client
+from edge_agent.connection import Version, new_client
 from ingest.errors import BrokerSettingsError
 from ingest.packets import ReadAheadClient
 

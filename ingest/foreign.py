@@ -16,9 +16,9 @@ from edge_agent.sample import STALE, Sample
 from edge_agent.sparkplug_pb2 import Metric
 from edge_agent.wire import SOURCE_AT, DataType, write_property
 from ingest.births import Device, Message, Node, NodeBirth
-from ingest.lives import Lives
+from ingest.open_batch import Taking
 from ingest.readings import YEAR_2000
-from ingest.taking import Taking
+from ingest.registry import Lives
 
 log = structlog.get_logger()
 

@@ -29,14 +29,14 @@ import structlog
 
 from database.connection import Connection
 from database.migrate import require_current
-from edge_agent.ending import end_with_any_thread
+from edge_agent.shutdown import end_with_any_thread
 from edge_agent.wire import Topic, rebirth_request
 from ingest import metrics
 from ingest.errors import LockLostError, StoppedError
 from ingest.group import EVERY, MOST_NODES, REORDER_S, Group
 from ingest.intake import Answers, Intake
-from ingest.keeping import Bounds, Keeping, Quarantine
 from ingest.mqtt import HostClient
+from ingest.quarantine_bounds import Bounds, Keeping, Quarantine
 from ingest.session import Session
 from ingest.store import OvertakenError
 from ingest.writer import Writer

@@ -40,14 +40,14 @@ from ingest.births import (
     read_node_birth,
     unkeepable,
 )
-from ingest.dating import shown
+from ingest.clock_repair import shown
 from ingest.foreign import Foreign
 from ingest.group import REORDER_S, Group
-from ingest.keeping import Quarantine
-from ingest.lives import Lives, Writer
+from ingest.open_batch import Taking
+from ingest.quarantine_bounds import Quarantine
 from ingest.readings import Batch, Signal, sample_of
+from ingest.registry import Lives, Writer
 from ingest.stream import Stream, Verdict
-from ingest.taking import Taking
 
 log = structlog.get_logger()
 

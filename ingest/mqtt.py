@@ -11,7 +11,7 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.connecting import Obstacles, begin
+from edge_agent.connection import Obstacles, begin
 from edge_agent.wire import State, state_topic
 from ingest.broker import make_client
 from ingest.group import Group

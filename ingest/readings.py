@@ -24,7 +24,7 @@ from edge_agent.wire import (
     DataType,
     read_properties,
 )
-from ingest.hearing import Heard
+from ingest.clock_offset import Heard
 
 if TYPE_CHECKING:
     from edge_agent.sparkplug_pb2 import ValueField  # a type of the stub, no name at run time

@@ -18,7 +18,7 @@ from edge_agent.wire import Topic
 from ingest import store
 from ingest.births import Known, Message, Node
 from ingest.intake import Intake, date_anew
-from ingest.keeping import Quarantine
+from ingest.quarantine_bounds import Quarantine
 from ingest.readings import Batch, Refused
 
 OWN_OUTBOX = "quarantine"  # its readings came from no edge's outbox

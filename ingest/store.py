@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from database.connection import Connection
 from edge_agent.sample import STALE, Value
 from edge_agent.wire import Channel
-from ingest.dating import Dating
+from ingest.clock_repair import Dating
 from ingest.readings import (
     ARRIVED,
     COLUMNS,

@@ -6,7 +6,7 @@ Without input/output; docs/wire.md tells the rules.
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from ingest.dating import Dating
+from ingest.clock_repair import Dating
 
 ANSWER_EVERY_S = 0.2  # a duplicate or a lasting hole is answered at most this often
 

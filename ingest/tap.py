@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.connecting import Obstacles, begin
+from edge_agent.connection import Obstacles, begin
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import READERS, SOURCE_AT, Topic, WrongTypeError, parse_topic, read_properties
 from ingest.broker import make_client

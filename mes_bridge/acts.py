@@ -21,18 +21,9 @@ from erp_core import people, reports
 from erp_core.errors import StateError, UnknownError
 from erp_core.people import Person
 from erp_core.reports import Report
-from mes_bridge import (
-    arguments,
-    counters,
-    facts,
-    materials,
-    mounts,
-    reporting,
-    runs,
-    segments,
-    stops,
-)
+from mes_bridge import arguments
 from mes_bridge.arguments import A
+from mes_bridge.counting import counter_store
 from mes_bridge.errors import (
     DecidedEventError,
     DecisionTooLargeError,
@@ -40,8 +31,11 @@ from mes_bridge.errors import (
     UnknownCounterError,
     UnknownEventError,
 )
+from mes_bridge.jobs import materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
+from mes_bridge.reporting import reporting
+from mes_bridge.states import facts, stops
 
 Outcome = dict[str, Any]
 
@@ -278,7 +272,7 @@ def _assign(moment: Moment, args: arguments.Assign) -> Outcome:
 def _decide(moment: Moment, args: arguments.Decide) -> Outcome:
     number = _event_number(args.event)
     try:
-        since = counters.decide(
+        since = counter_store.decide(
             moment.connection, moment.press, number, args.count, moment.act, moment.now
         )  # fmt: skip
     except UnknownEventError:
@@ -293,7 +287,7 @@ def _decide(moment: Moment, args: arguments.Decide) -> Outcome:
 
 def _swap(moment: Moment, args: arguments.Swap) -> Outcome:
     try:
-        since = counters.swap(
+        since = counter_store.swap(
             moment.connection, moment.press, args.channel, args.old, args.new,
             moment.at, moment.act, moment.now,
         )  # fmt: skip

@@ -15,10 +15,13 @@ import psycopg
 import structlog
 
 from database.connection import Connection, wait_connect
-from mes_bridge import attention, counters, facts, metrics, reporting, shifts, watch
-from mes_bridge.counters import Booking
+from mes_bridge import attention, metrics, shifts
+from mes_bridge.counting import counter_store
+from mes_bridge.counting.counter_store import Booking
 from mes_bridge.errors import PlantNotLoadedError
-from mes_bridge.states import Seen, Sign, Stroke
+from mes_bridge.reporting import reporting
+from mes_bridge.states import facts, state_store
+from mes_bridge.states.press_state import Seen, Sign, Stroke
 from mes_bridge.tail import Told, take
 
 DAY = timedelta(days=1)
@@ -56,7 +59,7 @@ class Bridge:
             if tail.passed:
                 start = min((one.reading.at for one in tail.told), default=now)
                 shifts.ensure(self.connection, start - DAY, now + AHEAD)
-            self._take_in(tail.told, watch.overdue(self.connection, now), now)
+            self._take_in(tail.told, state_store.overdue(self.connection, now), now)
         metrics.ADVANCE.observe(time.perf_counter() - began)
         metrics.RECORDS.inc(tail.passed)
         return tail.passed
@@ -65,7 +68,7 @@ class Bridge:
         """Bring every press's states and facts up to `now`."""
         with self.connection.transaction():
             shifts.ensure(self.connection, now, now + AHEAD)
-            self._take_in([], watch.watched(self.connection), now)
+            self._take_in([], state_store.watched(self.connection), now)
 
     def run_timers(self, now: datetime) -> int:
         """Everything due by the clock until `now`; returns how many boundaries were reported.
@@ -91,7 +94,7 @@ class Bridge:
         """Count, derive states, refresh facts, tell who listens."""
         told = {one.press for one in tail if one.press}
         _lock(self.connection, {*idle, *(one.concerns for one in tail if one.concerns)})
-        booked = counters.count(self.connection, [one.reading for one in tail])
+        booked = counter_store.count(self.connection, [one.reading for one in tail])
         told |= {one.counter.owner for one in booked if one.counter.measure == "stroke"}
         changed = self._follow(tail, booked, {*told, *idle}, now)
         for one in booked:
@@ -120,7 +123,7 @@ class Bridge:
                 signs[one.counter.owner].append(Stroke(one.pair.new.at, one.pair.unseen))
         changed: dict[str, datetime] = {}
         for press in sorted(presses):
-            since = watch.advance(self.connection, press, signs[press], now)
+            since = state_store.advance(self.connection, press, signs[press], now)
             _earliest(changed, press, since or now)
         return changed
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from database.connection import connect
-from edge_agent import entries
-from edge_agent.plant import load_plant
+from edge_agent.plantfile import entries
+from edge_agent.plantfile.plant import load_plant
 from mes_bridge import plant as mes
 
 HEARTBEATS_TO_SILENCE = 3

@@ -16,14 +16,14 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 import structlog
 from google.protobuf.message import DecodeError
 
-from edge_agent.bounds import Bounds, Limits
 from edge_agent.broker import Broker, wall_ms
-from edge_agent.entries import Mqtt
 from edge_agent.node.delivery import Delivery
 from edge_agent.node.devices import Device, Devices
-from edge_agent.node.keeping import Keeping
-from edge_agent.node.waiting import Waiting
+from edge_agent.node.group_commit import Keeping
+from edge_agent.node.pending import Waiting
 from edge_agent.outbox import DamagedError, Draft, Outbox, end_of
+from edge_agent.outbox.bounds import Bounds, Limits
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import Sample
 from edge_agent.sender import Sender, Todo
 from edge_agent.sparkplug_pb2 import Metric, Payload

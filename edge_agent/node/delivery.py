@@ -11,8 +11,8 @@ from typing import Protocol
 
 from google.protobuf.message import DecodeError
 
+from edge_agent.node.clock_steps import Steps
 from edge_agent.node.devices import Devices
-from edge_agent.node.steps import Steps
 from edge_agent.outbox import DamagedError, Entry, Outbox, end_of
 from edge_agent.sender import Sender, Todo
 from edge_agent.sparkplug_pb2 import Payload

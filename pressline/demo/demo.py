@@ -17,7 +17,7 @@ from typing import Any
 import typer
 
 from database.connection import Connection
-from mes_bridge.audit import audit
+from mes_bridge.proof.audit import audit
 from pressline.demo import reconcile, shopfloor
 from pressline.demo.crew import Crew
 from pressline.demo.processes import DemoError

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from edge_agent.entries import Plant
 from edge_agent.errors import PlantError
-from edge_agent.faults import Faults
-from edge_agent.profile import Entry
-from edge_agent.tomlfile import TomlFile, read_toml
+from edge_agent.plantfile.entries import Plant
+from edge_agent.plantfile.faults import Faults
+from edge_agent.plantfile.profile import Entry
+from edge_agent.plantfile.tomlfile import TomlFile, read_toml
 from pressline.scenario.errors import RefusedFolderError
 
 Cell = str | int | Decimal | datetime | None

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from edge_agent.entries import Plant, Shift
 from edge_agent.errors import PlantError
-from edge_agent.faults import Faults
-from edge_agent.plant import load_plant
-from edge_agent.profile import Channel
+from edge_agent.plantfile.entries import Plant, Shift
+from edge_agent.plantfile.faults import Faults
+from edge_agent.plantfile.plant import load_plant
+from edge_agent.plantfile.profile import Channel
+from edge_agent.plantfile.tomlfile import read_toml
 from edge_agent.sample import BAD, GOOD, STALE, Sample
-from edge_agent.tomlfile import read_toml
 from erp_core import masters_file
 from erp_core.errors import MastersError
 from mes_bridge.acts import ACTS, Act

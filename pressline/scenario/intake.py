@@ -9,7 +9,7 @@ from itertools import groupby
 from uuid import NAMESPACE_URL, uuid5
 
 from database.connection import Connection
-from edge_agent import profile
+from edge_agent.plantfile import profile
 from edge_agent.wire import Channel, DataType
 from ingest import store
 from ingest.readings import Batch, Signal

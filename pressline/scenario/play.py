@@ -11,13 +11,13 @@ from itertools import chain
 from zoneinfo import ZoneInfo
 
 from database.connection import Connection, connect
-from edge_agent.entries import Plant
+from edge_agent.plantfile.entries import Plant
 from erp_core import masters
 from erp_core.errors import MastersError
 from mes_bridge import acts, shifts
 from mes_bridge import plant as mes_plant
-from mes_bridge.audit import audit
 from mes_bridge.bridge import Bridge
+from mes_bridge.proof.audit import audit
 from mes_bridge.refusal import Refused
 from pressline.plant import translate
 from pressline.scenario.errors import RefusedFolderError

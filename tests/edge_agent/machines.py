@@ -15,7 +15,7 @@ from pymodbus.framer import FramerType
 from pymodbus.server import ModbusSerialServer, ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from edge_agent.plant import Plant, load_plant
+from edge_agent.plantfile.plant import Plant, load_plant
 from edge_agent.sample import Sample
 
 PATIENCE_S = 20  # a test that waits longer has failed

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from machines import RememberingSink, Running, free_port, write_plant
 
-from edge_agent.entries import Plant
+from edge_agent.plantfile.entries import Plant
 from edge_agent.sample import Sample
 from edge_agent.sources import sources
 

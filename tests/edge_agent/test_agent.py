@@ -13,7 +13,7 @@ from edge_agent import agent
 from edge_agent.clock import Clock
 from edge_agent.errors import EdgeError
 from edge_agent.outbox import Outbox
-from edge_agent.plant import load_plant
+from edge_agent.plantfile.plant import load_plant
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import State, read_channel, state_topic
 from tests.broker import Probe, mosquitto

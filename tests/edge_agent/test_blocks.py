@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.blocks import Block, plan_blocks
-from edge_agent.register import CODES, Register, parse_register
+from edge_agent.plantfile.blocks import Block, plan_blocks
+from edge_agent.plantfile.register import CODES, Register, parse_register
 
 WORD_TYPES = sorted(set(CODES) - {"bool"})
 

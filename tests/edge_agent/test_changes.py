@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.changes import EventChanges, PollChanges
 from edge_agent.sample import BAD, GOOD, STALE, Sample, Value
+from edge_agent.sources.changes import EventChanges, PollChanges
 
 
 def told(samples: list[Sample]) -> list[tuple[str, Value | None, int]]:

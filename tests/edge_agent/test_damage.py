@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from edge_agent.entries import Mqtt
 from edge_agent.node import Node
 from edge_agent.outbox import DamagedError, Draft, Entry, Outbox
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import Sample
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Channel, DataType, GivenUp, State, state_topic

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.entries import Mqtt
-from edge_agent.node import Node, keeping
+from edge_agent.node import Node, group_commit
 from edge_agent.outbox import Draft, Entry, Outbox, OutboxError
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import Ack, Channel, DataType, GivenUp, State, state_topic
@@ -97,7 +97,7 @@ def may_grow(outbox: Outbox, pages: int | None) -> None:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "FULL_DISK_S", 0)
+    monkeypatch.setattr(group_commit, "FULL_DISK_S", 0)
 
 
 def test_a_full_disk_thins_gauges_in_the_outbox_and_loses_no_count(tmp_path: Path) -> None:

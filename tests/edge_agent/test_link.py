@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from machines import Talk, null_modem, talking
 
-from edge_agent.address import Serial, Tcp
-from edge_agent.blocks import Block
-from edge_agent.link import Link, NoAnswerError, RefusedError
+from edge_agent.plantfile.address import Serial, Tcp
+from edge_agent.plantfile.blocks import Block
+from edge_agent.sources.modbus.link import Link, NoAnswerError, RefusedError
 
 TWO = Block("holding", 16, 2, ())
 LONG = Block("holding", 0, 125, ())

@@ -18,12 +18,12 @@ from machines import (
 )
 from pymodbus.constants import ExcCodes
 
-from edge_agent import modbus
 from edge_agent.clock import Clock
-from edge_agent.entries import Plant
 from edge_agent.errors import EdgeError
+from edge_agent.plantfile.entries import Plant
 from edge_agent.sample import BAD, Sample
 from edge_agent.sources import sources
+from edge_agent.sources.modbus import polls
 
 
 def press(name: str, address: str, more: str = "") -> str:
@@ -94,7 +94,7 @@ async def story_of_a_lost_machine(folder: Path) -> None:
 def test_lost_machine_is_bad_then_offline_then_online_with_its_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(polls, "FIRST_RETRY_S", 0.05)
     asyncio.run(story_of_a_lost_machine(tmp_path))
 
 
@@ -127,7 +127,7 @@ async def story_of_half_a_poll(folder: Path) -> None:
 def test_what_was_read_before_a_poll_failed_half_way_is_told_when_the_machine_is_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(polls, "FIRST_RETRY_S", 0.05)
     asyncio.run(story_of_half_a_poll(tmp_path))
 
 
@@ -263,7 +263,7 @@ def test_unchanged_value_is_told_again_after_a_heartbeat(tmp_path: Path) -> None
 
 def test_polls_stay_on_the_grid_and_missed_ones_are_not_made_up(tmp_path: Path) -> None:
     plant = write_plant(tmp_path, press("P01", "modbus://127.0.0.1/1", ""))
-    unit = modbus.Unit(plant.presses[0], 1, 10, phase=0.5)
+    unit = polls.Unit(plant.presses[0], 1, 10, phase=0.5)
     unit.online = True
     unit.start(100.0)
     assert unit.due == pytest.approx(100.025)
@@ -373,7 +373,7 @@ def test_texts_and_packed_decimals_are_told_as_what_they_mean(tmp_path: Path) ->
 def test_the_more_units_of_a_line_are_dead_the_less_of_its_time_they_get(tmp_path: Path) -> None:
     devices = "".join(press(f"P0{n}", f"modbus-rtu:///dev/ttyUSB0/{n}") for n in range(1, 5))
     plant = write_plant(tmp_path, devices)
-    (line,) = modbus.modbus_sources(plant.presses, 10, RememberingSink(), Clock())
+    (line,) = polls.modbus_sources(plant.presses, 10, RememberingSink(), Clock())
 
     async def story() -> None:
         for _ in range(8):
@@ -406,5 +406,5 @@ async def story_of_an_unplugged_adapter(folder: Path) -> None:
 def test_a_serial_adapter_that_was_unplugged_is_used_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(polls, "FIRST_RETRY_S", 0.05)
     asyncio.run(story_of_an_unplugged_adapter(tmp_path))

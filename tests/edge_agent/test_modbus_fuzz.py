@@ -14,9 +14,9 @@ from machines import Plc, RememberingSink, Running, Unit, talking, write_plant
 from pymodbus.framer import FramerRTU
 from structlog.testing import capture_logs
 
-from edge_agent import modbus, unit
 from edge_agent.sample import BAD, GOOD, Sample
 from edge_agent.sources import sources
+from edge_agent.sources.modbus import polls, unit
 
 EXAMPLES = 25
 UNHELPFUL = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -100,7 +100,7 @@ async def first_this_then_well(bad: list[list[Answer]], folder: Path, as_rtu: bo
 def test_any_bytes_for_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, as_rtu: bool
 ) -> None:
-    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.01)
+    monkeypatch.setattr(polls, "FIRST_RETRY_S", 0.01)
     monkeypatch.setattr(unit, "FIRST_TRIAL_S", 0.01)
     neighbour, sink, unhandled = Unit({16: 1}), RememberingSink(), list[object]()
     plc = Plc(u1=neighbour)

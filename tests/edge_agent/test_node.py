@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from edge_agent.bounds import Limits
-from edge_agent.entries import Mqtt
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox, end_of
+from edge_agent.outbox.bounds import Limits
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import BAD, GOOD, Sample
 from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import (

@@ -10,9 +10,9 @@ from asyncua.ua.status_codes import StatusCodes
 from machines import RememberingSink
 from opcua_press import PressServer, Stage, comings, press_plant, running, samples_of
 
-from edge_agent.opcua import server as serving
-from edge_agent.opcua import subscription as subscribing
 from edge_agent.sample import BAD, GOOD, STALE, Sample
+from edge_agent.sources.opcua import server as serving
+from edge_agent.sources.opcua import subscription as subscribing
 
 NO_TIME = datetime(1601, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 NO_END = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).replace(tzinfo=None)

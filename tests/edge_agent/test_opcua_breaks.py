@@ -14,10 +14,10 @@ from asyncua.server.subscription_service import SubscriptionService
 from machines import PATIENCE_S, RememberingSink
 from opcua_press import Cable, PressServer, Stage, comings, press_plant, running, samples_of
 
-from edge_agent.opcua import server as serving
-from edge_agent.opcua import subscription as subscribing
-from edge_agent.opcua.machine import Machine
-from edge_agent.opcua.session import LostError, Message, Session
+from edge_agent.sources.opcua import server as serving
+from edge_agent.sources.opcua import subscription as subscribing
+from edge_agent.sources.opcua.machine import Machine
+from edge_agent.sources.opcua.session import LostError, Message, Session
 
 MORNING = datetime(2026, 1, 5, 6, tzinfo=UTC).replace(tzinfo=None)  # as asyncua wants it
 LAST_STROKE = 20

@@ -11,9 +11,9 @@ from asyncua.ua.status_codes import StatusCodes
 from machines import RememberingSink
 from opcua_press import PressServer, Stage, press_plant, running, samples_of
 
-from edge_agent.opcua import read_values
-from edge_agent.opcua.structure import layout_of
 from edge_agent.sample import BAD
+from edge_agent.sources.opcua import read_values
+from edge_agent.sources.opcua.structure import layout_of
 
 SIEMENS = "http://www.siemens.com/simatic-s7-opcua"
 METAL_FORMING = "http://opcfoundation.org/UA/MetalForming/"

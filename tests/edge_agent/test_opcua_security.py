@@ -14,8 +14,8 @@ from opcua_press import Cable, Papers, PressServer, Stage, comings, press_plant,
 from typer.testing import CliRunner
 
 from edge_agent.errors import EdgeError, PlantError
-from edge_agent.opcua import read_values
-from edge_agent.opcua import server as serving
+from edge_agent.sources.opcua import read_values
+from edge_agent.sources.opcua import server as serving
 from pressline.__main__ import app
 
 SIGNED = 'policy = "Basic256Sha256"\nserver_certificate_file = "press.der"'

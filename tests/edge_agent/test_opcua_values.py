@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from edge_agent.agent import channel as on_the_wire
-from edge_agent.opcua.values import RefusedError, sample_of, status_name, typed
-from edge_agent.profile import FITTING, Channel
+from edge_agent.plantfile.profile import FITTING, Channel
 from edge_agent.sample import BAD, GOOD
+from edge_agent.sources.opcua.values import RefusedError, sample_of, status_name, typed
 from edge_agent.sparkplug_pb2 import Metric
 from edge_agent.wire import write_sample
 

@@ -18,13 +18,13 @@ from asyncua.ua.status_codes import StatusCodes
 from machines import PATIENCE_S, RememberingSink
 from opcua_press import PressServer, Stage, comings, press_plant, running, samples_of
 
-from edge_agent.opcua import read_values
-from edge_agent.opcua import server as serving
-from edge_agent.opcua import session as holding
-from edge_agent.opcua import subscription as subscribing
-from edge_agent.opcua.values import OVERFLOW
 from edge_agent.sample import BAD, GOOD
 from edge_agent.sources import sources
+from edge_agent.sources.opcua import read_values
+from edge_agent.sources.opcua import server as serving
+from edge_agent.sources.opcua import session as holding
+from edge_agent.sources.opcua import subscription as subscribing
+from edge_agent.sources.opcua.values import OVERFLOW
 
 
 @pytest.fixture(autouse=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.plant import Plant, PlantError, load_plant
-from edge_agent.profile import SHIPPED
-from edge_agent.tomlfile import key_lines
+from edge_agent.plantfile.plant import Plant, PlantError, load_plant
+from edge_agent.plantfile.profile import SHIPPED
+from edge_agent.plantfile.tomlfile import key_lines
 
 SAMPLE = Path(__file__).parents[2] / "config" / "plant.toml"
 HEAD = 'site = "s"\nnode = "n"\ntime_zone = "UTC"\n[[line]]\nname = "L1"\n'  # five lines

@@ -11,8 +11,8 @@ import pytest
 import structlog
 from machines import Plc, Unit, free_port, serial_line, write_plant
 
+from edge_agent.byte_orders import likely
 from edge_agent.errors import EdgeError
-from edge_agent.orders import likely
 from edge_agent.probe import read_once
 
 

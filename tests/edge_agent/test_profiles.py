@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from machines import write_plant
 
-from edge_agent.blocks import Block
-from edge_agent.entries import Meter, Press
-from edge_agent.profile import SHIPPED
+from edge_agent.plantfile.blocks import Block
+from edge_agent.plantfile.entries import Meter, Press
+from edge_agent.plantfile.profile import SHIPPED
 from edge_agent.sample import Value
-from edge_agent.unit import Unit
+from edge_agent.sources.modbus.unit import Unit
 
 GOLDEN = Path(__file__).parent / "profiles"
 GUIDE = Path(__file__).parents[2] / "docs" / "edge.md"

@@ -13,11 +13,11 @@ from machines import Plc, RememberingSink, Running, Unit, write_plant
 from pymodbus.constants import ExcCodes
 from structlog.testing import capture_logs
 
-from edge_agent import modbus, unit
 from edge_agent.clock import Clock
-from edge_agent.entries import Plant
+from edge_agent.plantfile.entries import Plant
 from edge_agent.sample import BAD, Sample
 from edge_agent.sources import sources
+from edge_agent.sources.modbus import polls, unit
 
 
 def machine(address: str, channels: str, more: str = "") -> str:
@@ -174,7 +174,7 @@ async def story_of_a_loss(folder: Path) -> tuple[Unit, RememberingSink, int]:
 def test_what_was_learned_is_kept_over_a_loss_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(modbus, "FIRST_RETRY_S", 0.05)
+    monkeypatch.setattr(polls, "FIRST_RETRY_S", 0.05)
     with capture_logs() as logs:
         asked, sink, before = asyncio.run(story_of_a_loss(tmp_path))
     assert set(asked.asked[before:]) == {(3, 0, 5), (3, 6, 2)}
@@ -296,7 +296,7 @@ def test_whatever_is_illegal_the_rest_is_read_and_nothing_refused_is_asked_again
         async with Plc(u1=asked) as plc:
             patient = machine(plc.address(1), channels).replace("= 200", "= 20000")
             plant = write_plant(folder, patient)
-            (connection,) = modbus.modbus_sources(plant.presses, 10, sink, Clock())
+            (connection,) = polls.modbus_sources(plant.presses, 10, sink, Clock())
             connection._begin()
             for _ in range(12):
                 before = len(asked.asked)

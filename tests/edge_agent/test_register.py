@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.register import (
+from edge_agent.plantfile.register import (
     CODES,
     ByteOrder,
     Layout,

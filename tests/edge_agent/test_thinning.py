@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent import bounds as bounding
 from edge_agent import outbox as outboxes
-from edge_agent.bounds import Bounds, Limits
 from edge_agent.outbox import Draft, Entry, Outbox, end_of
+from edge_agent.outbox import bounds as bounding
+from edge_agent.outbox.bounds import Bounds, Limits
+from edge_agent.outbox.thinning import LEVELS, Passes
 from edge_agent.sparkplug_pb2 import Metric, Payload
-from edge_agent.thinning import LEVELS, Passes
 from edge_agent.wire import (
     QUALITY,
     Channel,

@@ -13,10 +13,10 @@ from typing import Any, LiteralString, Self, TypeVar
 import psycopg
 
 from database.connection import Connection
-from edge_agent.bounds import Limits
-from edge_agent.entries import Mqtt
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox
+from edge_agent.outbox.bounds import Limits
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import Sample
 from edge_agent.wire import Channel, DataType
 

@@ -24,7 +24,7 @@ from edge_agent.wire import (
 )
 from ingest.group import Group
 from ingest.intake import Intake
-from ingest.keeping import Quarantine
+from ingest.quarantine_bounds import Quarantine
 
 T = TypeVar("T")
 

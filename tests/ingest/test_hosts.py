@@ -20,7 +20,7 @@ from spoken import (
 )
 
 from database.connection import Connection, connect
-from edge_agent.entries import Mqtt
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.wire import death
 from ingest.errors import GroupError
 from ingest.group import Group

@@ -23,7 +23,7 @@ from edge_agent.wire import (
     parse_topic,
 )
 from ingest.intake import Intake
-from ingest.keeping import Bounds, Quarantine
+from ingest.quarantine_bounds import Bounds, Quarantine
 
 ON_PLAIN = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 FEW = settings(

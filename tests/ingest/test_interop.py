@@ -10,9 +10,9 @@ from floor import Ingest, Watcher
 from pysparkplug import DataType as TheirType
 from stranger import Stranger
 
-from edge_agent.entries import Mqtt
 from edge_agent.node import Node
 from edge_agent.outbox import Outbox
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import BAD, STALE, Sample
 from edge_agent.wire import Channel, DataType, State, rebirth_request, state_topic
 from tests.broker import Mosquitto, Probe

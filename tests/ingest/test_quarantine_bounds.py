@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 from database.connection import Connection, connect
 from edge_agent.sample import Sample
 from ingest import metrics
-from ingest.keeping import Bounds, Keeping, Quarantine
 from ingest.quarantine import Filter, faults, next_ids, unkept
+from ingest.quarantine_bounds import Bounds, Keeping, Quarantine
 from ingest.replay import CUT, replay
 from pressline.__main__ import app
 

@@ -17,8 +17,8 @@ import pytest
 from floor import Edge, Ingest, Watcher, until
 from spoken import DDATA
 
-from edge_agent.connecting import failure
-from edge_agent.entries import Mqtt
+from edge_agent.connection import failure
+from edge_agent.plantfile.entries import Mqtt
 from ingest.broker import make_client
 from ingest.errors import BrokerSettingsError
 from ingest.group import Group

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from floor import NODE, PRESS, SITE, STROKES, Edge, now_ms, until
 
-from edge_agent.entries import Mqtt
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import REBIRTH, Ack, Channel, DataType, State, rebirth_request, state_topic
 from ingest.births import Node

@@ -23,7 +23,7 @@ from spoken import (
 )
 
 from database.connection import Connection
-from edge_agent.entries import Mqtt
+from edge_agent.plantfile.entries import Mqtt
 from edge_agent.sample import BAD, Sample
 from ingest.broker import make_client
 from ingest.errors import BrokerSettingsError

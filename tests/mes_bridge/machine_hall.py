@@ -10,9 +10,9 @@ from typing import Any
 from press_shop import Shop, clock
 
 from database.connection import Connection
-from mes_bridge import audit
-from mes_bridge.audit import AuditResult
 from mes_bridge.bridge import Bridge
+from mes_bridge.proof import audit
+from mes_bridge.proof.audit import AuditResult
 
 GOOD, BAD = 192, 0
 SITE = "s"

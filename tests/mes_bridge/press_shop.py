@@ -13,8 +13,10 @@ from uuid import UUID, uuid4
 from database.connection import Connection
 from erp_core import orders, reports, stock
 from erp_core.reports import Report
-from mes_bridge import acts, facts, reporting, shifts
+from mes_bridge import acts, shifts
 from mes_bridge.acts import Act
+from mes_bridge.reporting import reporting
+from mes_bridge.states import facts
 
 DAY = date(2026, 3, 2)
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from press_shop import Shop, clock
 
 from database.connection import Connection
-from mes_bridge import reporting
 from mes_bridge.refusal import Refused
+from mes_bridge.reporting import reporting
 
 ORDERS = {"A": "BRK", "B": "BRK", "L": "LEFT", "R": "RIGHT", "P": "PIN"}
 DIES = {"BRK": "D1", "LEFT": "DLR", "RIGHT": "DLR", "PIN": "D4"}

@@ -8,7 +8,7 @@ from machine_hall import Hall
 from press_shop import clock
 
 from database.connection import Connection
-from mes_bridge.audit import audit
+from mes_bridge.proof.audit import audit
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from machine_hall import Hall
 from press_shop import clock
 
 from database.connection import Connection, connect
-from mes_bridge import facts
 from mes_bridge.bridge import Bridge
 from mes_bridge.errors import PlantNotLoadedError
+from mes_bridge.states import facts
 from mes_bridge.tail import Tail, take
 
 

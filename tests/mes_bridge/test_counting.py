@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mes_bridge.counting import WAY, Pair, Point, Reading, Rules, State, exchange, step
+from mes_bridge.counting.counting import (
+    WAY,
+    Pair,
+    Point,
+    Reading,
+    Rules,
+    State,
+    exchange,
+    step,
+)
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 SILENCE = timedelta(seconds=30)

@@ -5,7 +5,7 @@ from machine_hall import Hall
 from press_shop import clock
 
 from database.connection import Connection
-from mes_bridge import facts
+from mes_bridge.states import facts
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from database.connection import Connection
-from mes_bridge import counters
+from mes_bridge.counting import counter_store
 from mes_bridge.tail import TailReading
 
 
@@ -22,5 +22,5 @@ def test_only_the_node_that_reads_a_press_counts_its_strokes(connection: Connect
     )
     channels = [row[0] for row in connection.execute("select id from signal.channel order by id")]
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    counters.count(connection, [TailReading(each, noon, 1, 1, 1, noon) for each in channels])
+    counter_store.count(connection, [TailReading(each, noon, 1, 1, 1, noon) for each in channels])
     assert connection.execute("select channel from mes.counter").fetchall() == [(channels[0],)]

@@ -7,8 +7,8 @@ from press_shop import Shop, clock
 
 from database.connection import Connection, connect
 from erp_core import notifications
-from mes_bridge import reporting
 from mes_bridge.refusal import Refused
+from mes_bridge.reporting import reporting
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from press_shop import Shop, clock
 
 from database.connection import Connection, connect
-from mes_bridge import materials
+from mes_bridge.jobs import materials
 from mes_bridge.refusal import Refused
 
 

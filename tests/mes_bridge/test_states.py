@@ -7,7 +7,18 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mes_bridge.states import Rules, Seen, Sign, Span, Stroke, Watch, due, follow, merged, tail
+from mes_bridge.states.press_state import (
+    Rules,
+    Seen,
+    Sign,
+    Span,
+    Stroke,
+    Watch,
+    due,
+    follow,
+    merged,
+    tail,
+)
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
 RULES = Rules(stop_after=timedelta(seconds=20), silence=timedelta(seconds=30))

@@ -9,8 +9,8 @@ from math import floor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mes_bridge import yields
-from mes_bridge.yields import Cell, Key, Scrap, Share, Target
+from mes_bridge.reporting import yields
+from mes_bridge.reporting.yields import Cell, Key, Scrap, Share, Target
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 

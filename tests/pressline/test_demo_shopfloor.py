@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.plant import load_plant
+from edge_agent.plantfile.plant import load_plant
 from pressline.demo.shopfloor import Files, machines, making, people, places, write_files
 from pressline.demo.twin import JITTER
 

@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from database.connection import connect
 from database.errors import OutdatedError
-from pressline.web.application import serve
+from pressline.web.shell.application import serve
 
 # Serving is the same on every flavour of the database.
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")

@@ -5,7 +5,7 @@ import json
 import re
 from pathlib import Path
 
-from pressline.web import pages
+from pressline.web.shell import pages
 
 VENDOR = pages.STATIC / "vendor"
 SHIPPED = [

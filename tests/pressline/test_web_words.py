@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pressline.web import words
+from pressline.web.shell import words
 
 WEB = Path(words.__file__).parent
 PLACES = re.compile(r"\{(\w+)\}")

@@ -17,7 +17,7 @@ from erp_core import orders, people, stock
 from mes_bridge import acts
 from mes_bridge.acts import Act
 from mes_bridge.bridge import Bridge
-from pressline.web.application import Server, make_application
+from pressline.web.shell.application import Server, make_application
 
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 09:00 in the plant
 POLL = timedelta(seconds=5)

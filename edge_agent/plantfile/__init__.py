@@ -1,0 +1,1 @@
+"""What a plant file says, checked before anything starts."""

@@ -1,0 +1,1 @@
+"""From cumulative readings to what was added."""

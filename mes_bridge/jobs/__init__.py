@@ -1,0 +1,1 @@
+"""What was made at a press: runs, their segments, dies, coils."""

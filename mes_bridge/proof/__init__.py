@@ -1,0 +1,1 @@
+"""The audit: everything recounted from the readings, with SQL of its own."""

@@ -1,0 +1,247 @@
+"""The four equations of zero residual, recounted from the readings with SQL of its own.
+
+Nothing here calls the counting code. The readings are laid side by side with window functions;
+values that the next one takes back are struck out, pass by pass, until none is left; what remains
+is added up and given to runs anew. From what was written before, only people's decisions (jumps
+decided, counters exchanged) are taken over. See docs/counting.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import LiteralString
+
+from psycopg.pq import TransactionStatus
+
+from database.connection import Connection
+from mes_bridge.proof import recount
+
+EQUATIONS = {
+    "strokes": "strokes (Wh) read = attributed + unattributed + held",
+    "parts": "floor(strokes x parts per stroke) = posted, by output",
+    "reports": "posted = accepted + waiting",
+    "stock": "on hand = sum of moves of accepted reports",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One side by side: what the recount says, and what the books say.
+
+    `waits`: parts of an open run, or of strokes that came since the last boundary: they are
+    reported at the next one. The residual is what nothing explains.
+    """
+
+    equation: str
+    press: str | None
+    run: int | None
+    day: date | None
+    subject: str
+    recounted: Decimal
+    booked: Decimal
+    waits: Decimal
+
+    @property
+    def residual(self) -> Decimal:
+        """What does not fit."""
+        return abs(self.recounted - self.booked - self.waits)
+
+    def __str__(self) -> str:
+        where = " ".join(
+            str(part)
+            for part in (self.press, self.run and f"run {self.run}", self.day, self.subject)
+            if part
+        )
+        waits = f", {self.waits.normalize():f} not yet reported" if self.waits else ""
+        return (
+            f"{self.equation}: {where}: {self.recounted.normalize():f} recounted, "
+            f"{self.booked.normalize():f} in the books{waits}: residual {self.residual:f}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AuditResult:
+    """Every line of the four equations; `residual` is 0 when everything fits."""
+
+    rows: Sequence[Row]
+
+    @property
+    def residual(self) -> int:
+        """Sum of all residuals, each rounded up."""
+        return sum(int(row.residual.to_integral_value(ROUND_CEILING)) for row in self.rows)
+
+    @property
+    def wrong(self) -> list[Row]:
+        """The lines that do not fit."""
+        return [row for row in self.rows if row.residual]
+
+    def __str__(self) -> str:
+        lines = [self._line(equation, meaning) for equation, meaning in EQUATIONS.items()]
+        return "\n".join([*lines, *map(str, self.wrong), f"residual {self.residual}"])
+
+    def _line(self, equation: str, meaning: str) -> str:
+        rows = [row for row in self.rows if row.equation == equation]
+        wrong = sum(1 for row in rows if row.residual)
+        return f"{meaning}: {len(rows)} checked, {wrong} wrong"
+
+
+def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
+    """Recount everything that the bridge has taken in; `as_of`: only strokes until then.
+
+    Reads one state of the database; writes nothing but temporary tables.
+    """
+    idle = connection.info.transaction_status == TransactionStatus.IDLE
+    with connection.transaction(force_rollback=True):
+        if idle:
+            connection.execute("set transaction isolation level repeatable read")
+        recount.lay_out(connection, as_of)
+        rows = [*_rows(connection, _COUNTED, as_of), *_rows(connection, _HELD, as_of)]
+        if as_of is None:
+            rows += _rows(connection, _PARTS, as_of)
+        rows += _rows(connection, _REPORTS, as_of)
+        rows += _rows(connection, _OUTPUT, as_of)
+        rows += _rows(connection, _MATERIAL, as_of)
+    return AuditResult(rows)
+
+
+def _rows(connection: Connection, query: LiteralString, as_of: datetime | None) -> list[Row]:
+    return [
+        Row(*where, *(Decimal(figure) for figure in (recounted, booked, waits)))
+        for *where, recounted, booked, waits in connection.execute(query, {"as_of": as_of})
+    ]
+
+
+_COUNTED: LiteralString = """
+with side as (
+  select owner, measure, run, day, amount as recounted, 0 as booked
+  from audit_pair where not held
+  union all
+  select coalesce(k.press, k.meter), o.measure, o.run,
+         (o.at at time zone plant.time_zone)::date, 0, o.amount
+  from mes.owned_count o
+  join mes.counter k on k.channel = o.channel
+  cross join mes.plant
+  where o.at <= coalesce(%(as_of)s, 'infinity'::timestamptz)
+)
+select 'strokes' as equation, owner as press, run, day,
+       case measure when 'wh' then 'Wh' else 'strokes' end
+       || case when run is null then ' unattributed' else '' end as subject,
+       sum(recounted) as recounted, sum(booked) as booked, 0 as waits
+from side group by owner, measure, run, day order by owner, measure, day, run
+"""
+
+_HELD: LiteralString = """
+with side as (
+  select owner, day, amount as recounted, 0 as booked from audit_pair where held
+  union all
+  select coalesce(e.press, e.meter), (e.at at time zone plant.time_zone)::date, 0, e.amount
+  from mes.counter_event e cross join mes.plant
+  where e.held and e.at <= coalesce(%(as_of)s, 'infinity'::timestamptz)
+)
+select 'strokes' as equation, owner as press, null::bigint as run, day, 'held' as subject,
+       sum(recounted) as recounted, sum(booked) as booked, 0 as waits
+from side group by owner, day order by owner, day
+"""
+
+# What an output should have yielded, over all its segments, against every posting of it. An open
+# run may owe parts until the next boundary; one that has ended, only what came after the last.
+_PARTS: LiteralString = """
+with yielded as (
+  select so.run_output,
+         floor(sum(p.amount * so.parts_num::numeric / so.parts_den) + 1e-9) as parts,
+         max(p.came) as came
+  from audit_pair p
+  join mes.segment_output so on so.segment = p.segment
+  where p.measure = 'stroke' and not p.held
+  group by so.run_output
+), posted as (
+  select run_output, sum(qty) as parts from mes.posting group by run_output
+), boundary as (
+  select max(due) as next from mes.timer where name = 'boundary'
+)
+select 'parts' as equation, r.press, r.id as run, null::date as day, o.item as subject,
+       coalesce(y.parts, 0) as recounted, coalesce(p.parts, 0) as booked,
+       case when upper_inf(r.span) or b.next is null or y.came > b.next - interval '15 minutes'
+            then greatest(coalesce(y.parts, 0) - coalesce(p.parts, 0), 0) else 0 end as waits
+from mes.run r
+join mes.run_output o on o.run = r.id
+left join yielded y on y.run_output = o.id
+left join posted p on p.run_output = o.id
+cross join boundary b
+order by r.id, o.id
+"""
+
+_REPORTS: LiteralString = """
+with posted as (
+  select p.report, sum(p.qty) filter (where p.kind in ('good', 'excess')) as stocked,
+         sum(p.qty) filter (where p.kind not in ('good', 'excess')) as other
+  from mes.posting p where p.report is not null group by p.report
+)
+select 'reports' as equation, run.press, r.run, null::date as day,
+       o.work_order || '/' || r.n || ' ' || part.name as subject,
+       part.posted as recounted, part.reported as booked, 0 as waits
+from erp.production_report r
+join erp.work_order_operation o on o.id = r.operation
+left join mes.run run on run.id = r.run
+left join posted p on p.report = r.id
+cross join lateral (select r.state in ('accepted', 'waiting') as counts) s
+cross join lateral (values
+  ('good', coalesce(p.stocked, 0), case when s.counts then r.good + r.excess else 0 end),
+  ('other', coalesce(p.other, 0), case when s.counts then r.other else 0 end)
+) as part(name, posted, reported)
+union all
+select 'reports', r.press, r.id, null, o.item || ' posted without a report', sum(p.qty), 0, 0
+from mes.posting p
+join mes.run_output o on o.id = p.run_output
+join mes.run r on r.id = o.run
+where p.report is null and p.kind not in ('adjust', 'unattributed')
+group by r.press, r.id, o.item
+"""
+
+_OUTPUT: LiteralString = """
+with moved as (
+  select m.report, m.item, sum(case when f.kind = 'production' then m.qty else -m.qty end) as parts
+  from erp.stock_move m
+  join erp.location f on f.code = m.from_location
+  join erp.location t on t.code = m.to_location
+  where m.report is not null and (f.kind = 'production') <> (t.kind = 'production')
+  group by m.report, m.item
+)
+select 'stock' as equation, run.press, r.run, null::date as day,
+       o.work_order || '/' || r.n || ' ' || w.item as subject,
+       case when o.last and r.state = 'accepted' then r.good + r.excess else 0 end as recounted,
+       coalesce(m.parts, 0) as booked, 0 as waits
+from erp.production_report r
+join erp.work_order_operation o on o.id = r.operation
+join erp.work_order w on w.code = o.work_order
+left join mes.run run on run.id = r.run
+left join moved m on m.report = r.id and m.item = w.item
+order by r.id
+"""
+
+_MATERIAL: LiteralString = """
+with made as (
+  select o.work_order, greatest(sum(r.good + r.excess + r.other), 0) as parts
+  from erp.production_report r
+  join erp.work_order_operation o on o.id = r.operation and o.last
+  where r.state = 'accepted' group by o.work_order
+), issued as (
+  select m.work_order, m.item,
+         sum(case when t.kind = 'production' then m.qty else -m.qty end) as qty
+  from erp.stock_move m
+  join erp.location f on f.code = m.from_location
+  join erp.location t on t.code = m.to_location
+  where m.work_order is not null and (f.kind = 'production') <> (t.kind = 'production')
+  group by m.work_order, m.item
+)
+select 'stock' as equation, null::text as press, null::bigint as run, null::date as day,
+       c.work_order || ' ' || c.component || ' used' as subject,
+       (coalesce(made.parts, 0) * c.qty_per) as recounted,
+       coalesce(i.qty, 0) as booked,
+       0 as waits
+from erp.work_order_material c
+left join made on made.work_order = c.work_order
+left join issued i on i.work_order = c.work_order and i.item = c.component
+order by c.work_order, c.component
+"""

@@ -1,0 +1,1 @@
+"""What a press was doing, and the facts per minute."""

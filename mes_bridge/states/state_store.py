@@ -1,0 +1,257 @@
+"""Press states kept in the database: what `states` derives, written as spans that never overlap.
+
+The caller holds the press's lock. Readings that come in the order of their `at` go on from where
+the derivation stands; an older one has it begin again at the last stroke before it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg.rows import class_row
+from psycopg.types.multirange import TimestamptzMultirange
+from psycopg.types.range import TimestamptzRange
+
+from database.connection import Connection
+from mes_bridge.states import press_state
+from mes_bridge.states.press_state import (
+    PressState,
+    Rules,
+    Seen,
+    Sign,
+    Span,
+    Stroke,
+    Watch,
+)
+
+GOOD = 192
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the query in `_load`."""
+
+    stop_after: timedelta
+    silence: timedelta
+    by_signal: bool
+    since: datetime | None
+    last_seen: datetime | None
+    latest: datetime | None
+    last_stroke: datetime | None
+    last_running: bool | None
+    bad_since: datetime | None
+    unknown: TimestamptzMultirange | None
+
+
+def advance(
+    connection: Connection, press: str, signs: Sequence[Sign], now: datetime
+) -> datetime | None:
+    """Take signs in and write the states as of `now`; returns the instant they changed from.
+
+    None when nothing changed. No signs: only the clock has moved.
+    """
+    rules, watch = _load(connection, press)
+    if watch is not None and any(_is_late(sign, watch) for sign in signs):
+        watch, signs = _again(connection, press, min(sign.at for sign in signs), rules)
+    start = watch.since if watch else min((sign.at for sign in signs), default=None)
+    after, settled = press_state.follow(watch, signs, rules)
+    if after is None or start is None:
+        return None
+    _save(connection, press, after, press_state.due(after, rules, now))
+    return _write(connection, press, start, [*settled, *press_state.tail(after, rules, now)])
+
+
+def overdue(connection: Connection, now: datetime) -> list[str]:
+    """Presses whose state the clock alone has changed, or whose facts lack a whole minute."""
+    rows = connection.execute(
+        """
+        select press from mes.press_watch
+        where since is not null
+          and (due < %(now)s or dirty_from is null
+               or date_trunc('minute', dirty_from) < date_trunc('minute', %(now)s::timestamptz))
+        order by press
+        """,
+        {"now": now},
+    )
+    return [press for (press,) in rows]
+
+
+def watched(connection: Connection) -> list[str]:
+    """Every press that has a state."""
+    rows = connection.execute(
+        "select press from mes.press_watch where since is not null order by press"
+    )
+    return [press for (press,) in rows]
+
+
+def _is_late(sign: Sign, watch: Watch) -> bool:
+    return sign.at < (watch.since if isinstance(sign, Stroke) else watch.latest)
+
+
+def _load(connection: Connection, press: str) -> tuple[Rules, Watch | None]:
+    with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        row = cursor.execute(
+            """
+            select p.stop_after, plant.silence, p.run_channel is not null as by_signal, w.since,
+                   w.last_seen, w.latest, w.last_stroke, w.last_running, w.bad_since, w.unknown
+            from mes.press p
+            cross join mes.plant
+            left join mes.press_watch w on w.press = p.name
+            where p.name = %s
+            """,
+            [press],
+        ).fetchone()
+    assert row is not None  # its readings named it
+    return Rules(row.stop_after, row.silence, row.by_signal), _watch(row)
+
+
+def _watch(row: _Row) -> Watch | None:
+    if row.since is None or row.last_seen is None or row.latest is None:
+        return None
+    return Watch(
+        since=row.since,
+        seen=row.last_seen,
+        latest=row.latest,
+        stroke=row.last_stroke == row.since,
+        running=row.last_running,
+        bad_since=row.bad_since,
+        unknown=tuple((r.lower, r.upper) for r in row.unknown or () if r.lower and r.upper),
+    )
+
+
+def _save(connection: Connection, press: str, watch: Watch, due: datetime | None) -> None:
+    connection.execute(
+        """
+        insert into mes.press_watch as w
+          (press, since, last_seen, latest, last_stroke, last_running, bad_since, unknown, due)
+        values (%(press)s, %(since)s, %(seen)s, %(latest)s, %(stroke)s, %(running)s, %(bad)s,
+                %(unknown)s, %(due)s)
+        on conflict (press) do update
+        set since = excluded.since, last_seen = excluded.last_seen, latest = excluded.latest,
+            last_stroke = coalesce(excluded.last_stroke, w.last_stroke),
+            last_running = excluded.last_running, bad_since = excluded.bad_since,
+            unknown = excluded.unknown, due = excluded.due
+        """,
+        {
+            "press": press,
+            "since": watch.since,
+            "seen": watch.seen,
+            "latest": watch.latest,
+            "stroke": watch.since if watch.stroke else None,
+            "running": watch.running,
+            "bad": watch.bad_since,
+            "unknown": TimestamptzMultirange(TimestamptzRange(*pause) for pause in watch.unknown),
+            "due": due,
+        },
+    )
+
+
+def _write(
+    connection: Connection, press: str, start: datetime, spans: Iterable[Span]
+) -> datetime | None:
+    """Put the states from `start` on in place of those that were there."""
+    old = _spans_from(connection, press, start)
+    new = press_state.merged([*_before(old, start), *spans])
+    if new == old:
+        return None
+    unlike = (min(a.start, b.start) for a, b in zip(old, new, strict=False) if a != b)
+    first = next(unlike, start)
+    connection.execute(
+        "delete from mes.press_state where press = %s and (upper_inf(span) or upper(span) >= %s)",
+        [press, start],
+    )
+    connection.cursor().executemany(
+        "insert into mes.press_state (press, span, state) values (%s, %s, %s)",
+        [(press, TimestamptzRange(one.start, one.end), one.state) for one in new],
+    )
+    return max(first, start)
+
+
+def _before(old: Sequence[Span], start: datetime) -> list[Span]:
+    return [
+        Span(one.start, start if one.end is None else min(one.end, start), one.state)
+        for one in old
+        if one.start < start
+    ]
+
+
+def _spans_from(connection: Connection, press: str, start: datetime) -> list[Span]:
+    rows: list[tuple[datetime, datetime | None, PressState]] = connection.execute(
+        """
+        select lower(span), upper(span), state from mes.press_state
+        where press = %s and (upper_inf(span) or upper(span) >= %s)
+        order by span
+        """,
+        [press, start],
+    ).fetchall()
+    return [Span(*row) for row in rows]
+
+
+def _again(
+    connection: Connection, press: str, before: datetime, rules: Rules
+) -> tuple[Watch | None, list[Sign]]:
+    """Begin again at the last settled instant before a late reading, with all that came since."""
+    found = (_last_signal if rules.by_signal else _last_stroke)(connection, press, before)
+    start, running = found or (None, None)
+    watch = start and Watch(start, start, start, stroke=not rules.by_signal, running=running)
+    strokes = [] if rules.by_signal else _strokes_after(connection, press, start)
+    return watch or None, [*_seen_from(connection, press, start), *strokes]
+
+
+def _last_stroke(
+    connection: Connection, press: str, before: datetime
+) -> tuple[datetime, bool | None] | None:
+    return connection.execute(
+        """
+        select at, null::boolean from mes.count
+        where press = %s and measure = 'stroke' and at < %s and kind not in ('decided', 'swap')
+        order by at desc limit 1
+        """,
+        [press, before],
+    ).fetchone()
+
+
+def _last_signal(
+    connection: Connection, press: str, before: datetime
+) -> tuple[datetime, bool | None] | None:
+    return connection.execute(
+        """
+        select r.at, r.count <> 0
+        from mes.press p
+        join mes.own_channel c on c.device = p.name and c.name = p.run_channel
+        join signal.reading r on r.channel = c.id
+        where p.name = %s and r.at < %s and r.quality = 192 and r.count is not null
+        order by r.at desc limit 1
+        """,
+        [press, before],
+    ).fetchone()
+
+
+def _strokes_after(connection: Connection, press: str, start: datetime | None) -> list[Stroke]:
+    rows = connection.execute(
+        """
+        select at, unseen from mes.count
+        where press = %s and measure = 'stroke' and at > coalesce(%s, '-infinity'::timestamptz)
+          and kind not in ('decided', 'swap')
+        """,
+        [press, start],
+    )
+    return [Stroke(at, unseen) for at, unseen in rows]
+
+
+def _seen_from(connection: Connection, press: str, start: datetime | None) -> list[Seen]:
+    """Readings of the press's stroke counter and run signal from `start` on."""
+    rows = connection.execute(
+        """
+        select r.at, r.quality, c.name = coalesce(p.run_channel, p.stroke_channel),
+               case when c.name = p.run_channel then r.count <> 0 end
+        from mes.press p
+        join mes.own_channel c on c.device = p.name and c.name in (p.stroke_channel, p.run_channel)
+        join signal.reading r on r.channel = c.id
+        where p.name = %(press)s and r.at >= coalesce(%(start)s, '-infinity'::timestamptz)
+          and r.arrived >= coalesce(%(start)s, '2000-01-02'::timestamptz) - interval '1 day'
+        order by r.at, r.arrived, r.outbox, r.number
+        """,
+        {"press": press, "start": start},
+    )
+    return [Seen(at, quality == GOOD, decides, running) for at, quality, decides, running in rows]

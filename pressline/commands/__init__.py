@@ -1,0 +1,1 @@
+"""The commands, a file a room; each imports its room when called."""

@@ -1,0 +1,16 @@
+"""The plant file in the database."""
+
+import typer
+
+from pressline.commands.options import Database, PlantFile
+
+plant = typer.Typer(no_args_is_help=True, help="Lines, presses, meters and shifts from plant.toml.")
+
+
+@plant.command("load")
+def plant_load(file: PlantFile, database: Database = None) -> None:
+    """Take lines, presses, meters and shifts of a plant file into the database."""
+    from database.connection import database_url
+    from pressline.plant import load
+
+    load(database_url(database), file)

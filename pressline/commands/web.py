@@ -1,0 +1,27 @@
+"""The pages."""
+
+from typing import Annotated
+
+import typer
+
+from pressline.commands.options import Database, MetricsHost, MetricsPort
+
+web = typer.Typer(no_args_is_help=True, help="Wall board, terminals, work orders.")
+
+
+@web.command("run")
+def web_run(
+    database: Database = None,
+    host: Annotated[str, typer.Option(envvar="PRESSLINE_WEB_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="PRESSLINE_WEB_PORT")] = 8080,
+    metrics_host: MetricsHost = "127.0.0.1",
+    metrics_port: MetricsPort = None,
+) -> None:
+    """Serve the pages; loopback unless told otherwise."""
+    from database.connection import database_url
+    from pressline import metrics
+    from pressline.web.shell.application import serve
+    from pressline.web.shell.metrics import REGISTRY
+
+    metrics.serve(REGISTRY, metrics_host, metrics_port)
+    serve(database_url(database), host, port)

@@ -1,0 +1,102 @@
+"""What people do: one call for every act, answered with what became of it in their language."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from fastapi import APIRouter, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse
+from psycopg.rows import dict_row
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from database.connection import Connection
+from erp_core.people import Person
+from mes_bridge.acts import Act, record
+from mes_bridge.refusal import Refused
+from pressline.web.shell import words
+from pressline.web.shell.pages import language
+from pressline.web.shell.request import Database, Now
+from pressline.web.shell.sign_in import SignedIn, sees
+
+router = APIRouter()
+
+
+class GivenAct(BaseModel):
+    """An act as a terminal sends it; `who` is who did it, when it waited for the network."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: UUID
+    act: str
+    press: str | None = None
+    at: AwareDatetime | None = None
+    args: dict[str, Any] = {}
+    who: str | None = None
+
+
+@router.post("/api/acts")
+def post_act(
+    request: Request, given: GivenAct, person: SignedIn, connection: Database, now: Now
+) -> JSONResponse:
+    """Record an act of the person signed in; the same id again gives the first outcome.
+
+    409 when it is refused: nothing was written, and the message says what to do.
+    """
+    locale = language(request, person.locale)
+    if given.who is not None and given.who != person.code:
+        return _refusal("other_person", words.say(locale, "say.other_person", who=given.who))
+    act = Act(given.id, person.code, given.press, given.at or now, given.act, given.args)
+    try:
+        with connection.transaction():
+            outcome = record(connection, act, now)
+    except Refused as refused:
+        return _refusal(refused.code, refused.text(locale))
+    told = {
+        **outcome,
+        "done": outcome["message"],
+        "message": message(locale, given.act, outcome),
+    }
+    return JSONResponse(jsonable_encoder(told))
+
+
+def _refusal(code: str, text: str) -> JSONResponse:
+    return JSONResponse({"code": code, "message": text}, 409)
+
+
+def message(locale: str, act: str, outcome: Mapping[str, Any]) -> str:
+    """What became of an act, and what happens next, as a person of this language reads it."""
+    told = outcome["message"]
+    if act == "assign" and told == "reported_waiting":
+        told = "assigned_waiting"  # to whom decides, "please wait" would be no news
+    facts = {
+        "qty": "",
+        "item": "",
+        "work_order": "",
+        "die": "",
+        "report": "",
+        "good": "",
+        **outcome,
+    }
+    if facts.get("reason"):
+        facts["reason"] = words.plant_word(locale, "reason", facts["reason"])
+    return words.say(locale, f"done.{told}", **facts)
+
+
+@router.get("/api/reports")
+def reports(person: SignedIn, connection: Database, state: str = "waiting") -> dict[str, object]:
+    """Reports in a state, newest first, of the lines this person sees."""
+    return {"reports": jsonable_encoder(reports_in(connection, person, state))}
+
+
+def reports_in(connection: Connection, person: Person, state: str) -> list[dict[str, Any]]:
+    """Reports in this state on this person's lines."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            """
+            select report, work_order, item, n, press, line, good, excess, other, state, flags,
+                   proposed_at, decided_at, decided_by, reason
+            from board.report where state = %s order by proposed_at desc limit 200
+            """,
+            [state],
+        ).fetchall()
+    return [row for row in rows if sees(person, row["line"])]

@@ -1,0 +1,1 @@
+"""Pages of the floor: wall board, terminal, attention, labels."""

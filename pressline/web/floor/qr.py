@@ -1,0 +1,89 @@
+"""QR codes as SVG, and sheets of them to print: what a scanner at a press reads."""
+
+import io
+from typing import Any
+
+import segno
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from psycopg.rows import dict_row
+
+from database.connection import Connection
+from pressline.web.floor import reasons
+from pressline.web.shell import figures
+from pressline.web.shell.pages import language, page
+from pressline.web.shell.request import Database
+from pressline.web.shell.sign_in import NotFoundError, SignedIn
+
+router = APIRouter()
+
+A_DAY = "public, max-age=86400"
+
+
+def svg(content: str) -> str:
+    """A QR code with the quiet zone that scanners need; error correction M withstands oil."""
+    out = io.BytesIO()
+    segno.make(content, error="m", micro=False).save(
+        out, kind="svg", xmldecl=False, svgns=True, border=4, scale=4, dark="#000", light="#fff"
+    )
+    return out.getvalue().decode()
+
+
+def _svg(content: str) -> Response:
+    return Response(svg(content), media_type="image/svg+xml", headers={"Cache-Control": A_DAY})
+
+
+@router.get("/qr/work-order/{code}.svg")
+def work_order(connection: Database, code: str) -> Response:
+    """`WO:<code>`, for the paper that travels with the order."""
+    if connection.execute("select from erp.work_order where code = %s", [code]).fetchone() is None:
+        raise NotFoundError("work_order", code)
+    return _svg(f"WO:{code}")
+
+
+@router.get("/qr/die/{code}.svg")
+def die(connection: Database, code: str) -> Response:
+    """`DIE:<code>`, for the plate on the die."""
+    if connection.execute("select from erp.die where code = %s", [code]).fetchone() is None:
+        raise NotFoundError("die", code)
+    return _svg(f"DIE:{code}")
+
+
+@router.get("/qr/reason/{code}.svg")
+def reason(code: str) -> Response:
+    """`RSN:<code>`, for cards that are scanned with gloves on."""
+    if code not in (*reasons.STOP, *reasons.SCRAP):
+        raise NotFoundError("reason", code)
+    return _svg(f"RSN:{code}")
+
+
+@router.get("/labels")
+def labels(request: Request, person: SignedIn, connection: Database) -> Response:
+    """A sheet to print: open work orders, all dies, the reasons."""
+    locale = language(request, person.locale)
+    return page(
+        request,
+        "labels.html",
+        locale,
+        figures.time_zone(connection),
+        person=person,
+        orders=_orders(connection),
+        dies=_dies(connection),
+        reasons={"stop": reasons.STOP, "scrap": reasons.SCRAP},
+    )
+
+
+def _orders(connection: Connection) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select w.code, w.item, w.qty, i.name_zh, i.name_en
+            from erp.work_order w join erp.item i on i.code = w.item
+            where w.state in ('released', 'running') order by w.due nulls last, w.code limit 120
+            """
+        ).fetchall()
+
+
+def _dies(connection: Connection) -> list[dict[str, Any]]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute("select code, name from erp.die order by code limit 200").fetchall()

@@ -1,0 +1,177 @@
+"""The terminal beside a press: its page, and what the page needs beyond live figures."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import FileResponse, HTMLResponse
+from psycopg.rows import dict_row
+
+from database.connection import Connection
+from pressline.web.floor import reasons
+from pressline.web.shell import figures, words
+from pressline.web.shell.pages import STATIC, language, page
+from pressline.web.shell.request import Database, Now
+from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, sees
+
+router = APIRouter()
+
+RECENT = timedelta(hours=12)  # stops that are still asked about
+GROUPS = (
+    "terminal",
+    "attention",
+    "act",
+    "state",
+    "segment",
+    "time",
+    "die",
+    "reason",
+    "flag",
+    "wall",
+    "role",
+)
+
+Row = dict[str, Any]
+
+
+@router.get("/terminal/worker.js")
+def worker() -> FileResponse:
+    """The terminal's service worker; it must live under the pages it serves."""
+    return FileResponse(STATIC / "terminal" / "worker.js", media_type="text/javascript")
+
+
+@router.get("/terminal/{press}")
+def terminal(request: Request, connection: Database, now: Now, press: str) -> HTMLResponse:
+    """The page; who stands at the press signs on in it."""
+    locale, zone = language(request), figures.time_zone(connection)
+    boot = {
+        "press": press,
+        "now": now,
+        "locale": locale,
+        "zone": zone,
+        "silence_s": figures.silence_s(connection),
+        "stop_after_s": figures.stop_after_s(connection, press),
+        "figures": _figures(connection, press, now),
+        "words": words.scripts_words(*GROUPS),
+    }
+    return page(
+        request,
+        "terminal.html",
+        locale,
+        zone,
+        press=press,
+        boot=jsonable_encoder(boot),
+    )
+
+
+@router.get("/api/press/{press}")
+def details(person: SignedIn, connection: Database, now: Now, press: str) -> dict[str, Any]:
+    """Live figures of a press, outputs of its open run, recent stops, reasons, what could run."""
+    row = _figures(connection, press, now)
+    if not sees(person, row["line"]):
+        raise NotYoursError(press, person.lines)
+    return jsonable_encoder(
+        {
+            "now": now,
+            "figures": row,
+            "outputs": outputs(connection, row["run"]) if row["run"] is not None else [],
+            "stops": stops(connection, press, now),
+            "reasons": reasons.ordered(connection, press, now),
+            "work_orders": startable(connection, press),
+            "dies": fitting_dies(connection, press),
+        }
+    )
+
+
+@router.get("/api/press/{press}/people")
+def people_at(connection: Database, press: str) -> dict[str, list[Row]]:
+    """Who may sign on here with a PIN: name tiles, for the terminal's first screen."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            """
+            select e.code as person, e.name from erp.person e join mes.press p on p.name = %s
+            where e.active and e.pin_hash is not null
+              and (e.lines = '{}' or p.line = any (e.lines))
+            order by e.name
+            """,
+            [press],
+        ).fetchall()
+    return {"people": rows}
+
+
+def _figures(connection: Connection, press: str, now: datetime) -> Row:
+    for row in figures.press_now(connection, now):
+        if row["press"] == press:
+            return row
+    raise NotFoundError("press", press)
+
+
+def outputs(connection: Connection, run: int) -> list[Row]:
+    """What a run makes, with names in both languages and what it made so far."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select o.item, i.name_zh, i.name_en, o.work_order, w.qty as target,
+                   o.production, o.good, o.scrap, o.other
+            from board.run_output o
+            join erp.item i on i.code = o.item
+            left join erp.work_order w on w.code = o.work_order
+            where o.run = %s order by o.work_order is null, o.run_output
+            """,
+            [run],
+        ).fetchall()
+
+
+def stops(connection: Connection, press: str, now: datetime) -> list[Row]:
+    """Stops of the last hours, newest first; a stop that still lasts has no `until`."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select since, until, state, reason,
+                   extract(epoch from coalesce(until, %(now)s) - since)::float as seconds
+            from board.stop s
+            where press = %(press)s
+              and coalesce(until, %(now)s) - since
+                  >= (select p.stop_after from mes.press p where p.name = s.press)
+              and coalesce(until, %(now)s) > %(from)s and since <= %(now)s
+            order by since desc limit 12
+            """,
+            {"press": press, "now": now, "from": now - RECENT},
+        ).fetchall()
+
+
+def startable(connection: Connection, press: str) -> list[Row]:
+    """Released orders that a die fitting this press can make, most urgent first."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select w.code, w.item, i.name_zh, i.name_en, w.qty, w.due, w.state,
+                   coalesce(g.good_live, 0) as good, op.die
+            from erp.work_order w
+            join erp.item i on i.code = w.item
+            join erp.work_order_operation op on op.work_order = w.code and op.last
+            left join board.work_order_progress g on g.work_order = w.code
+            where w.state in ('released', 'running')
+              and (op.die is null
+                   or not exists (select from erp.die_press f where f.die = op.die)
+                   or exists (select from erp.die_press f where f.die = op.die and f.press = %s))
+            order by w.due nulls last, w.code limit 60
+            """,
+            [press],
+        ).fetchall()
+
+
+def fitting_dies(connection: Connection, press: str) -> list[Row]:
+    """Dies that fit this press, with their life."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select l.die, l.name, l.share, l.state, l.press as mounted
+            from board.die_life l
+            where not exists (select from erp.die_press f where f.die = l.die)
+               or exists (select from erp.die_press f where f.die = l.die and f.press = %s)
+            order by l.die limit 60
+            """,
+            [press],
+        ).fetchall()

@@ -1,0 +1,175 @@
+"""The page of a work order: explains its number, step by step, down to the readings."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import HTMLResponse
+from psycopg.rows import dict_row
+
+from database.connection import Connection
+from erp_core.people import Person
+from pressline.web.floor import reasons
+from pressline.web.office import evidence
+from pressline.web.shell import figures
+from pressline.web.shell.pages import language, page
+from pressline.web.shell.request import Database, Now
+from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, sees
+
+router = APIRouter()
+
+Row = dict[str, Any]
+QUARTER = timedelta(minutes=15)
+
+
+@router.get("/work-order/{code}")
+def work_order(
+    request: Request, person: SignedIn, connection: Database, now: Now, code: str
+) -> HTMLResponse:
+    """What was ordered, made, scrapped, reported and stocked, and why."""
+    order = _order(connection, code)
+    _must_see(connection, person, code)
+    runs, made = evidence.runs(connection, code, now), evidence.reports(connection, code)
+    return page(
+        request,
+        "work_order.html",
+        language(request, person.locale),
+        figures.time_zone(connection),
+        person=person,
+        order=order,
+        ladder=ladder(order, runs),
+        runs=runs,
+        reports=made,
+        decides_on={report["line"] for report in made if sees(person, report["line"])},
+        reasons=reasons.REJECT,
+        postings=evidence.postings(connection, code),
+        moves=evidence.moves(connection, code),
+    )
+
+
+def _chosen(person: SignedIn, connection: Database, now: Now, code: str, run: int) -> Row:
+    """The run of the address; raises NotFoundError or NotYoursError."""
+    _must_see(connection, person, code)
+    for each in evidence.runs(connection, code, now):
+        if each["run"] == run:
+            return {**each, "work_order": code}
+    raise NotFoundError("run", str(run))
+
+
+@router.get("/work-order/{code}/run/{run}")
+def readings(
+    *,
+    request: Request,
+    person: SignedIn,
+    connection: Database,
+    now: Now,
+    chosen: Annotated[Row, Depends(_chosen, scope="function")],
+    since: datetime | None = None,
+) -> HTMLResponse:
+    """The raw readings of a run's stroke counter, a quarter of an hour at a time."""
+    quarters = evidence.quarters(connection, chosen, now)
+    begin = since or (quarters[-1]["quarter"] if quarters else chosen["since"])
+    rows = evidence.readings(connection, chosen, begin, begin + QUARTER)
+    rows = [{**row, **evidence.explained(row)} for row in rows]
+    return page(
+        request,
+        "readings.html",
+        language(request, person.locale),
+        figures.time_zone(connection),
+        person=person,
+        code=chosen["work_order"],
+        run=chosen,
+        quarters=quarters,
+        begin=begin,
+        bars=evidence.bars(quarters),
+        end=begin + QUARTER,
+        rows=rows,
+        total=sum(row["amount"] or 0 for row in rows if row["mine"]),
+    )
+
+
+def _order(connection: Connection, code: str) -> Row:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(
+            """
+            select p.*, coalesce(live.scrap, 0) as scrap_live, live.presses,
+                   i.name_zh, i.name_en, i.over_tolerance, i.unit, w.created, w.created_by
+            from board.work_order_progress p
+            join erp.work_order w on w.code = p.work_order
+            join erp.item i on i.code = p.item
+            cross join lateral (
+              select sum(o.scrap)::bigint as scrap,
+                     array_agg(o.press) filter (where o.until is null) as presses
+              from board.run_output o
+              join erp.work_order_operation op on op.id = o.operation and op.last
+              where o.work_order = p.work_order
+            ) live
+            where p.work_order = %s
+            """,
+            [code],
+        ).fetchone()
+    if row is None:
+        raise NotFoundError("work_order", code)
+    return row
+
+
+def ladder(order: Row, runs: Sequence[Row]) -> list[tuple[str, object]]:
+    """The steps from strokes to stock: each is the one above, less or more what its name says."""
+    last = [run for run in runs if run["last"]]
+    strokes = sum(run["strokes"] for run in last)
+    production = sum(run["production"] for run in last)
+    other = sum(run["other"] for run in last)
+    scrap = sum(run["scrap"] for run in last)
+    posted = order["good"] + order["excess"]
+    return [
+        ("strokes", strokes),
+        ("made", production + other),
+        ("not_for_sale", -other),
+        ("declared_scrap", -scrap),
+        ("good_live", production - scrap),
+        ("not_yet_posted", -(production - scrap - posted)),
+        ("posted", posted),
+        ("waiting", -order["waiting"]),
+        ("accepted", order["accepted"]),
+        ("in_stock", order["in_stock"]),
+    ]
+
+
+def lines_of(connection: Connection, codes: Sequence[str]) -> dict[str, set[str]]:
+    """Lines an order ran on or can run on: where its dies fit; every line while no die says."""
+    rows = connection.execute(
+        """
+        select op.work_order, p.line
+        from erp.work_order_operation op
+        join mes.press p on op.die is null
+          or not exists (select from erp.die_press f where f.die = op.die)
+          or exists (select from erp.die_press f where f.die = op.die and f.press = p.name)
+        where op.work_order = any (%(codes)s)
+        union
+        select op.work_order, p.line
+        from erp.work_order_operation op
+        join mes.run_output o on o.operation = op.id
+        join mes.run r on r.id = o.run
+        join mes.press p on p.name = r.press
+        where op.work_order = any (%(codes)s)
+        """,
+        {"codes": list(codes)},
+    )
+    lines: dict[str, set[str]] = {}
+    for code, line in rows:
+        lines.setdefault(code, set()).add(line)
+    return lines
+
+
+def seen(connection: Connection, person: Person, codes: Sequence[str]) -> set[str]:
+    """Which of these orders this person may look at."""
+    if person.role == "manager" or not person.lines:
+        return set(codes)
+    lines = lines_of(connection, codes)
+    return {code for code in codes if any(sees(person, line) for line in lines.get(code, ()))}
+
+
+def _must_see(connection: Connection, person: Person, code: str) -> None:
+    if code not in seen(connection, person, [code]):
+        raise NotYoursError(code, person.lines)

@@ -1,0 +1,1 @@
+"""What every page stands on: request, sign-in, words, live figures, problems."""

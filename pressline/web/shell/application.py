@@ -1,0 +1,170 @@
+"""The web: wall board, terminals, work orders, and the calls they make.
+
+Pages never write past `mes_bridge.acts`: every change is an act with a person and a UUID.
+"""
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import AsyncGenerator
+from types import FrameType
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from database.migrate import require_current
+from pressline.web.api import acts
+from pressline.web.collection import freshness, quarantine
+from pressline.web.floor import attention, qr, terminal, wall
+from pressline.web.office import work_order
+from pressline.web.shell import home, live, problems, sign_in
+from pressline.web.shell.metrics import Measured
+from pressline.web.shell.pages import STATIC
+from pressline.web.shell.request import Clock, open_pool, present
+
+log = structlog.get_logger()
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; "
+    "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'; object-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+PARTS = (
+    home, wall, terminal, work_order, attention, freshness, quarantine, sign_in, acts, live, qr,
+)  # fmt: skip
+GRACE = 2  # seconds that answers in flight are given at the end
+
+
+def make_application(database: str, clock: Clock = present) -> FastAPI:
+    """The application on one database; `clock` says what time it is."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
+        with open_pool(database) as pool:
+            app.state.pool = pool
+            following = asyncio.create_task(app.state.feed.run())
+            try:
+                yield
+            finally:
+                app.state.feed.close()
+                following.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await following
+
+    app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.clock = clock
+    app.state.feed = live.Feed(database, clock)
+    for part in PARTS:
+        app.include_router(part.router)
+    problems.answer_for(app)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Guard)
+    app.add_middleware(Measured)  # outermost: what the guard refuses counts, too
+    return app
+
+
+class Guard:
+    """Refuses writes that another site's page could have caused; adds headers to every answer.
+
+    Plain ASGI: it must let event streams through as they are.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_headers(request, MutableHeaders(scope=message))
+            await send(message)
+
+        answer = _foreign(request) or self.app
+        await answer(scope, receive, send_guarded)
+
+
+def _add_headers(request: Request, headers: MutableHeaders) -> None:
+    for name, value in HEADERS.items():
+        headers.setdefault(name, value)
+    fixed = request.url.path.startswith("/static/") and "v" in request.query_params
+    headers.setdefault("Cache-Control", "public, max-age=31536000" if fixed else "no-cache")
+
+
+def _foreign(request: Request) -> JSONResponse | None:
+    """Why a write is refused: a foreign origin, or a body that a plain form could send."""
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return None
+    origin = request.headers.get("origin")
+    if origin is not None and origin.split("://", 1)[-1] != request.headers.get("host"):
+        return _refusal(403, "foreign_origin", f"{origin} is not this server; use its own pages")
+    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        return _refusal(415, "not_json", "The body must be sent as application/json")
+    return None
+
+
+def _refusal(status: int, code: str, message: str) -> JSONResponse:
+    return JSONResponse({"code": code, "message": message}, status)
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that ends open event streams at the first signal, and exits with 0."""
+
+    def __init__(self, config: uvicorn.Config, feed: live.Feed) -> None:
+        super().__init__(config)
+        self.feed = feed
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End cleanly; streams first, or they would hold the server until its grace is over."""
+        self.feed.close_from_anywhere()
+        self.should_exit = True
+
+
+def serve(database: str, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; waits for a database that is away at the start.
+
+    Raises OutdatedError when the schema is not this program's.
+    """
+    require_current(database)
+    app = make_application(database)
+    if not _is_loopback(host):
+        log.warning(
+            "the pages can be reached from the network",
+            host=host,
+            cure="put TLS in front; badge and PIN travel in clear text otherwise",
+        )
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE,
+        server_header=False,
+    )
+    log.info("pages are served", url=f"http://{host}:{port}/")
+    Server(config, app.state.feed).run()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,117 @@
+"""Pages: templates with the words of one language and the plant's time."""
+
+import hashlib
+from datetime import datetime
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from erp_core import people
+from erp_core.people import Person
+from pressline.web.shell import words
+
+FOLDER = Path(__file__).parents[1]
+STATIC = FOLDER / "static"
+LANGUAGE_COOKIE = "pressline_lang"
+A_YEAR = 365 * 24 * 3600  # seconds
+
+templates = Environment(
+    loader=FileSystemLoader(FOLDER / "templates"),
+    autoescape=select_autoescape(("html", "svg")),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+@cache
+def static_version() -> str:
+    """Changes with any file a page loads, so that no browser mixes old and new ones."""
+    digest = hashlib.sha256()
+    for path in sorted(STATIC.rglob("*")):
+        if path.is_file():
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:10]
+
+
+def language(request: Request, person: str | None = None) -> str:
+    """The language for this request; `person` is that of whoever is signed in."""
+    return words.choose(
+        request.query_params.get("lang"),
+        person,
+        request.cookies.get(LANGUAGE_COOKIE),
+        request.headers.get("accept-language"),
+    )
+
+
+def number(value: object) -> str:
+    """A quantity with thousands apart; a dash for what is not known."""
+    if value is None:
+        return "–"
+    quantity = float(str(value))
+    if quantity == int(quantity):
+        return f"{int(quantity):,}"
+    return f"{quantity:,.3f}".rstrip("0")
+
+
+def per_cent(share: object) -> str:
+    """A share as a percentage; a dash when it was divided by nothing."""
+    return "–" if share is None else f"{float(str(share)) * 100:.1f} %"
+
+
+def page(
+    request: Request, template: str, locale: str, zone: str, status: int = 200, **facts: Any
+) -> HTMLResponse:
+    """Render a template in one language; times shown are the plant's."""
+
+    def t(key: str, **places: object) -> str:
+        return words.say(locale, key, **places)
+
+    def when(at: datetime | None, form: str = "%m-%d %H:%M:%S") -> str:
+        return at.astimezone(ZoneInfo(zone)).strftime(form) if at else "–"
+
+    def other_language() -> str:
+        other = "en" if locale == "zh" else "zh"
+        return str(request.url.include_query_params(lang=other).replace(scheme="", netloc=""))
+
+    html = templates.get_template(template).render(
+        t=t,
+        when=when,
+        number=number,
+        per_cent=per_cent,
+        reason_word=partial(words.plant_word, locale, "reason"),
+        shift_word=partial(words.plant_word, locale, "shift"),
+        unit_word=partial(words.plant_word, locale, "unit"),
+        locale=locale,
+        tag=words.TAGS[locale],
+        other_language=other_language(),
+        version=static_version(),
+        decides=decides(facts.get("person")),
+        keeps_running=keeps_running(facts.get("person")),
+        **facts,
+    )
+    answer = HTMLResponse(html, status)
+    remember_language(request, answer)
+    return answer
+
+
+def decides(person: Person | None) -> bool:
+    """Whether this person decides about reports, counts and strokes without an order."""
+    return person is not None and people.may(person.role, "accept")
+
+
+def keeps_running(person: Person | None) -> bool:
+    """Whether this person keeps the collection running: IT and the manager."""
+    return person is not None and people.may(person.role, "replay_messages")
+
+
+def remember_language(request: Request, answer: Response) -> None:
+    """Keep the language asked for in the address, for this device's next page."""
+    asked = request.query_params.get("lang")
+    if asked in words.LOCALES:
+        answer.set_cookie(LANGUAGE_COOKIE, asked, max_age=A_YEAR, httponly=True, samesite="strict")

@@ -1,0 +1,110 @@
+"""What goes wrong, told to people: what happened and what to do, as a page or as JSON."""
+
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from psycopg import DataError, OperationalError
+from psycopg_pool import PoolTimeout
+from starlette.exceptions import HTTPException
+
+from pressline.web.shell import words
+from pressline.web.shell.pages import language, page
+from pressline.web.shell.sign_in import (
+    NotAllowedError,
+    NotFoundError,
+    NotYoursError,
+    SignedOutError,
+)
+
+
+def answer_for(app: FastAPI) -> None:
+    """Let these handlers answer."""
+    app.add_exception_handler(SignedOutError, signed_out)
+    app.add_exception_handler(NotFoundError, not_found)
+    app.add_exception_handler(NotYoursError, not_yours)
+    app.add_exception_handler(NotAllowedError, not_allowed)
+    app.add_exception_handler(RequestValidationError, unclear)
+    app.add_exception_handler(HTTPException, by_status)
+    for impossible in (DataError, UnicodeError, OverflowError):
+        app.add_exception_handler(impossible, not_storable)
+    app.add_exception_handler(OperationalError, no_database)
+    app.add_exception_handler(PoolTimeout, no_database)
+
+
+def _told(request: Request, status: int, code: str, title: str, cure: str) -> Response:
+    """JSON for calls, a page for people."""
+    if request.url.path.startswith(("/api/", "/qr/", "/healthz")):
+        return JSONResponse({"code": code, "message": cure}, status)
+    return page(
+        request,
+        "problem.html",
+        language(request),
+        "UTC",
+        status,
+        person=None,
+        title=title,
+        cure=cure,
+    )
+
+
+def signed_out(request: Request, _error: Exception) -> Response:
+    """401 for a call; a page goes by way of the sign-in page."""
+    if not request.url.path.startswith("/api/"):
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", 303)
+    text = words.say(language(request), "say.signed_out")
+    return _told(request, 401, "signed_out", text, text)
+
+
+def not_found(request: Request, error: Exception) -> Response:
+    """404, naming what was looked for."""
+    assert isinstance(error, NotFoundError)
+    locale = language(request)
+    cure = words.say(locale, f"say.not_found_{error.kind}", name=error.name)
+    return _told(request, 404, f"{error.kind}_unknown", words.say(locale, "say.not_found"), cure)
+
+
+def not_yours(request: Request, error: Exception) -> Response:
+    """403: the thing is on another line."""
+    assert isinstance(error, NotYoursError)
+    locale = language(request)
+    cure = words.say(locale, "say.not_yours", what=error.what, lines=", ".join(error.lines))
+    return _told(request, 403, "not_yours", words.say(locale, "say.not_yours_title"), cure)
+
+
+def not_allowed(request: Request, error: Exception) -> Response:
+    """403: the page is for others."""
+    assert isinstance(error, NotAllowedError)
+    locale = language(request)
+    title, cure = words.say(locale, "say.not_allowed_title"), words.say(locale, f"say.{error.told}")
+    return _told(request, 403, "not_allowed", title, cure)
+
+
+def unclear(request: Request, error: Exception) -> Response:
+    """422, naming the first field that cannot be meant."""
+    assert isinstance(error, RequestValidationError)
+    where = ".".join(str(part) for part in error.errors()[0]["loc"] if part != "body") or "body"
+    text = words.say(language(request), "say.unclear", where=where)
+    return _told(request, 422, "unclear", text, text)
+
+
+def not_storable(request: Request, _error: Exception) -> Response:
+    """422: what the database cannot hold: NUL, half a character, the year 10000."""
+    text = words.say(language(request), "say.unclear", where=request.url.path.replace("\0", ""))
+    return _told(request, 422, "unclear", text, text)
+
+
+def by_status(request: Request, error: Exception) -> Response:
+    """Whatever the framework itself refuses, first of all unknown pages."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 404:
+        return not_found(request, NotFoundError("page", request.url.path))
+    return _told(request, error.status_code, "refused", str(error.detail), str(error.detail))
+
+
+def no_database(request: Request, _error: Exception) -> Response:
+    """503: the pool has no connection to give."""
+    locale = language(request)
+    title, cure = words.say(locale, "say.no_database_title"), words.say(locale, "say.no_database")
+    return _told(request, 503, "no_database", title, cure)

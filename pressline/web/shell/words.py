@@ -1,0 +1,68 @@
+"""The words of the pages, in Chinese and in English: one catalogue file per language."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+LOCALES = ("zh", "en")
+FOLDER = Path(__file__).parents[1] / "locale"
+TAGS = {"zh": "zh-CN", "en": "en"}  # what a browser calls them
+
+
+@cache
+def catalogue(locale: str) -> dict[str, str]:
+    """All sentences of one language, by key."""
+    return json.loads((FOLDER / f"{locale}.json").read_text(encoding="utf-8"))
+
+
+def say(locale: str, key: str, **facts: object) -> str:
+    """The sentence of this key, its {places} filled with facts."""
+    return catalogue(locale)[key].format(**facts)
+
+
+def lasting(locale: str, seconds: float) -> str:
+    """A time span as people say it: seconds, minutes, hours, days."""
+    minutes, s = divmod(max(0, int(seconds)), 60)
+    if minutes == 0:
+        return say(locale, "time.s", s=s)
+    hours, minutes = divmod(minutes, 60)
+    if hours == 0:
+        return say(locale, "time.min", m=minutes)
+    if hours < 48:
+        return say(locale, "time.h", h=hours, m=f"{minutes:02}")
+    return say(locale, "time.d", d=hours // 24, h=hours % 24)
+
+
+def plant_word(locale: str, group: str, code: str) -> str:
+    """A word of this group (reason, shift, unit); a plant's own code stands for itself."""
+    return catalogue(locale).get(f"{group}.{code}", code)
+
+
+def choose(
+    asked: str | None, person: str | None, remembered: str | None, accept: str | None
+) -> str:
+    """The language of a page: the address's, the person's, the device's, the browser's."""
+    for wanted in (asked, person, remembered):
+        if wanted in LOCALES:
+            return wanted
+    return _accepted(accept or "")
+
+
+def _accepted(header: str) -> str:
+    """The first language of Accept-Language that we speak; Chinese when it names none."""
+    for part in header.split(","):
+        tag = part.split(";")[0].strip().lower()
+        for locale in LOCALES:
+            if tag == locale or tag.startswith(f"{locale}-"):
+                return locale
+    return "zh"
+
+
+def some(locale: str, *groups: str) -> dict[str, str]:
+    """The sentences of some groups, for scripts that word things themselves."""
+    return {key: text for key, text in catalogue(locale).items() if key.split(".", 1)[0] in groups}
+
+
+def scripts_words(*groups: str) -> dict[str, dict[str, str]]:
+    """The same groups in every language: a terminal speaks the language of who signs on."""
+    return {locale: some(locale, *groups) for locale in LOCALES}
