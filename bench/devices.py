@@ -69,16 +69,19 @@ stroke_counter = "count0"
 
 def write_plant(
     folder: Path, mqtt: int, first_port: int, count: int, *, node: str = "edge-1",
-    channels: Collection[str] = (),
+    channels: Collection[str] = (), more: str = "",
 ) -> Path:  # fmt: skip
-    """The plant file of a node that reads so many of these devices, with their profile."""
+    """The plant file of a node that reads so many of these devices, with their profile.
+
+    `more` are machines of another kind.
+    """
     (folder / "profiles").mkdir(exist_ok=True)
     (folder / "profiles" / f"{node}.toml").write_text(profile(channels))
     presses = [
         PRESS.substitute(node=node, name=f"{node}-{n:03}", port=first_port + n)
         for n in range(count)
     ]
-    return plant.write(folder, node, mqtt, presses)
+    return plant.write(folder, node, mqtt, [*presses, more])
 
 
 class Device:

@@ -2,21 +2,24 @@
 
 100 devices x 60 registers at 1 s, every value changing at every poll, outbox and MQTT running, all
 acknowledged by a real ingest over a real broker into a real database. The devices are of one
-profile, as a plant's are: 49 channels of several types in 60 registers, one block.
+profile, as a plant's are: 49 channels of several types in 60 registers, one block. Then the same
+with 99 of them and one that cannot be: a serial adapter that refuses the parity it is set to.
 """
 
 import json
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from math import ceil
 
 from bench.devices import CHANNELS, REGISTERS, write_plant
 from bench.figure import Figure, percentile
-from bench.rig import Rig, cpu_seconds, line_of, resident_mb, rig, server_cpu
+from bench.rig import COMMIT_TIMES, Rig, cpu_seconds, line_of, resident_mb, rig, server_cpu
 from pressline.demo.processes import Child
 
 DEVICES, POLL_S = 100, 1.0
@@ -41,14 +44,27 @@ class Seen:
     devices: float  # share of a core that the simulator took
 
 
+IMPOSSIBLE = """[[press]]
+name = "impossible"
+line = "L1"
+top_speed = 60
+address = "modbus-rtu://{device}/1?parity=E"
+[[press.channel]]
+name = "strokes"
+kind = "counter"
+register = "holding:0:uint16"
+"""
+
+
 def edge_figures() -> list[Figure]:
-    """Measure one agent after it has settled."""
-    with rig() as made:
-        devices = made.program("devices", *device_command(FIRST_PORT, DEVICES))
-        line_of(devices)
-        made.ingest()
-        agent = made.edge(write_plant(made.folder, made.port, FIRST_PORT, DEVICES))
-        seen = observe(made, agent, devices, made.readings)
+    """Measure one agent after it has settled; then one with a machine that cannot be read."""
+    seen, delays = _watched(DEVICES)
+    ends = os.openpty()  # it takes no parity, and says so: termios.error
+    try:
+        beside, _ = _watched(DEVICES - 1, IMPOSSIBLE.format(device=os.ttyname(ends[1])))
+    finally:
+        for end in ends:
+            os.close(end)
     return [
         Figure("edge_cpu_share", seen.share, "<", 0.15, "of a core"),
         Figure("edge_rss_mb", seen.memory, "<", 60, "MB resident"),
@@ -56,8 +72,36 @@ def edge_figures() -> list[Figure]:
         Figure("edge_requests_ratio", seen.requests, "<", 1.02, "of the least possible"),
         Figure("edge_readings_per_s", seen.rate, ">", 0.98 * RATE, "committed"),
         Figure("edge_cpu_us", 1e6 * seen.share / seen.rate, "<", None, "CPU us a reading"),
+        Figure("edge_committed_p50_s", percentile(delays, 50), "<", None, "s from capture"),
+        Figure("edge_committed_p99_s", percentile(delays, 99), "<", None, f"{len(delays)} records"),
         Figure("edge_devices_cpu_share", seen.devices, "<", 0.5, "the simulator, of a core"),
-    ]
+        Figure("edge_lateness_p99_s_beside", beside.late, "<", 0.020, "s, with one impossible"),
+        Figure("edge_requests_ratio_beside", beside.requests, ">", 0.98 * (DEVICES - 1) / DEVICES,
+               "of 100 machines' least"),
+    ]  # fmt: skip
+
+
+def _watched(count: int, more: str = "") -> tuple[Seen, list[float]]:
+    """What an agent of so many devices did, and how long each record took to be committed."""
+    with rig(COMMIT_TIMES) as made:
+        devices = made.program("devices", *device_command(FIRST_PORT, count))
+        line_of(devices)
+        made.ingest()
+        agent = made.edge(write_plant(made.folder, made.port, FIRST_PORT, count, more=more))
+        seen = observe(made, agent, devices, made.readings)
+        return seen, _delays(made, datetime.now(UTC))
+
+
+def _delays(made: Rig, until: datetime) -> list[float]:
+    """Seconds from capture to commit of each record of the last stretch before this instant."""
+    with made.connection() as connection:
+        rows = connection.execute(
+            "select extract(epoch from max(pg_xact_commit_timestamp(xmin)) - max(at))::float8 "
+            "from signal.reading where at < %s - interval '3 s' "
+            "and at >= %s - make_interval(secs => %s) group by outbox, number",
+            [until, until, MEASURE_S],
+        ).fetchall()
+    return [delay for (delay,) in rows]
 
 
 def observe(

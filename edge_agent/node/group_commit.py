@@ -18,7 +18,7 @@ from edge_agent.wire import GivenUp
 
 log = structlog.get_logger()
 
-GROUP_S = 0.1  # samples wait this long for company before a commit
+GROUP_S = 0.03  # samples wait this long for company before a commit
 FORGET_AFTER = 256  # acknowledged records that wait for company before a commit of their own
 FULL_DISK_S = 1.0  # between tries to write an outbox whose disk is full
 

@@ -23,6 +23,7 @@ from edge_agent.plantfile.profile import (
 
 DAY = 24 * 60
 Seconds = Annotated[float, Field(gt=0, le=60 * DAY)]  # at most a day: nothing waits longer
+Slot = Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)]
 
 
 def _parse_time(value: object) -> object:
@@ -237,12 +238,16 @@ class Meter(Device):
 
 
 class Plant(Entry):
-    """Everything the plant file says, complete: nodes filled in, profiles resolved."""
+    """Everything the plant file says, complete: nodes filled in, profiles resolved.
+
+    Polls begin together, `poll_slot_s` apart; with 0 they are spread over their periods.
+    """
 
     site: Name
     node: Name
     time_zone: Annotated[str, AfterValidator(_check_zone)]
     heartbeat_s: Seconds = 10
+    poll_slot_s: Slot = 0.2
     mqtt: Mqtt = Mqtt()
     outbox: Outbox = Outbox()
     metrics: Metrics = Metrics()

@@ -74,7 +74,9 @@ def sources(
     found: list[Source] = []
     clock, tallies = clock or Clock(), tallies or Tallies()
     if modbus:
-        connections = modbus_sources(modbus, plant.heartbeat_s, sink, clock, tallies=tallies)
+        connections = modbus_sources(
+            modbus, plant.heartbeat_s, sink, clock, tallies=tallies, slot_s=plant.poll_slot_s
+        )
         found += [*connections, Punctuality([source.lateness for source in connections])]
     if opcua:
         opcua_sources = opcua_module(opcua[0].name).opcua_sources

@@ -24,6 +24,7 @@ from edge_agent.plantfile.entries import Plant
 from edge_agent.sample import BAD, Sample
 from edge_agent.sources import sources
 from edge_agent.sources.modbus import polls
+from edge_agent.sources.modbus.polls import ModbusConnection
 
 
 def press(name: str, address: str, more: str = "") -> str:
@@ -271,6 +272,45 @@ def test_polls_stay_on_the_grid_and_missed_ones_are_not_made_up(tmp_path: Path) 
     assert unit.due == pytest.approx(100.075)
     unit.schedule(100.300)  # four polls were missed
     assert unit.due == pytest.approx(100.325)
+
+
+def due_at(plant: Plant, now: float) -> list[float]:
+    """When each machine is polled first, by the slots that the plant file asks for."""
+    found = [s for s in sources(plant, "n", RememberingSink()) if isinstance(s, ModbusConnection)]
+    units = [unit for connection in found for unit in connection.units]
+    for unit in units:
+        unit.start(now)
+    return [round(unit.due - now, 3) for unit in units]
+
+
+def slow_presses(count: int, address: str = "modbus://10.0.0.{n}/1") -> str:
+    return "".join(
+        press(f"P{n:02}", address.format(n=n)).replace("poll_ms = 50", "poll_ms = 1000")
+        for n in range(1, count + 1)
+    )
+
+
+def test_polls_of_different_machines_begin_together_in_slots(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path, slow_presses(20))
+    assert due_at(plant, 100.0) == [0.0, 0.2, 0.4, 0.6, 0.8] * 4
+    assert due_at(plant, 100.3) == [0.7, 0.9, 0.1, 0.3, 0.5] * 4  # whenever it started
+
+
+def test_units_behind_one_gateway_do_not_share_a_slot_before_all_are_in_use(
+    tmp_path: Path,
+) -> None:
+    plant = write_plant(tmp_path, slow_presses(5, "modbus://10.0.0.1/{n}"))
+    assert sorted(due_at(plant, 100.0)) == [0.0, 0.2, 0.4, 0.6, 0.8]
+
+
+def test_without_slots_polls_are_spread_over_their_period(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path, slow_presses(20)).model_copy(update={"poll_slot_s": 0.0})
+    assert due_at(plant, 100.0) == [round(0.05 * n, 3) for n in range(20)]
+
+
+def test_a_period_shorter_than_a_slot_is_kept(tmp_path: Path) -> None:
+    plant = write_plant(tmp_path, press("P01", "modbus://10.0.0.1/1"))
+    assert due_at(plant, 100.01) == [0.04]
 
 
 async def story_of_a_serial_line(folder: Path) -> None:

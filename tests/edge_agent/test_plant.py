@@ -38,6 +38,7 @@ def test_the_sample_is_valid_and_complete() -> None:
     plant = load_plant(SAMPLE)
     assert (plant.site, plant.nodes, plant.heartbeat_s) == ("dongguan-1", ("edge-1",), 10)
     assert plant.outbox.path == SAMPLE.parent / "outbox.sqlite"
+    assert plant.poll_slot_s == 0.2
     assert [(s.code, s.start, s.end) for s in plant.shifts] == [
         ("day", time(8), time(20)),
         ("night", time(20), time(8)),

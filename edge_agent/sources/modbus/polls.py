@@ -1,7 +1,8 @@
 """Polls Modbus machines on a fixed grid, and tells what changed.
 
 One link per host and port or per serial line, shared by the units behind it and run by a task of
-its own, so that a slow or dead machine delays no other. Lateness of polls does not add up.
+its own, so that a slow or dead machine delays no other. Lateness of polls does not add up. Polls of
+different machines begin together, a slot apart: being woken costs more than what is then done.
 """
 
 import asyncio
@@ -238,20 +239,33 @@ def modbus_sources(
     clock: Clock,
     unit_type: type[Unit] = Unit,
     tallies: Tallies | None = None,
+    slot_s: float = 0.0,
 ) -> list[ModbusConnection]:
-    """One source per host and port or serial line; polls are spread evenly over the period.
+    """One source per host and port or serial line.
 
+    Polls begin in slots at least `slot_s` apart, as many to each; with 0, evenly over the period.
     Raises EdgeError when a serial line is needed and pyserial is not installed.
     """
     tallies = tallies or Tallies()
     found: dict[Tcp | Serial, ModbusConnection] = {}
+    firsts: dict[Tcp | Serial, int] = {}
     for number, device in enumerate(devices):
         where = device.where
         assert isinstance(where, ModbusAddress)
         if isinstance(where.link, Serial):
             require_serial(device.name)
-        unit = unit_type(device, where.unit, heartbeat_s, phase=number / len(devices))
         if where.link not in found:
             found[where.link] = ModbusConnection(where.link, [], sink, clock, tallies)
-        found[where.link].units.append(unit)
+            firsts[where.link] = len(firsts)
+        units = found[where.link].units
+        turn = firsts[where.link] + len(units)  # units behind one link do not share a slot
+        period = device.poll_ms / 1000
+        phase = _phase(turn, period, slot_s) if slot_s else number / len(devices)
+        units.append(unit_type(device, where.unit, heartbeat_s, phase))
     return list(found.values())
+
+
+def _phase(turn: int, period: float, slot_s: float) -> float:
+    """Where in its period a machine is polled: in one of as many slots as it has room for."""
+    slots = max(1, int(period / slot_s + 1e-9))
+    return turn % slots / slots

@@ -86,8 +86,9 @@ class Unit:
     # -- its grid ---------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
-        """Lay the grid: polls at now + phase + k x period."""
-        self.origin = self.due = now + self.phase * self.period
+        """Lay the grid: polls at (phase + k) x period of the clock, whoever else is polled."""
+        self.origin = now // self.period * self.period + self.phase * self.period
+        self.due = self.origin if self.origin >= now else self.origin + self.period
 
     def schedule(self, now: float) -> None:
         """The next poll: on the grid, or after the delay of a machine that does not answer."""
