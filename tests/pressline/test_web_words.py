@@ -8,7 +8,7 @@ import pytest
 
 from pressline.web.shell import words
 
-WEB = Path(words.__file__).parent
+WEB = Path(words.__file__).parents[1]
 PLACES = re.compile(r"\{(\w+)\}")
 LITERAL = re.compile(r"""["'`]([a-z_]+\.[a-z_0-9]+)["'`]""")
 # `t(`state.${…}`)` in scripts, t('state.' ~ …) in templates, f"done.{…}" and "reason" in Python
