@@ -1,17 +1,26 @@
-"""Connections to PostgreSQL: one way to open them, one way to wait for a server that is away."""
+"""Connections to PostgreSQL: one way to open them, one way to wait for a server that is away.
+
+A server that is frozen (a host without memory, a disk that hangs) breaks no connection and answers
+nothing. Each connection knows its limits and tells such a silence as an OperationalError.
+"""
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
 
 import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from database.errors import UnreachableError
+from database.limits import ASK_AFTER_S, ASK_S, COMMAND, CONNECT_S, KEEPALIVE, PAGE, Limits
 
 Connection = psycopg.Connection[TupleRow]
+AnyConnection = Connection | psycopg.AsyncConnection[TupleRow]
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -19,6 +28,10 @@ log = structlog.get_logger()
 SESSION = "-c TimeZone=UTC -c jit=off"
 RETRY_FIRST = 0.2  # seconds
 RETRY_LONGEST = 1.0  # seconds; a few programs ask, and a plant waits for them
+
+
+class SilentError(psycopg.OperationalError):
+    """The server takes connections' bytes and answers nothing; the connection has been closed."""
 
 
 def database_url(given: str | None = None) -> str:
@@ -35,21 +48,106 @@ def database_url(given: str | None = None) -> str:
     return url
 
 
-def connect(url: str, *, autocommit: bool = False, application: str = "pressline") -> Connection:
-    """Open a connection; sessions run in UTC.
+def session(url: str, limits: Limits, application: str = "pressline") -> str:
+    """The address of a session in UTC with these limits; what the address sets itself stays."""
+    given = conninfo_to_dict(url)
+    options = f"{SESSION} {limits.options} {given.pop('options', '')}".strip()
+    ours = {"connect_timeout": CONNECT_S} | conninfo_to_dict(KEEPALIVE)
+    return make_conninfo("", **(ours | given), options=options, application_name=application)
+
+
+class BoundedConnection(Connection):
+    """A connection whose server must answer within `limits`, else it is closed: SilentError."""
+
+    limits: Limits = COMMAND
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **rest: Any) -> T:
+        """Wait for an answer, no longer than the limits say."""
+        return super().wait(_bounded(self, gen, self.limits, self._is_there), *args, **rest)
+
+    def _is_there(self) -> bool:
+        """Whether the server takes a new connection; a refusal is an answer, too."""
+        known = self.info.get_parameters() | {"password": self.info.password or None}
+        try:
+            psycopg.connect(**known | {"connect_timeout": ASK_S}).close()  # pyright: ignore[reportArgumentType] - libpq's own parameters
+        except psycopg.errors.ConnectionTimeout:
+            return False
+        except psycopg.OperationalError:
+            return True
+        return True
+
+
+class PageConnection(BoundedConnection):
+    """A connection that pages and calls are answered on."""
+
+    limits = PAGE
+
+
+class BoundedAsyncConnection(psycopg.AsyncConnection[TupleRow]):
+    """The same for coroutines; it needs limits with an end, since it asks nobody."""
+
+    limits: Limits = PAGE
+
+    async def wait(self, gen: Generator[Any, Any, T], *args: Any, **rest: Any) -> T:
+        """Wait for an answer, no longer than the limits say."""
+        return await super().wait(_bounded(self, gen, self.limits), *args, **rest)
+
+
+def _bounded(
+    connection: AnyConnection,
+    gen: Generator[Any, Any, T],
+    limits: Limits,
+    is_there: Callable[[], bool] | None = None,
+) -> Generator[Any, Any, T]:
+    """The waits of `gen`; psycopg wakes it every tenth of a second, also when nothing came."""
+    since = asked = time.monotonic()
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            now = time.monotonic()
+            if ready:
+                since = asked = now
+            elif connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                silent = limits.answer_s is not None and now - since > limits.answer_s
+                if is_there is not None and now - asked > ASK_AFTER_S:
+                    silent, asked = silent or not is_there(), time.monotonic()
+                if silent:
+                    _give_up(connection, since)
+            wanted = gen.send(ready)
+    except StopIteration as end:
+        return end.value
+
+
+def _give_up(connection: AnyConnection, since: float) -> None:
+    connection.pgconn.finish()
+    raise SilentError(
+        f"the server has said nothing for {time.monotonic() - since:.0f} s; it hangs: look at its "
+        "memory and disks, then start it again"
+    )
+
+
+def connect(
+    url: str,
+    *,
+    autocommit: bool = False,
+    application: str = "pressline",
+    limits: Limits = COMMAND,
+) -> Connection:
+    """Open a connection; sessions run in UTC, within limits.
 
     Raises UnreachableError with the address and the cure when no server answers.
     """
     try:
-        return psycopg.connect(
-            url, autocommit=autocommit, application_name=application, options=SESSION
-        )
+        opened = BoundedConnection.connect(session(url, limits, application), autocommit=autocommit)
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split()).rstrip(".?")
         raise UnreachableError(
             f"No database at {_without_password(url)}: {reason}. "
             "Is the server running, and is DATABASE_URL right?"
         ) from error
+    opened.limits = limits
+    return opened
 
 
 def _without_password(url: str) -> str:
@@ -59,7 +157,12 @@ def _without_password(url: str) -> str:
 
 
 def wait_connect(
-    url: str, *, stop: Callable[[], bool], autocommit: bool = False, application: str = "pressline"
+    url: str,
+    *,
+    stop: Callable[[], bool],
+    autocommit: bool = False,
+    application: str = "pressline",
+    limits: Limits = COMMAND,
 ) -> Connection | None:
     """Connect, waiting as long as the database is away; None when `stop()` turned true.
 
@@ -68,7 +171,7 @@ def wait_connect(
     pause, said = RETRY_FIRST, False
     while not stop():
         try:
-            connection = connect(url, autocommit=autocommit, application=application)
+            connection = connect(url, autocommit=autocommit, application=application, limits=limits)
         except UnreachableError as error:
             if not said:
                 log.warning("waiting for the database", reason=str(error))

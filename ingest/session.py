@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from database.connection import Connection, wait_connect
+from database.limits import SERVICE
 from ingest.errors import LockLostError, StoppedError
 from ingest.store import HOST_LOCK
 
@@ -97,8 +98,9 @@ class Session:
 
     def _connect(self) -> None:
         self._connection = wait_connect(
-            self._url, stop=self._stop.is_set, autocommit=True, application="pressline ingest"
-        )
+            self._url, stop=self._stop.is_set, autocommit=True, application="pressline ingest",
+            limits=SERVICE,
+        )  # fmt: skip
 
     def _locked(self) -> bool:
         if self._connection is None:

@@ -15,6 +15,7 @@ import psycopg
 import structlog
 
 from database.connection import Connection, wait_connect
+from database.limits import SERVICE
 from mes_bridge import attention, metrics, shifts
 from mes_bridge.counting import counter_store
 from mes_bridge.counting.counter_store import Booking
@@ -198,7 +199,9 @@ def run(database: str) -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     while not stop.is_set():
-        connection = wait_connect(database, stop=stop.is_set, application="pressline bridge")
+        connection = wait_connect(
+            database, stop=stop.is_set, application="pressline bridge", limits=SERVICE
+        )
         if connection is None:
             break
         try:

@@ -11,10 +11,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from database.connection import SESSION
+from database.connection import connect
+from database.errors import UnreachableError
+from database.limits import PROBE
 
 MOST_OUTBOXES = 100  # told one by one, those furthest behind first
-PATIENCE_S = 3  # a scrape waits this long for the database
 
 REGISTRY = CollectorRegistry()
 ProcessCollector(registry=REGISTRY)
@@ -89,14 +90,11 @@ class Marks(Collector):
 
     def _ask(self) -> list[tuple[str, str, str, float, float]] | None:
         try:
-            with psycopg.connect(
-                self.database,
-                application_name="pressline metrics",
-                options=f"{SESSION} -c statement_timeout={PATIENCE_S}s",
-                connect_timeout=PATIENCE_S,
+            with connect(
+                self.database, application="pressline metrics", limits=PROBE
             ) as connection:
                 return connection.execute(LAG, [MOST_OUTBOXES]).fetchall()
-        except psycopg.Error:
+        except (UnreachableError, psycopg.Error):
             return None
 
 

@@ -1,14 +1,17 @@
 """Real servers for every test: one PostgreSQL per flavour and worker, one database per test."""
 
 import os
+import signal
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 from servers import Flavour, flavours, running_flavour
 
 from database.connection import Connection, connect
-from database.server import timescale_binaries
+from database.server import Server, embedded_binaries, timescale_binaries
 
 settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing
 settings.load_profile("busy machine")
@@ -38,6 +41,37 @@ def new_database(flavour: Flavour) -> Iterator[Callable[[], str]]:
 def connection(database: str) -> Iterator[Connection]:
     with connect(database) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server that no other module uses: it may be frozen or killed."""
+    with tempfile.TemporaryDirectory(prefix="frozen-") as folder:
+        Path(folder).chmod(0o755)
+        server = Server(embedded_binaries(), Path(folder) / "data", settings=("fsync=off",)).start()
+        try:
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def frozen(own_server: Server) -> Iterator[Callable[[], None]]:
+    """Stops every process of the server where it stands; they go on after the test."""
+    stopped: list[int] = []
+
+    def freeze() -> None:
+        assert own_server.pid is not None
+        children = (
+            Path(f"/proc/{own_server.pid}/task/{own_server.pid}/children").read_text().split()
+        )
+        for pid in (own_server.pid, *map(int, children)):
+            os.kill(pid, signal.SIGSTOP)
+            stopped.append(pid)
+
+    yield freeze
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
 
 
 def pytest_sessionstart() -> None:

@@ -2,18 +2,15 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from web_process import process
 
 from database.connection import connect
 from database.errors import OutdatedError
@@ -21,44 +18,6 @@ from pressline.web.shell.application import serve
 
 # Serving is the same on every flavour of the database.
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
-PROGRAM = """
-import sys
-from pressline.web.application import serve
-serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def process(database: str, host: str = "127.0.0.1") -> Generator[tuple[subprocess.Popen[str], str]]:
-    port = free_port()
-    started = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, database, host, str(port)],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
-    url = f"http://127.0.0.1:{port}"
-    try:
-        answered(url, started)
-        yield started, url
-    finally:
-        if started.poll() is None:
-            started.kill()
-        started.communicate()
-
-
-def answered(url: str, started: subprocess.Popen[str]) -> None:
-    while started.poll() is None:
-        try:
-            if httpx.get(f"{url}/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.05)
-    raise AssertionError(started.communicate()[0])
 
 
 def test_it_ends_at_once_and_cleanly_with_streams_open(database: str) -> None:

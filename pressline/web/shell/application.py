@@ -22,7 +22,7 @@ from pressline.web.api import acts
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, qr, terminal, wall
 from pressline.web.office import work_order
-from pressline.web.shell import home, live, problems, sign_in
+from pressline.web.shell import health, home, live, problems, sign_in
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
 from pressline.web.shell.request import Clock, open_pool, present
@@ -40,7 +40,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 PARTS = (
-    home, wall, terminal, work_order, attention, freshness, quarantine, sign_in, acts, live, qr,
+    health, home, wall, terminal, work_order, attention, freshness, quarantine, sign_in, acts,
+    live, qr,
 )  # fmt: skip
 GRACE = 2  # seconds that answers in flight are given at the end
 
@@ -50,16 +51,17 @@ def make_application(database: str, clock: Clock = present) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        with open_pool(database) as pool:
-            app.state.pool = pool
-            following = asyncio.create_task(app.state.feed.run())
-            try:
-                yield
-            finally:
-                app.state.feed.close()
-                following.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await following
+        async with health.probing(app, database):
+            with open_pool(database) as pool:
+                app.state.pool = pool
+                following = asyncio.create_task(app.state.feed.run())
+                try:
+                    yield
+                finally:
+                    app.state.feed.close()
+                    following.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await following
 
     app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock

@@ -1,9 +1,9 @@
-"""The front page: lines, presses, orders, reports that wait; and the health check."""
+"""The front page: lines, presses, orders, reports that wait."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
@@ -20,13 +20,6 @@ from pressline.web.shell.sign_in import Anyone, SignedIn, sees
 router = APIRouter()
 
 Row = dict[str, Any]
-
-
-@router.get("/healthz")
-def health(connection: Database) -> JSONResponse:
-    """200 while the database answers."""
-    connection.execute("select 1")
-    return JSONResponse({"status": "ok"})
 
 
 @router.get("/")

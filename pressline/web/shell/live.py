@@ -18,7 +18,8 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import StreamingResponse
 from psycopg.rows import TupleRow, dict_row
 
-from database.connection import SESSION
+from database.connection import BoundedAsyncConnection, session
+from database.limits import PAGE
 from pressline.web.shell import figures
 from pressline.web.shell.request import Clock
 
@@ -82,11 +83,8 @@ class Feed:
         said = False
         while not self.closed:
             try:
-                async with await psycopg.AsyncConnection.connect(
-                    self.database,
-                    autocommit=True,
-                    application_name="pressline web",
-                    options=SESSION,
+                async with await BoundedAsyncConnection.connect(
+                    session(self.database, PAGE, "pressline web"), autocommit=True
                 ) as connection:
                     if said:
                         log.info("the database is back")

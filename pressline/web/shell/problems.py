@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -18,6 +19,8 @@ from pressline.web.shell.sign_in import (
     SignedOutError,
 )
 
+log = structlog.get_logger()
+
 
 def answer_for(app: FastAPI) -> None:
     """Let these handlers answer."""
@@ -33,8 +36,12 @@ def answer_for(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, no_database)
 
 
-def _told(request: Request, status: int, code: str, title: str, cure: str) -> Response:
-    """JSON for calls, a page for people."""
+def _told(
+    request: Request, status: int, code: str, title: str, cure: str, reason: str = ""
+) -> Response:
+    """JSON for calls, a page for people; what is the server's own trouble is logged."""
+    if status >= 500:
+        log.warning(f"answered {status}", path=request.url.path, code=code, reason=reason)
     if request.url.path.startswith(("/api/", "/qr/", "/healthz")):
         return JSONResponse({"code": code, "message": cure}, status)
     return page(
@@ -103,8 +110,9 @@ def by_status(request: Request, error: Exception) -> Response:
     return _told(request, error.status_code, "refused", str(error.detail), str(error.detail))
 
 
-def no_database(request: Request, _error: Exception) -> Response:
-    """503: the pool has no connection to give."""
+def no_database(request: Request, error: Exception) -> Response:
+    """503: the pool has no connection to give, or the database did not answer in time."""
     locale = language(request)
     title, cure = words.say(locale, "say.no_database_title"), words.say(locale, "say.no_database")
-    return _told(request, 503, "no_database", title, cure)
+    reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return _told(request, 503, "no_database", title, cure, reason)

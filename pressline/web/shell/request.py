@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 from psycopg_pool import ConnectionPool
 
-from database.connection import SESSION, Connection
+from database.connection import Connection, PageConnection, session
+from database.limits import PAGE
 
 Pool = ConnectionPool[Connection]
 Clock = Callable[[], datetime]
@@ -15,15 +16,15 @@ MOST = 10  # connections; streams need none of them
 
 
 def open_pool(database: str) -> Pool:
-    """A pool that opens connections as requests need them; sessions run in UTC."""
+    """A pool that opens connections as requests need them; a frozen server is told in time."""
     return ConnectionPool[Connection](
-        database,
+        session(database, PAGE, "pressline web"),
+        connection_class=PageConnection,
         min_size=1,
         max_size=MOST,
         timeout=5,
         open=False,
         check=ConnectionPool.check_connection,
-        kwargs={"application_name": "pressline web", "options": SESSION},
     )
 
 
