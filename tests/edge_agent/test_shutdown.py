@@ -7,7 +7,7 @@ from edge_agent.shutdown import UNEXPECTED
 
 HALF = """
 import threading
-from edge_agent.ending import end_with_any_thread
+from edge_agent.shutdown import end_with_any_thread
 
 end_with_any_thread()
 network = threading.Thread(target=lambda: 1 / 0, name="network")
