@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.backlog import backlog_figures
+from bench.crowd import crowd_figures
 from bench.edge import edge_figures
 from bench.figure import Figure
 from bench.ingest import ingest_figures
@@ -23,6 +24,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "ingest": ingest_figures,
     "latency": latency_figures,
     "backlog": backlog_figures,
+    "crowd": crowd_figures,
     "peers": peers_figures,
 }
 

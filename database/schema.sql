@@ -16,6 +16,63 @@ begin
     using errcode = 'restrict_violation';
 end $$;
 
+CREATE FUNCTION mes.strokes_within(on_press text, spans tstzmultirange) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(sum(c.amount), 0)::bigint
+  from unnest(spans) span
+  join mes.count c on c.press = on_press and c.measure = 'stroke'
+                  and c.at >= coalesce(lower(span), '-infinity') and c.at < coalesce(upper(span), 'infinity')
+$$;
+
+CREATE FUNCTION mes.wear_by_counts() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'INSERT' then
+    insert into mes.mount_wear as w (mount, strokes)
+    select m.id, sum(n.amount) from added n
+    join mes.die_mount m on m.press = n.press and m.span @> n.at
+    where n.measure = 'stroke' group by m.id order by m.id
+    on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
+  elsif tg_op = 'DELETE' then
+    update mes.mount_wear w set strokes = w.strokes - gone.strokes
+    from (select m.id, sum(o.amount) as strokes from removed o
+          join mes.die_mount m on m.press = o.press and m.span @> o.at
+          where o.measure = 'stroke' group by m.id) gone
+    where w.mount = gone.id;
+  else
+    insert into mes.mount_wear as w (mount, strokes)
+    select m.id, sum(d.amount) from (
+      select press, at, measure, amount from added
+      union all select press, at, measure, -amount from removed
+    ) d
+    join mes.die_mount m on m.press = d.press and m.span @> d.at
+    where d.measure = 'stroke' group by m.id order by m.id
+    on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
+  end if;
+  return null;
+end $$;
+
+CREATE FUNCTION mes.wear_by_mounts() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  before tstzmultirange := '{}';
+begin
+  if tg_op = 'UPDATE' then
+    before := tstzmultirange(old.span);
+  end if;
+  insert into mes.mount_wear as w (mount, strokes)
+  values (new.id, mes.strokes_within(new.press, tstzmultirange(new.span) - before)
+                  - mes.strokes_within(new.press, before - tstzmultirange(new.span)))
+  on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
+  return null;
+end $$;
+
 CREATE TABLE mes.counter_event (
     id bigint NOT NULL,
     press text,
@@ -56,29 +113,6 @@ COMMENT ON COLUMN erp.die.opening_strokes IS 'Strokes made before pressline coun
 
 COMMENT ON COLUMN erp.die.ideal_spm IS 'Ideal strokes per minute; null: the top speed of the press is the ideal.';
 
-CREATE TABLE mes.count (
-    id bigint NOT NULL,
-    channel integer NOT NULL,
-    press text,
-    measure text NOT NULL,
-    from_at timestamp with time zone NOT NULL,
-    at timestamp with time zone NOT NULL,
-    amount bigint NOT NULL,
-    kind text NOT NULL,
-    event bigint,
-    outbox integer,
-    number bigint,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    unseen boolean DEFAULT false NOT NULL,
-    CONSTRAINT count_amount CHECK ((amount > 0)),
-    CONSTRAINT count_kind CHECK ((kind = ANY (ARRAY['step'::text, 'wrap'::text, 'reset'::text, 'gap'::text, 'swap'::text, 'decided'::text]))),
-    CONSTRAINT count_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text])))
-);
-
-COMMENT ON TABLE mes.count IS 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
-
-COMMENT ON COLUMN mes.count.unseen IS 'Time passed unseen between the two readings (silence, or a bad reading): when within it the strokes fell is not known.';
-
 CREATE TABLE mes.die_mount (
     id bigint NOT NULL,
     press text NOT NULL,
@@ -86,6 +120,13 @@ CREATE TABLE mes.die_mount (
     span tstzrange NOT NULL,
     act uuid
 );
+
+CREATE TABLE mes.mount_wear (
+    mount bigint NOT NULL,
+    strokes bigint NOT NULL
+);
+
+COMMENT ON TABLE mes.mount_wear IS 'Strokes counted while a die was mounted; kept by triggers on mes.count and mes.die_mount, recounted by the audit.';
 
 CREATE TABLE mes.fact_minute (
     press text NOT NULL,
@@ -334,6 +375,24 @@ CREATE TABLE erp.bom_line (
     CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
 );
 
+CREATE TABLE erp.device (
+    id bigint NOT NULL,
+    token_hash text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    person text NOT NULL
+);
+
+COMMENT ON TABLE erp.device IS 'Browsers on which somebody has signed in: they are shown names, and strangers'' wrong PINs do not count there.';
+
+ALTER TABLE erp.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.device_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE erp.die_output (
     die text NOT NULL,
     item text NOT NULL,
@@ -375,11 +434,14 @@ CREATE TABLE erp.login (
     ok boolean NOT NULL,
     refusal text,
     address text,
+    device bigint,
     CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text]))),
     CONSTRAINT login_refusal CHECK ((ok = (refusal IS NULL)))
 );
 
 COMMENT ON TABLE erp.login IS 'Every attempt to sign in, also the refused ones; given is the badge or person code, never a PIN.';
+
+COMMENT ON COLUMN erp.login.device IS 'The known device; null: a stranger''s, told apart by its address.';
 
 ALTER TABLE erp.login ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.login_id_seq
@@ -426,11 +488,29 @@ CREATE TABLE erp.person (
     badge text,
     pin_hash text,
     active boolean DEFAULT true NOT NULL,
+    left_at timestamp with time zone,
+    left_by text,
+    pin_by text,
     CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text]))),
     CONSTRAINT person_role CHECK ((role = ANY (ARRAY['operator'::text, 'leader'::text, 'planner'::text, 'warehouse'::text, 'quality'::text, 'manager'::text, 'it'::text])))
 );
 
 COMMENT ON COLUMN erp.person.lines IS 'Lines this person works on; empty means every line.';
+
+COMMENT ON COLUMN erp.person.left_by IS 'Who said so; pressline: the masters file names the person no more, and brings them back when it does again.';
+
+COMMENT ON COLUMN erp.person.pin_by IS 'Who set the PIN; what somebody set, the masters file does not put back.';
+
+CREATE TABLE erp.person_act (
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    person text NOT NULL,
+    act text NOT NULL,
+    CONSTRAINT person_act_known CHECK ((act = ANY (ARRAY['leave'::text, 'pin'::text])))
+);
+
+COMMENT ON TABLE erp.person_act IS 'What was done about people, append-only.';
 
 ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.production_report_id_seq
@@ -482,6 +562,29 @@ ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE mes.count (
+    id bigint NOT NULL,
+    channel integer NOT NULL,
+    press text,
+    measure text NOT NULL,
+    from_at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL,
+    amount bigint NOT NULL,
+    kind text NOT NULL,
+    event bigint,
+    outbox integer,
+    number bigint,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    unseen boolean DEFAULT false NOT NULL,
+    CONSTRAINT count_amount CHECK ((amount > 0)),
+    CONSTRAINT count_kind CHECK ((kind = ANY (ARRAY['step'::text, 'wrap'::text, 'reset'::text, 'gap'::text, 'swap'::text, 'decided'::text]))),
+    CONSTRAINT count_measure CHECK ((measure = ANY (ARRAY['stroke'::text, 'wh'::text])))
+);
+
+COMMENT ON TABLE mes.count IS 'What each pair of readings added: strokes or Wh. Derived from signal.reading, can be derived again.';
+
+COMMENT ON COLUMN mes.count.unseen IS 'Time passed unseen between the two readings (silence, or a bad reading): when within it the strokes fell is not known.';
 
 ALTER TABLE mes.count ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.count_id_seq
@@ -1052,6 +1155,12 @@ ALTER TABLE ONLY erp.bom_line
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_pkey PRIMARY KEY (item, version);
 
+ALTER TABLE ONLY erp.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY erp.device
+    ADD CONSTRAINT device_token_hash_key UNIQUE (token_hash);
+
 ALTER TABLE ONLY erp.die_output
     ADD CONSTRAINT die_output_pkey PRIMARY KEY (die, item, from_at);
 
@@ -1081,6 +1190,9 @@ ALTER TABLE ONLY erp.notification
 
 ALTER TABLE ONLY erp.work_order_operation
     ADD CONSTRAINT operation_once UNIQUE (work_order, seq);
+
+ALTER TABLE ONLY erp.person_act
+    ADD CONSTRAINT person_act_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY erp.person
     ADD CONSTRAINT person_badge_key UNIQUE (badge);
@@ -1162,6 +1274,9 @@ ALTER TABLE ONLY mes.material_mount
 
 ALTER TABLE ONLY mes.meter
     ADD CONSTRAINT meter_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY mes.mount_wear
+    ADD CONSTRAINT mount_wear_pkey PRIMARY KEY (mount);
 
 ALTER TABLE ONLY mes.plant
     ADD CONSTRAINT plant_pkey PRIMARY KEY (one);
@@ -1262,7 +1377,9 @@ ALTER TABLE ONLY signal.replay
 ALTER TABLE ONLY signal.unkept
     ADD CONSTRAINT unkept_pkey PRIMARY KEY (day, node, kind, why);
 
-CREATE INDEX login_person ON erp.login USING btree (person, at);
+CREATE INDEX login_at ON erp.login USING btree (at);
+
+CREATE INDEX session_open ON erp.session USING btree (person) WHERE (ended IS NULL);
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
 
@@ -1300,11 +1417,21 @@ CREATE INDEX reading_outbox ON signal.reading USING btree (outbox, number);
 
 CREATE INDEX replay_message ON signal.replay USING btree (message);
 
+CREATE TRIGGER person_act_append_only BEFORE DELETE OR UPDATE ON erp.person_act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON mes.act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
+CREATE TRIGGER count_added_wears AFTER INSERT ON mes.count REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
+
+CREATE TRIGGER count_changed_wears AFTER UPDATE ON mes.count REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
+
+CREATE TRIGGER count_removed_wears AFTER DELETE ON mes.count REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
+
 CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_rule FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER die_mount_wears AFTER INSERT OR UPDATE OF span ON mes.die_mount FOR EACH ROW EXECUTE FUNCTION mes.wear_by_mounts();
 
 CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
@@ -1319,6 +1446,9 @@ ALTER TABLE ONLY erp.bom_line
 ALTER TABLE ONLY erp.bom_line
     ADD CONSTRAINT bom_line_item_version_fkey FOREIGN KEY (item, version) REFERENCES erp.bom(item, version);
 
+ALTER TABLE ONLY erp.device
+    ADD CONSTRAINT device_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
+
 ALTER TABLE ONLY erp.die_output
     ADD CONSTRAINT die_output_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
 
@@ -1328,8 +1458,17 @@ ALTER TABLE ONLY erp.die_output
 ALTER TABLE ONLY erp.die_press
     ADD CONSTRAINT die_press_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
 
+ALTER TABLE ONLY erp.login
+    ADD CONSTRAINT login_device_fkey FOREIGN KEY (device) REFERENCES erp.device(id);
+
 ALTER TABLE ONLY erp.lot
     ADD CONSTRAINT lot_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.person_act
+    ADD CONSTRAINT person_act_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
+
+ALTER TABLE ONLY erp.person_act
+    ADD CONSTRAINT person_act_who_fkey FOREIGN KEY (who) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);
@@ -1429,6 +1568,9 @@ ALTER TABLE ONLY mes.material_mount
 
 ALTER TABLE ONLY mes.meter
     ADD CONSTRAINT meter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.mount_wear
+    ADD CONSTRAINT mount_wear_mount_fkey FOREIGN KEY (mount) REFERENCES mes.die_mount(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY mes.posting
     ADD CONSTRAINT posting_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);

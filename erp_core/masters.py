@@ -5,7 +5,7 @@ nothing, an edited one changes what it names, and nothing is deleted. Opening st
 once per item, location and lot, however often it is loaded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
@@ -34,10 +34,13 @@ class Loaded:
     people: int
     stock: int
     work_orders: int
+    left: Sequence[str] = ()  # people who are named no more
 
     def __str__(self) -> str:
-        told = (f"{f.name.replace('_', ' ')} {getattr(self, f.name)}" for f in fields(self))
-        return "loaded: " + ", ".join(told)
+        counts = [f.name for f in fields(self) if f.name != "left"]
+        told = ", ".join(f"{name.replace('_', ' ')} {getattr(self, name)}" for name in counts)
+        left = f"; not named any more, left: {', '.join(self.left)}" if self.left else ""
+        return f"loaded: {told}{left}"
 
 
 def load(connection: Connection, source: Path | Mapping[str, Any], now: datetime) -> Loaded:
@@ -65,15 +68,14 @@ def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
     for die in masters.die:
         _write_die(connection, die)
     _write_routings(connection, masters)
-    for person in masters.person:
-        _write_person(connection, person)
+    left = _write_people(connection, masters.person, now)
     for row in masters.stock:
         _receive_once(connection, row, now)
     for order in masters.work_order:
         _write_order(connection, order, now)
     return Loaded(
         *(len(masters.item), len(masters.bom), len(masters.die), len(masters.routing)),
-        *(len(masters.person), len(masters.stock), len(masters.work_order)),
+        *(len(masters.person), len(masters.stock), len(masters.work_order), left),
     )
 
 
@@ -154,21 +156,38 @@ def _write_routings(connection: Connection, masters: Masters) -> None:
         )
 
 
+def _write_people(connection: Connection, listed: Sequence[PersonRow], now: datetime) -> list[str]:
+    """Who is listed, works here; who is no more, has left. A file without people tells nothing.
+
+    Whom an act sent away stays away, and a PIN that an act has set stays.
+    """
+    if not listed:
+        return []
+    left = people.leave_unlisted(connection, [person.code for person in listed], WHO, now)
+    for person in listed:
+        _write_person(connection, person)
+        if person.pin is not None:
+            people.keep_pin(connection, person.code, person.pin, now)
+    return left
+
+
 def _write_person(connection: Connection, person: PersonRow) -> None:
     connection.execute(
         """
-        insert into erp.person (code, name, role, lines, locale, badge)
-        values (%s, %s, %s, %s, %s, %s)
+        insert into erp.person as p (code, name, role, lines, locale, badge)
+        values (%(code)s, %(name)s, %(role)s, %(lines)s, %(locale)s, %(badge)s)
         on conflict (code) do update set name = excluded.name, role = excluded.role,
-          lines = excluded.lines, locale = excluded.locale, badge = excluded.badge
+          lines = excluded.lines, locale = excluded.locale,
+          badge = case when p.active or p.left_by = %(us)s then excluded.badge end,
+          active = p.active or p.left_by = %(us)s,
+          left_at = case when p.left_by <> %(us)s then p.left_at end,
+          left_by = nullif(p.left_by, %(us)s)
         """,
-        [
-            *(person.code, person.name or person.code, person.role),
-            *(list(person.lines), person.locale, person.badge),
-        ],
-    )
-    if person.pin is not None:
-        people.keep_pin(connection, person.code, person.pin)
+        {
+            "code": person.code, "name": person.name or person.code, "role": person.role,
+            "lines": list(person.lines), "locale": person.locale, "badge": person.badge, "us": WHO,
+        },
+    )  # fmt: skip
 
 
 def _receive_once(connection: Connection, row: StockRow, now: datetime) -> None:

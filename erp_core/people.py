@@ -1,24 +1,22 @@
-"""People: who they are, how they sign in at a press, and what their role lets them do.
+"""People: who is here, what their role lets them do, and their sessions.
 
-A badge or a PIN on the shop floor says who acts. PINs are kept as argon2id hashes, sessions on
-the server under the hash of their token, and every attempt to sign in is written down. Signing in
-returns a refusal instead of raising, so that the attempt is committed with everything else.
+Sessions are kept under the hash of their token. Who leaves loses badge, PIN and sessions by one
+act; what they did stays. How people sign in: sign_ins.py.
 """
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from uuid import UUID
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerifyMismatchError
 from psycopg.rows import class_row
 
 from database.connection import Connection
-
-WRONG_PINS = 5  # so many within WITHIN lock the PIN; badges go on working
-WITHIN = timedelta(minutes=10)
+from erp_core import pins
+from erp_core.errors import ArgumentError, UnknownError
 
 FLOOR = frozenset({
     "mount", "dismount", "scan", "segment", "first_article", "scrap", "output", "stop_reason",
@@ -39,8 +37,6 @@ MAY = MappingProxyType({
     "manager": FLOOR | DECIDE | PLAN | STORE | OFFICE,
 })  # fmt: skip
 
-hasher = PasswordHasher()
-
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -60,16 +56,13 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class SignIn:
-    """Outcome of an attempt: the person, or why not.
+class PersonAct:
+    """Something done about a person: `id` made by who asks, `who` did it."""
 
-    `refusal` is `badge_unknown`, `pin_wrong` (also for an unknown person) or `pin_locked`, then
-    with `until`, the instant from which the PIN works again.
-    """
-
-    person: Person | None
-    refusal: str | None = None
-    until: datetime | None = None
+    id: UUID
+    who: str
+    person: str
+    at: datetime
 
 
 def may(role: str, act: str) -> bool:
@@ -86,41 +79,95 @@ def find(connection: Connection, code: str) -> Person | None:
         ).fetchone()
 
 
-def keep_pin(connection: Connection, person: str, pin: str) -> None:
-    """Set the person's PIN; the same PIN again changes nothing."""
-    if not _verified(connection, person, pin):
+def keep_pin(connection: Connection, person: str, pin: str, now: datetime) -> None:
+    """The PIN of the masters file; the same again changes nothing, and one set since stays."""
+    row = connection.execute(
+        "select pin_hash, pin_by from erp.person where code = %s and active", [person]
+    ).fetchone()
+    if row is None or row[1] is not None:
+        return
+    if not pins.right(row[0], pin):
+        _write_pin(connection, person, pin, None, now)
+    elif pins.outdated(row[0]):
         connection.execute(
-            "update erp.person set pin_hash = %s where code = %s", [hasher.hash(pin), person]
+            "update erp.person set pin_hash = %s where code = %s", [pins.hashed(pin), person]
         )
 
 
-def sign_in_badge(connection: Connection, badge: str, address: str | None, now: datetime) -> SignIn:
-    """Sign in by badge; the attempt is written down."""
-    row = connection.execute(
-        "select code from erp.person where badge = %s and active", [badge]
+def set_pin(connection: Connection, act: PersonAct, pin: str) -> None:
+    """A new PIN: whoever used the old one has to sign in again. Once for each act.
+
+    Raises UnknownError, ArgumentError.
+    """
+    if not pins.FORM.fullmatch(pin):
+        raise ArgumentError(act.person, "that is no PIN", "give 4 to 12 digits")
+    if _record(connection, act, "pin"):
+        _write_pin(connection, act.person, pin, act.who, act.at)
+
+
+def leave(connection: Connection, act: PersonAct) -> None:
+    """Somebody leaves: badge, PIN and sessions end together. Once for each act.
+
+    Raises UnknownError.
+    """
+    if _record(connection, act, "leave"):
+        _leave(connection, [act.person], act.who, act.at)
+
+
+def leave_unlisted(
+    connection: Connection, listed: Sequence[str], who: str, now: datetime
+) -> list[str]:
+    """Whoever is here and not listed leaves; returns their codes."""
+    rows = connection.execute(
+        "select code from erp.person where active and code <> all(%s) order by code for update",
+        [list(listed)],
+    ).fetchall()
+    gone = [code for (code,) in rows]
+    _leave(connection, gone, who, now)
+    return gone
+
+
+def _record(connection: Connection, act: PersonAct, kind: str) -> bool:
+    """Whether the act is new; raises UnknownError when nobody who is here goes by that code."""
+    held = connection.execute(
+        "select 1 from erp.person where code = %s and active for update", [act.person]
     ).fetchone()
-    person = find(connection, row[0]) if row else None
-    outcome = SignIn(person, None if person else "badge_unknown")
+    known = connection.execute("select 1 from erp.person_act where id = %s", [act.id]).fetchone()
+    if known is not None:
+        return False
+    if held is None:
+        raise UnknownError(act.person, "nobody who works here goes by this code", "check the code")
     connection.execute(
-        "insert into erp.login (at, person, given, method, ok, refusal, address) "
-        "values (%s, %s, %s, 'badge', %s, %s, %s)",
-        [now, row and row[0], badge, person is not None, outcome.refusal, address],
+        "insert into erp.person_act (id, at, who, person, act) values (%s, %s, %s, %s, %s)",
+        [act.id, act.at, act.who, act.person, kind],
     )
-    return outcome
+    return True
 
 
-def sign_in_pin(
-    connection: Connection, person: str, pin: str, address: str | None, now: datetime
-) -> SignIn:
-    """Sign in by person code and PIN; the attempt is written down, the PIN is not."""
-    known = _held(connection, person)
-    outcome = _try_pin(connection, known, pin, now) if known else SignIn(None, "pin_wrong")
+def _leave(connection: Connection, codes: Sequence[str], who: str, now: datetime) -> None:
     connection.execute(
-        "insert into erp.login (at, person, given, method, ok, refusal, address) "
-        "values (%s, %s, %s, 'pin', %s, %s, %s)",
-        [now, known and known.code, person, outcome.person is not None, outcome.refusal, address],
+        "update erp.person set active = false, badge = null, pin_hash = null, pin_by = null, "
+        "left_at = %s, left_by = %s where code = any(%s)",
+        [now, who, list(codes)],
     )
-    return outcome
+    _end_sessions(connection, codes, now)
+
+
+def _write_pin(
+    connection: Connection, person: str, pin: str, who: str | None, now: datetime
+) -> None:
+    connection.execute(
+        "update erp.person set pin_hash = %s, pin_by = %s where code = %s",
+        [pins.hashed(pin), who, person],
+    )
+    _end_sessions(connection, [person], now)
+
+
+def _end_sessions(connection: Connection, people: Sequence[str], now: datetime) -> None:
+    connection.execute(
+        "update erp.session set ended = %s where person = any(%s) and ended is null",
+        [now, list(people)],
+    )
 
 
 def open_session(
@@ -131,74 +178,32 @@ def open_session(
     connection.execute(
         "insert into erp.session (token_hash, person, press, started, expires) "
         "values (%s, %s, %s, %s, %s)",
-        [_token_hash(token), person, press, now, now + lifetime],
+        [token_hash(token), person, press, now, now + lifetime],
     )
     return token
 
 
 def session_person(connection: Connection, token: str, now: datetime) -> Person | None:
     """Whose session it is; None when it has ended or expired, or the person has left."""
-    row = connection.execute(
-        """
-        select s.person from erp.session s join erp.person p on p.code = s.person
-        where s.token_hash = %s and s.ended is null and s.expires > %s and p.active
-        """,
-        [_token_hash(token), now],
-    ).fetchone()
-    return find(connection, row[0]) if row else None
+    with connection.cursor(row_factory=class_row(Person)) as cursor:
+        return cursor.execute(
+            """
+            select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active
+            from erp.session s join erp.person p on p.code = s.person
+            where s.token_hash = %s and s.ended is null and s.expires > %s and p.active
+            """,
+            [token_hash(token), now],
+        ).fetchone()
 
 
 def end_session(connection: Connection, token: str, now: datetime) -> None:
     """End a session; one that has ended stays as it is."""
     connection.execute(
         "update erp.session set ended = %s where token_hash = %s and ended is null",
-        [now, _token_hash(token)],
+        [now, token_hash(token)],
     )
 
 
-def _held(connection: Connection, code: str) -> Person | None:
-    """The active person, held so that attempts at one PIN are counted one after another."""
-    connection.execute("select 1 from erp.person where code = %s for no key update", [code])
-    person = find(connection, code)
-    return person if person and person.active else None
-
-
-def _try_pin(connection: Connection, person: Person, pin: str, now: datetime) -> SignIn:
-    until = _locked_until(connection, person.code, now)
-    if until:
-        return SignIn(None, "pin_locked", until)
-    if _verified(connection, person.code, pin):
-        return SignIn(person)
-    return SignIn(None, "pin_wrong")
-
-
-def _locked_until(connection: Connection, person: str, now: datetime) -> datetime | None:
-    """When the oldest of the last five wrong PINs since the last right one is long enough ago."""
-    row = connection.execute(
-        """
-        select at from erp.login l
-        where person = %(person)s and method = 'pin' and refusal = 'pin_wrong'
-          and at > %(since)s
-          and not exists (
-            select 1 from erp.login later
-            where later.person = l.person and later.method = 'pin' and later.ok
-              and later.id > l.id)
-        order by id desc offset %(offset)s limit 1
-        """,
-        {"person": person, "since": now - WITHIN, "offset": WRONG_PINS - 1},
-    ).fetchone()
-    return row[0] + WITHIN if row else None
-
-
-def _verified(connection: Connection, person: str, pin: str) -> bool:
-    row = connection.execute("select pin_hash from erp.person where code = %s", [person]).fetchone()
-    if row is None or row[0] is None:
-        return False
-    try:
-        return hasher.verify(row[0], pin)
-    except VerifyMismatchError:
-        return False
-
-
-def _token_hash(token: str) -> str:
+def token_hash(token: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()

@@ -66,10 +66,8 @@ create view board.die_life as
   from erp.die d
   left join mes.die_mount m on m.die = d.code and upper(m.span) is null
   left join lateral (
-    select sum(c.amount)::bigint as strokes
-    from mes.die_mount x
-    join mes.count c on c.press = x.press and c.measure = 'stroke'
-                    and c.at >= lower(x.span) and (upper(x.span) is null or c.at < upper(x.span))
+    select sum(w.strokes)::bigint as strokes
+    from mes.die_mount x join mes.mount_wear w on w.mount = x.id
     where x.die = d.code
   ) worn on true;
 

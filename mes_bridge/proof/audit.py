@@ -1,4 +1,4 @@
-"""The four equations of zero residual, recounted from the readings with SQL of its own.
+"""The equations of zero residual, recounted from the readings with SQL of its own.
 
 Nothing here calls the counting code. The readings are laid side by side with window functions;
 values that the next one takes back are struck out, pass by pass, until none is left; what remains
@@ -22,6 +22,7 @@ EQUATIONS = {
     "parts": "floor(strokes x parts per stroke) = posted, by output",
     "reports": "posted = accepted + waiting",
     "stock": "on hand = sum of moves of accepted reports",
+    "wear": "strokes counted while a die was mounted = what wore it",
 }
 
 
@@ -62,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class AuditResult:
-    """Every line of the four equations; `residual` is 0 when everything fits."""
+    """Every line of the equations; `residual` is 0 when everything fits."""
 
     rows: Sequence[Row]
 
@@ -99,6 +100,7 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
         rows = [*_rows(connection, _COUNTED, as_of), *_rows(connection, _HELD, as_of)]
         if as_of is None:
             rows += _rows(connection, _PARTS, as_of)
+            rows += _rows(connection, _WEAR, as_of)
         rows += _rows(connection, _REPORTS, as_of)
         rows += _rows(connection, _OUTPUT, as_of)
         rows += _rows(connection, _MATERIAL, as_of)
@@ -170,6 +172,17 @@ left join yielded y on y.run_output = o.id
 left join posted p on p.run_output = o.id
 cross join boundary b
 order by r.id, o.id
+"""
+
+# Running sums beside what they are sums of; the counts themselves are held against the readings.
+_WEAR: LiteralString = """
+select 'wear' as equation, m.press, null::bigint as run, null::date as day,
+       m.die || ' since ' || lower(m.span) as subject,
+       coalesce(sum(c.amount), 0) as recounted, coalesce(max(w.strokes), 0) as booked, 0 as waits
+from mes.die_mount m
+left join mes.mount_wear w on w.mount = m.id
+left join mes.count c on c.press = m.press and c.measure = 'stroke' and m.span @> c.at
+group by m.id order by m.id
 """
 
 _REPORTS: LiteralString = """

@@ -14,6 +14,21 @@ def web_run(
     database: Database = None,
     host: Annotated[str, typer.Option(envvar="PRESSLINE_WEB_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="PRESSLINE_WEB_PORT")] = 8080,
+    names: Annotated[
+        str,
+        typer.Option(
+            "--names",
+            envvar="PRESSLINE_WEB_NAMES",
+            help="Host names by which browsers ask for the pages, with commas between.",
+        ),
+    ] = "",
+    proxy: Annotated[
+        str,
+        typer.Option(
+            envvar="PRESSLINE_WEB_PROXY",
+            help="Address of the proxy in front, whose X-Forwarded-For and -Proto are believed.",
+        ),
+    ] = "",
     metrics_host: MetricsHost = "127.0.0.1",
     metrics_port: MetricsPort = None,
 ) -> None:
@@ -24,4 +39,5 @@ def web_run(
     from pressline.web.shell.metrics import REGISTRY
 
     metrics.serve(REGISTRY, metrics_host, metrics_port)
-    serve(database_url(database), host, port)
+    known = [name.strip() for name in names.split(",") if name.strip()]
+    serve(database_url(database), host, port, names=known, proxy=proxy)

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from database.connection import Connection
-from erp_core import masters, people
+from erp_core import masters, people, sign_ins
+from erp_core.sign_ins import Place, SignIn
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -26,14 +27,22 @@ def logins(connection: Connection) -> list[tuple[object, ...]]:
     ).fetchall()
 
 
+HERE = Place(None)
+
+
+def try_pin(connection: Connection, code: str, pin: str, where: Place, at: datetime) -> SignIn:
+    asked = sign_ins.ask(connection, code, where, at)
+    return sign_ins.by_pin(connection, asked, where, at, right=asked.right(pin))
+
+
 def wrong(connection: Connection, times: int, at: datetime = NOW) -> list[str | None]:
-    tries = (people.sign_in_pin(connection, "E1", "0000", None, at) for _ in range(times))
+    tries = (try_pin(connection, "E1", "0000", HERE, at) for _ in range(times))
     return [outcome.refusal for outcome in tries]
 
 
 def test_a_badge_signs_in_and_every_attempt_is_written_down(staffed: Connection) -> None:
-    good = people.sign_in_badge(staffed, "EMP:1", "10.0.0.7", NOW)
-    bad = people.sign_in_badge(staffed, "EMP:9", "10.0.0.7", NOW)
+    good = sign_ins.by_badge(staffed, "EMP:1", Place("10.0.0.7"), NOW)
+    bad = sign_ins.by_badge(staffed, "EMP:9", Place("10.0.0.7"), NOW)
     assert good.person
     assert (good.person.code, good.person.lines, good.refusal) == ("E1", ["L1"], None)
     assert (bad.person, bad.refusal) == (None, "badge_unknown")
@@ -44,11 +53,11 @@ def test_a_badge_signs_in_and_every_attempt_is_written_down(staffed: Connection)
 
 
 def test_a_pin_signs_in_and_is_never_written_down(staffed: Connection) -> None:
-    good = people.sign_in_pin(staffed, "E1", "4711", "10.0.0.7", NOW)
+    good = try_pin(staffed, "E1", "4711", Place("10.0.0.7"), NOW)
     assert good.person
     assert wrong(staffed, 1) == ["pin_wrong"]
-    assert people.sign_in_pin(staffed, "E2", "4711", None, NOW).refusal == "pin_wrong"  # has none
-    assert people.sign_in_pin(staffed, "NONE", "4711", None, NOW).refusal == "pin_wrong"
+    assert try_pin(staffed, "E2", "4711", HERE, NOW).refusal == "pin_wrong"  # has none
+    assert try_pin(staffed, "NONE", "4711", HERE, NOW).refusal == "pin_wrong"
     assert logins(staffed) == [
         ("E1", "E1", "pin", True, None, "10.0.0.7"),
         ("E1", "E1", "pin", False, "pin_wrong", None),
@@ -61,23 +70,23 @@ def test_five_wrong_pins_lock_the_pin_until_ten_minutes_have_passed(staffed: Con
     for minute in range(5):
         wrong(staffed, 1, NOW + timedelta(minutes=minute))
     later = NOW + timedelta(minutes=5)
-    locked = people.sign_in_pin(staffed, "E1", "4711", None, later)
+    locked = try_pin(staffed, "E1", "4711", HERE, later)
     assert (locked.refusal, locked.until) == ("pin_locked", NOW + timedelta(minutes=10))
-    assert people.sign_in_badge(staffed, "EMP:1", None, later).person  # the badge still works
-    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + timedelta(minutes=10)).person
+    assert sign_ins.by_badge(staffed, "EMP:1", HERE, later).person  # the badge still works
+    assert try_pin(staffed, "E1", "4711", HERE, NOW + timedelta(minutes=10)).person
 
 
 def test_trying_while_locked_does_not_lock_for_longer(staffed: Connection) -> None:
     wrong(staffed, 5)
     assert wrong(staffed, 3, NOW + timedelta(minutes=9)) == ["pin_locked"] * 3
-    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + timedelta(minutes=10)).person
+    assert try_pin(staffed, "E1", "4711", HERE, NOW + timedelta(minutes=10)).person
 
 
 def test_the_right_pin_starts_the_count_again(staffed: Connection) -> None:
     wrong(staffed, 4)
-    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + SECOND).person
+    assert try_pin(staffed, "E1", "4711", HERE, NOW + SECOND).person
     assert wrong(staffed, 4, NOW + 2 * SECOND) == ["pin_wrong"] * 4
-    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW + 3 * SECOND).person
+    assert try_pin(staffed, "E1", "4711", HERE, NOW + 3 * SECOND).person
 
 
 def test_a_session_lives_until_it_expires_or_ends_and_its_token_is_not_kept(
@@ -100,8 +109,8 @@ def test_who_has_left_neither_signs_in_nor_stays_signed_in(staffed: Connection) 
     token = people.open_session(staffed, "E1", None, NOW, SHIFT)
     staffed.execute("update erp.person set active = false")
     assert people.session_person(staffed, token, NOW) is None
-    assert people.sign_in_badge(staffed, "EMP:1", None, NOW).refusal == "badge_unknown"
-    assert people.sign_in_pin(staffed, "E1", "4711", None, NOW).refusal == "pin_wrong"
+    assert sign_ins.by_badge(staffed, "EMP:1", HERE, NOW).refusal == "badge_unknown"
+    assert try_pin(staffed, "E1", "4711", HERE, NOW).refusal == "pin_wrong"
 
 
 def test_people_work_on_their_lines(staffed: Connection) -> None:

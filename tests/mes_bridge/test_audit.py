@@ -43,7 +43,7 @@ def wrong(hall: Hall) -> set[str]:
 def test_an_untouched_plant_has_no_residual(hall: Hall) -> None:
     result = hall.audit()
     assert result.residual == 0
-    assert {row.equation for row in result.rows} == {"strokes", "parts", "reports", "stock"}
+    assert {row.equation for row in result.rows} == {"strokes", "parts", "reports", "stock", "wear"}
     assert str(result).endswith("residual 0")
 
 
@@ -56,6 +56,11 @@ def test_a_deleted_count_is_found_and_named(hall: Hall) -> None:
     result = hall.audit()
     assert result.residual == 1
     assert "P01 run 1 2026-03-02 strokes: 40 recounted, 39 in the books" in str(result)
+
+
+def test_a_running_sum_that_does_not_fit_is_found(hall: Hall) -> None:
+    hall.connection.execute("update mes.mount_wear set strokes = strokes + 3")
+    assert [(row.equation, row.residual) for row in hall.audit().wrong] == [("wear", 3)]
 
 
 def test_a_count_moved_to_another_time_is_found(hall: Hall) -> None:

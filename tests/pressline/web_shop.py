@@ -10,14 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import uvicorn
 
 from database.connection import Connection, connect
 from erp_core import orders, people, stock
 from mes_bridge import acts
 from mes_bridge.acts import Act
 from mes_bridge.bridge import Bridge
-from pressline.web.shell.application import Server, make_application
+from pressline.web.shell.application import Server, configured, make_application
 
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 09:00 in the plant
 POLL = timedelta(seconds=5)
@@ -67,7 +66,7 @@ class WebShop:
         for n in range(1, presses + 1):
             self._press(f"P{n:02}", "L2" if n > presses * 2 // 3 else "L1", n)
         for person, pin in (("zhang", "1101"), ("smith", "1106"), ("liu", "2201")):
-            people.keep_pin(self.connection, person, pin)
+            people.keep_pin(self.connection, person, pin, self.now)
         self.order("WO-2601", "BRK-210", 5000)
         self.order("WO-2602", "HNG-L", 800)
         self.order("WO-2603", "HNG-R", 800)
@@ -193,12 +192,11 @@ class Site:
 
 
 @contextmanager
-def served(database: str, shop: WebShop) -> Generator[Site]:
+def served(database: str, shop: WebShop, proxy: str = "") -> Generator[Site]:
     """The application on a free port, in a thread; the clock is the shop's."""
     app = make_application(database, lambda: shop.now)
-    config = uvicorn.Config(
-        app, host="127.0.0.1", port=0, log_level="warning", timeout_graceful_shutdown=1
-    )
+    config = configured(app, "127.0.0.1", 0, proxy)
+    config.timeout_graceful_shutdown = 1
     server = Server(config, app.state.feed)
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -17,7 +17,7 @@ from mes_bridge.refusal import Refused
 from pressline.web.shell import words
 from pressline.web.shell.pages import language
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, sees
+from pressline.web.shell.sign_in import SignedIn, Text, sees
 
 router = APIRouter()
 
@@ -27,11 +27,11 @@ class GivenAct(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: UUID
-    act: str
-    press: str | None = None
+    act: Text
+    press: Text | None = None
     at: AwareDatetime | None = None
     args: dict[str, Any] = {}
-    who: str | None = None
+    who: Text | None = None
 
 
 @router.post("/api/acts")

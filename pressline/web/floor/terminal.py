@@ -13,7 +13,7 @@ from pressline.web.floor import reasons
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import STATIC, language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, sees
+from pressline.web.shell.sign_in import KnownDevice, NotFoundError, NotYoursError, SignedIn, sees
 
 router = APIRouter()
 
@@ -85,8 +85,13 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
 
 
 @router.get("/api/press/{press}/people")
-def people_at(connection: Database, press: str) -> dict[str, list[Row]]:
-    """Who may sign on here with a PIN: name tiles, for the terminal's first screen."""
+def people_at(connection: Database, known: KnownDevice, press: str) -> dict[str, list[Row]]:
+    """Who may sign on here with a PIN: name tiles, for the terminal's first screen.
+
+    Names are nothing for strangers: a device shows them once somebody has signed in on it.
+    """
+    if not known:
+        return {"people": []}
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             """

@@ -6,11 +6,14 @@ Pages never write past `mes_bridge.acts`: every change is an act with a person a
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import AsyncGenerator
+import os
+import re
+from collections.abc import AsyncGenerator, Sequence
 from types import FrameType
 
 import structlog
 import uvicorn
+from anyio import CapacityLimiter
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
@@ -23,9 +26,10 @@ from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, qr, terminal, wall
 from pressline.web.office import work_order
 from pressline.web.shell import health, home, live, problems, sign_in
+from pressline.web.shell.limits import Limits, PromptProtocol
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
-from pressline.web.shell.request import Clock, open_pool, present
+from pressline.web.shell.request import DOOR, WORK, Clock, Lane, present
 
 log = structlog.get_logger()
 
@@ -43,25 +47,34 @@ PARTS = (
     health, home, wall, terminal, work_order, attention, freshness, quarantine, sign_in, acts,
     live, qr,
 )  # fmt: skip
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")
 GRACE = 2  # seconds that answers in flight are given at the end
 
 
-def make_application(database: str, clock: Clock = present) -> FastAPI:
-    """The application on one database; `clock` says what time it is."""
+def make_application(database: str, clock: Clock = present, names: Sequence[str] = ()) -> FastAPI:
+    """The application on one database; `clock` says what time it is.
+
+    `names` are hosts by which it may be asked for, beside loopback.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        async with health.probing(app, database):
-            with open_pool(database) as pool:
-                app.state.pool = pool
-                following = asyncio.create_task(app.state.feed.run())
-                try:
-                    yield
-                finally:
-                    app.state.feed.close()
-                    following.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await following
+        app.state.pins = CapacityLimiter(max(1, (os.cpu_count() or 2) // 2))
+        app.state.work, app.state.door = Lane(database, WORK), Lane(database, DOOR)
+        async with (
+            health.probing(app, database),
+            app.state.work.opened(),
+            app.state.door.opened(),
+        ):
+            following = asyncio.create_task(app.state.feed.run())
+            try:
+                yield
+            finally:
+                app.state.feed.close()
+                following.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await following
 
     app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock
@@ -70,19 +83,22 @@ def make_application(database: str, clock: Clock = present) -> FastAPI:
         app.include_router(part.router)
     problems.answer_for(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Guard)
+    app.add_middleware(Limits)
+    app.add_middleware(Guard, names=frozenset({*LOOPBACK, *(name.lower() for name in names)}))
     app.add_middleware(Measured)  # outermost: what the guard refuses counts, too
     return app
 
 
 class Guard:
-    """Refuses writes that another site's page could have caused; adds headers to every answer.
+    """Refuses requests by another name, and writes that another site's page could have caused.
+
+    Adds headers to every answer.
 
     Plain ASGI: it must let event streams through as they are.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+        self.app, self.names = app, names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -96,15 +112,37 @@ class Guard:
                 _add_headers(request, MutableHeaders(scope=message))
             await send(message)
 
-        answer = _foreign(request) or self.app
+        answer = self._misled(request) or _foreign(request) or self.app
         await answer(scope, receive, send_guarded)
+
+    def _misled(self, request: Request) -> JSONResponse | None:
+        """Why a request by another name is refused: it may have been led here."""
+        host = _host_name(request.headers.get("host", ""))
+        if host in self.names:
+            return None
+        cure = "start the pages with --names, or set PRESSLINE_WEB_NAMES, to be known by it"
+        return _refusal(
+            421, "unknown_host", f"{host or 'No host'} is not this server's name; {cure}"
+        )
+
+
+def _host_name(host: str) -> str:
+    """The name or address in a Host header, without the port."""
+    told = HOST.fullmatch(host.lower())
+    return told[1].strip("[]") if told else ""
 
 
 def _add_headers(request: Request, headers: MutableHeaders) -> None:
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
-    fixed = request.url.path.startswith("/static/") and "v" in request.query_params
-    headers.setdefault("Cache-Control", "public, max-age=31536000" if fixed else "no-cache")
+    headers.setdefault("Cache-Control", _cached(request))
+
+
+def _cached(request: Request) -> str:
+    """Pages name people and their figures are of now: nobody keeps them."""
+    if not request.url.path.startswith("/static/"):
+        return "no-store"
+    return "public, max-age=31536000" if "v" in request.query_params else "no-cache"
 
 
 def _foreign(request: Request) -> JSONResponse | None:
@@ -137,30 +175,43 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(database: str, host: str, port: int) -> None:
+def serve(
+    database: str, host: str, port: int, *, names: Sequence[str] = (), proxy: str = ""
+) -> None:
     """Serve until SIGTERM or SIGINT; waits for a database that is away at the start.
+
+    `names`: hosts by which the pages are asked for, beside loopback and `host`. `proxy`: addresses
+    whose X-Forwarded-For and -Proto are believed.
 
     Raises OutdatedError when the schema is not this program's.
     """
     require_current(database)
-    app = make_application(database)
+    app = make_application(database, names=(host, *names))
     if not _is_loopback(host):
         log.warning(
             "the pages can be reached from the network",
             host=host,
             cure="put TLS in front; badge and PIN travel in clear text otherwise",
         )
-    config = uvicorn.Config(
+    config = configured(app, host, port, proxy)
+    log.info("pages are served", url=f"http://{host}:{port}/")
+    Server(config, app.state.feed).run()
+
+
+def configured(app: FastAPI, host: str, port: int, proxy: str = "") -> uvicorn.Config:
+    """How the application is served; only a proxy that is named is believed who asks, and how."""
+    return uvicorn.Config(
         app,
         host=host,
         port=port,
+        http=PromptProtocol,
+        proxy_headers=bool(proxy),
+        forwarded_allow_ips=proxy or None,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE,
         server_header=False,
     )
-    log.info("pages are served", url=f"http://{host}:{port}/")
-    Server(config, app.state.feed).run()
 
 
 def _is_loopback(host: str) -> bool:

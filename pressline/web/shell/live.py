@@ -1,27 +1,30 @@
 """Live figures: one listener and one query feed every open board and terminal.
 
 The bridge notifies `press` when figures change. Each change, and each second, the figures of all
-presses are read once and whatever differs goes to the streams; every five seconds everything goes,
-so a stream that brings nothing for long means that there is nothing to trust.
+presses are read once and whatever differs goes to the streams, made into bytes once for all of
+them; every five seconds everything goes, so a stream that brings nothing for long means that there
+is nothing to trust.
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
 
 import psycopg
 import structlog
-from fastapi import APIRouter, Request
-from fastapi.encoders import jsonable_encoder
+from fastapi import APIRouter, Query, Request
+from fastapi.encoders import decimal_encoder
 from fastapi.responses import StreamingResponse
 from psycopg.rows import TupleRow, dict_row
 
 from database.connection import BoundedAsyncConnection, session
 from database.limits import PAGE
 from pressline.web.shell import figures
-from pressline.web.shell.request import Clock
+from pressline.web.shell.request import Clock, CrowdedError
 
 log = structlog.get_logger()
 router = APIRouter()
@@ -31,37 +34,72 @@ BURST = 0.15  # seconds in which several notifications become one query
 EVERYTHING = 5.0  # seconds between full pictures
 BEAT = 10.0  # seconds; a comment line keeps a stream open while the database is away
 WAITING = 64  # pictures a slow stream may be behind before it is closed
+AT_ONCE = 10  # streams that are given a picture before others have their turn
+MOST = 2000  # streams
 BY_THE_CLOCK = ("state_s", "data_age_s")  # grow on their own; the page counts them on
 
 Row = dict[str, Any]
 Picture = dict[str, Any]
 
 
+class Event:
+    """One picture, made into bytes once for all streams that show the same presses."""
+
+    def __init__(
+        self, number: int, now: datetime, rows: list[Row], lines: list[Row] | None
+    ) -> None:
+        self.number, self.now, self.rows, self.lines = number, now, rows, lines
+        self.made: dict[frozenset[str], bytes | None] = {}
+
+    def of(self, presses: frozenset[str]) -> bytes | None:
+        """The event for a page of these presses (none: of all); None when it has no news there."""
+        if presses not in self.made:
+            self.made[presses] = self._encoded(presses)
+        return self.made[presses]
+
+    def _encoded(self, presses: frozenset[str]) -> bytes | None:
+        rows = [row for row in self.rows if not presses or row["press"] in presses]
+        if presses and not rows:
+            return None
+        picture: Picture = {"now": self.now, "presses": rows}
+        if self.lines is not None:
+            picture["lines"] = self.lines
+        told = json.dumps(picture, ensure_ascii=False, default=_plain)
+        return f"id: {self.number}\nevent: board\ndata: {told}\n\n".encode()
+
+
+def _plain(value: object) -> object:
+    """Instants and exact numbers as JSON has them."""
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return decimal_encoder(value)
+    raise TypeError(f"{type(value).__name__} has no place in a picture")
+
+
 @dataclass(eq=False)
 class Stream:
     """One open page: what it has not been sent yet; None ends it."""
 
-    press: str | None
-    pictures: asyncio.Queue[Picture | None] = field(default_factory=lambda: asyncio.Queue(WAITING))
+    presses: frozenset[str]
+    events: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(WAITING))
 
-    def offer(self, picture: Picture) -> bool:
+    def offer(self, event: Event) -> bool:
         """Queue what concerns this page; False when the page has fallen too far behind."""
-        if self.press is not None:
-            mine = [row for row in picture["presses"] if row["press"] == self.press]
-            if not mine:
-                return True
-            picture = {**picture, "presses": mine}
+        told = event.of(self.presses)
+        if told is None:
+            return True
         try:
-            self.pictures.put_nowait(picture)
+            self.events.put_nowait(told)
         except asyncio.QueueFull:
             return False
         return True
 
     def end(self) -> None:
         """Close the stream, whatever is still queued."""
-        while self.pictures.full():
-            self.pictures.get_nowait()
-        self.pictures.put_nowait(None)
+        while self.events.full():
+            self.events.get_nowait()
+        self.events.put_nowait(None)
 
 
 class Feed:
@@ -72,9 +110,9 @@ class Feed:
         self.clock = clock
         self.closed = False
         self.streams: set[Stream] = set()
+        self.new: set[Stream] = set()  # those of them that have not had a whole picture yet
         self.sent: dict[str, Row] = {}
-        self.lines: list[Row] = []
-        self.newcomer = asyncio.Event()
+        self.number = 0
         self.loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self) -> None:
@@ -108,8 +146,7 @@ class Feed:
                 await asyncio.sleep(BURST)
             if not self.streams:
                 continue
-            whole = clock() >= full_at or self.newcomer.is_set()
-            self.newcomer.clear()
+            whole = clock() >= full_at
             if whole:
                 full_at = clock() + EVERYTHING
             await self._publish(connection, changed, whole=whole)
@@ -117,17 +154,25 @@ class Feed:
     async def _publish(
         self, connection: psycopg.AsyncConnection[TupleRow], changed: set[str], *, whole: bool
     ) -> None:
+        """The news to every stream, everything to the new ones; `whole`: everything to all."""
         now = self.clock()
         cursor = connection.cursor(row_factory=dict_row)
-        rows = jsonable_encoder(await (await cursor.execute(figures.PRESSES, [now])).fetchall())
-        news = [row for row in rows if whole or row["press"] in changed or self._differs(row)]
+        rows = await (await cursor.execute(figures.PRESSES, [now])).fetchall()
+        news = [row for row in rows if row["press"] in changed or self._differs(row)]
         self.sent = {row["press"]: row for row in rows}
-        picture: Picture = {"now": now.isoformat(), "presses": news}
+        old, new = self.streams - self.new, self.streams & self.new
         if whole:
+            old, new = set[Stream](), set(self.streams)
+        self.new -= new
+        if new:
             lines = await (await cursor.execute(figures.LINES, [now])).fetchall()
-            picture["lines"] = jsonable_encoder(lines)
-        if news or whole:
-            self._offer(picture)
+            await self._offer(new, self._event(now, rows, lines))
+        if old and news:
+            await self._offer(old, self._event(now, news, None))
+
+    def _event(self, now: datetime, rows: list[Row], lines: list[Row] | None) -> Event:
+        self.number += 1
+        return Event(self.number, now, rows, lines)
 
     def _differs(self, row: Row) -> bool:
         before = self.sent.get(row["press"])
@@ -135,20 +180,30 @@ class Feed:
             before[name] != value for name, value in row.items() if name not in BY_THE_CLOCK
         )
 
-    def _offer(self, picture: Picture) -> None:
-        for stream in list(self.streams):
-            if not stream.offer(picture):
+    async def _offer(self, streams: set[Stream], event: Event) -> None:
+        """A few streams at a time: whoever asks something else meanwhile is answered between."""
+        for n, stream in enumerate(streams, 1):
+            if stream in self.streams and not stream.offer(event):
                 self.streams.discard(stream)
                 stream.end()
+            if n % AT_ONCE == 0:
+                await asyncio.sleep(0)
 
-    def open(self, press: str | None) -> Stream:
-        """A new stream; it gets a full picture within a tick."""
-        stream = Stream(press)
+    def open(self, presses: frozenset[str]) -> Stream:
+        """A new stream; it gets a full picture within a tick. Raises CrowdedError."""
+        if len(self.streams) >= MOST:
+            raise CrowdedError
+        stream = Stream(presses)
         self.streams.add(stream)
-        self.newcomer.set()
+        self.new.add(stream)
         if self.closed:
             stream.end()
         return stream
+
+    def leave(self, stream: Stream) -> None:
+        """Forget a stream whose page has gone."""
+        self.streams.discard(stream)
+        self.new.discard(stream)
 
     def close_from_anywhere(self) -> None:
         """Close, also from a signal handler or another thread."""
@@ -162,34 +217,35 @@ class Feed:
             stream.end()
 
 
-async def lines_of(feed: Feed, stream: Stream) -> AsyncIterator[str]:
+async def events_of(feed: Feed, stream: Stream) -> AsyncIterator[bytes]:
     """A stream as server-sent events, each with an id; a comment when there was nothing to say."""
-    number = 0
     try:
-        yield "retry: 1000\n\n"
+        yield b"retry: 1000\n\n"
         while True:
             try:
-                picture = await asyncio.wait_for(stream.pictures.get(), BEAT)
+                async with asyncio.timeout(BEAT):
+                    event = await stream.events.get()
             except TimeoutError:
-                yield ": waiting for figures\n\n"
+                yield b": waiting for figures\n\n"
                 continue
-            if picture is None:
+            if event is None:
                 return
-            number += 1
-            yield f"id: {number}\nevent: board\ndata: {json.dumps(picture, ensure_ascii=False)}\n\n"
+            yield event
     finally:
-        feed.streams.discard(stream)
+        feed.leave(stream)
 
 
 @router.get("/api/events")
-async def events(request: Request, press: str | None = None) -> StreamingResponse:
-    """Server-sent events `board`: {now, presses: [figures…], lines?: […]}.
+async def events(
+    request: Request, press: Annotated[Sequence[str], Query()] = ()
+) -> StreamingResponse:
+    """Server-sent events `board`: {now, presses: [figures…], lines?: […]}; `press` once or more.
 
     The first event is the whole picture, so a page that comes back needs nothing of the past.
     """
     feed: Feed = request.app.state.feed
     return StreamingResponse(
-        lines_of(feed, feed.open(press)),
+        events_of(feed, feed.open(frozenset(press))),
         media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+        headers={"X-Accel-Buffering": "no"},
     )

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from pressline.web.shell import words
 from pressline.web.shell.pages import language, page
+from pressline.web.shell.request import CrowdedError
 from pressline.web.shell.sign_in import (
     NotAllowedError,
     NotFoundError,
@@ -34,6 +35,7 @@ def answer_for(app: FastAPI) -> None:
         app.add_exception_handler(impossible, not_storable)
     app.add_exception_handler(OperationalError, no_database)
     app.add_exception_handler(PoolTimeout, no_database)
+    app.add_exception_handler(CrowdedError, crowded)
 
 
 def _told(
@@ -108,6 +110,15 @@ def by_status(request: Request, error: Exception) -> Response:
     if error.status_code == 404:
         return not_found(request, NotFoundError("page", request.url.path))
     return _told(request, error.status_code, "refused", str(error.detail), str(error.detail))
+
+
+def crowded(request: Request, _error: Exception) -> Response:
+    """503: more at once than can be answered in time; nothing was done."""
+    locale = language(request)
+    title, cure = words.say(locale, "say.crowded_title"), words.say(locale, "say.crowded")
+    answer = _told(request, 503, "crowded", title, cure, "too many requests at once")
+    answer.headers["Retry-After"] = "2"
+    return answer
 
 
 def no_database(request: Request, error: Exception) -> Response:

@@ -4,25 +4,35 @@ Every act names a person, so every act needs a session. The wall board needs non
 sees the lines of their own; who has no lines listed, and a manager, sees all.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from database.connection import Connection
-from erp_core import people
-from erp_core.people import Person, SignIn
+from erp_core import people, sign_ins
+from erp_core.people import Person
+from erp_core.sign_ins import Asked, Place, SignIn
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, language, page
-from pressline.web.shell.request import Database, Now
+from pressline.web.shell.request import CrowdedError, Database, Lane, Now
 
 router = APIRouter()
 
+Text = Annotated[str, StringConstraints(max_length=80)]
+ONWARD = re.compile(r"/(?:[^/\\\x00-\x20\x7f-\x9f][^\\\x00-\x20\x7f-\x9f]*)?")
+
 COOKIE = "pressline_session"
+DEVICE_COOKIE = "pressline_device"
+DEVICE_KNOWN = timedelta(days=400)  # the longest that browsers keep a cookie
+PINS_WAITING = 500  # people whose PIN waits to be checked
 LONGEST = timedelta(hours=14)  # a session without a shift to end it
 HANDOVER = timedelta(minutes=15)  # after the shift's end, for the last report
 
@@ -59,10 +69,10 @@ class GivenSignIn(BaseModel):
     """A badge, or a person with a PIN; `press` when it happens beside one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    badge: str | None = None
-    person: str | None = None
-    pin: str | None = None
-    press: str | None = None
+    badge: Text | None = None
+    person: Text | None = None
+    pin: Text | None = None
+    press: Text | None = None
 
 
 def who(request: Request, connection: Database, now: Now) -> Person | None:
@@ -73,7 +83,7 @@ def who(request: Request, connection: Database, now: Now) -> Person | None:
     return people.session_person(connection, token, now)
 
 
-def must_be(person: Annotated[Person | None, Depends(who, scope="function")]) -> Person:
+async def must_be(person: Annotated[Person | None, Depends(who, scope="function")]) -> Person:
     """The person signed in; raises SignedOutError without one."""
     if person is None:
         raise SignedOutError
@@ -102,30 +112,85 @@ def told(person: Person) -> dict[str, object]:
 
 
 @router.post("/api/sign-in")
-def sign_in(request: Request, given: GivenSignIn, connection: Database, now: Now) -> JSONResponse:
-    """Sign in; every attempt is written down. 401 with a sentence when refused."""
+async def sign_in(request: Request, given: GivenSignIn, now: Now) -> JSONResponse:
+    """Sign in; every try is written down. 401 with a sentence when refused.
+
+    Beside the pages' connections, and none is held while a PIN is checked: that costs CPU time.
+    """
+    door: Lane = request.app.state.door
+    if given.badge is None:
+        async with door.lend() as connection:
+            asked = await run_sync(_ask, connection, request, given, now)
+        right = await _checked(request.app.state.pins, asked, given.pin or "")
+        async with door.lend() as connection:
+            return await run_sync(_by_pin, connection, request, given, now, asked, right)
+    async with door.lend() as connection:
+        return await run_sync(_by_badge, connection, request, given, now)
+
+
+async def _checked(desks: CapacityLimiter, asked: Asked, pin: str) -> bool:
+    """Whether it is the PIN; so many are looked at together, the others wait in a row."""
+    if desks.statistics().tasks_waiting >= PINS_WAITING:
+        raise CrowdedError
+    return await run_sync(asked.right, pin, limiter=desks)
+
+
+def _place(connection: Connection, request: Request) -> Place:
     address = request.client.host if request.client else None
-    outcome = _try(connection, given, address, now)
+    return sign_ins.place(connection, address, request.cookies.get(DEVICE_COOKIE))
+
+
+def _ask(connection: Connection, request: Request, given: GivenSignIn, now: datetime) -> Asked:
+    return sign_ins.ask(connection, given.person or "", _place(connection, request), now)
+
+
+def _by_pin(
+    connection: Connection, request: Request, given: GivenSignIn, now: datetime, asked: Asked,
+    right: bool,
+) -> JSONResponse:  # fmt: skip
+    where = _place(connection, request)
+    outcome = sign_ins.by_pin(connection, asked, where, now, right=right)
+    return _answer(connection, request, given, now, where, outcome)
+
+
+def _by_badge(
+    connection: Connection, request: Request, given: GivenSignIn, now: datetime
+) -> JSONResponse:
+    where = _place(connection, request)
+    badge = _printed(connection, given.badge or "")
+    outcome = sign_ins.by_badge(connection, badge, where, now)
+    return _answer(connection, request, given, now, where, outcome)
+
+
+def _answer(
+    connection: Connection, request: Request, given: GivenSignIn, now: datetime, where: Place,
+    outcome: SignIn,
+) -> JSONResponse:  # fmt: skip
+    """The session and who it is; the device is known from now on."""
     if outcome.person is None:
         return _refused(request, connection, outcome)
     ends = _ends(connection, given.press, now)
     token = people.open_session(connection, outcome.person.code, given.press, now, ends - now)
     answer = JSONResponse(told(outcome.person))
+    _set_cookie(answer, request, COOKIE, token, ends - now)
+    if where.device is None:
+        device = sign_ins.know_device(connection, outcome.person.code, now)
+        _set_cookie(answer, request, DEVICE_COOKIE, device, DEVICE_KNOWN)
+    return answer
+
+
+def _set_cookie(
+    answer: Response, request: Request, name: str, value: str, lifetime: timedelta
+) -> None:
+    """Secure where the page came by HTTPS, also by way of a proxy that is named (serve)."""
     answer.set_cookie(
-        COOKIE,
-        token,
-        max_age=int((ends - now).total_seconds()),
+        name,
+        value,
+        max_age=int(lifetime.total_seconds()),
         httponly=True,
         samesite="strict",
         secure=request.url.scheme == "https",
     )
-    return answer
-
-
-def _try(connection: Connection, given: GivenSignIn, address: str | None, now: datetime) -> SignIn:
-    if given.badge is not None:
-        return people.sign_in_badge(connection, _printed(connection, given.badge), address, now)
-    return people.sign_in_pin(connection, given.person or "", given.pin or "", address, now)
 
 
 def _printed(connection: Connection, scanned: str) -> str:
@@ -158,6 +223,22 @@ def _ends(connection: Connection, press: str | None, now: datetime) -> datetime:
     return now + LONGEST
 
 
+def here_only(address: str) -> str:
+    """The address if it leads nowhere but here, else the front page.
+
+    Browsers drop tabs and line ends, and take a backslash for a slash: then it may be elsewhere.
+    """
+    return address if ONWARD.fullmatch(address) else "/"
+
+
+def knows_device(request: Request, connection: Database) -> bool:
+    """Whether somebody has signed in on this device before: only there names are shown."""
+    return _place(connection, request).device is not None
+
+
+KnownDevice = Annotated[bool, Depends(knows_device, scope="function")]
+
+
 @router.post("/api/sign-out")
 def sign_out(request: Request, connection: Database, now: Now) -> JSONResponse:
     """End the session of this device."""
@@ -178,9 +259,7 @@ def session(person: SignedIn) -> dict[str, object]:
 @router.get("/sign-in")
 def sign_in_page(request: Request, person: Anyone, connection: Database) -> Response:
     """The page that asks who is there, and then goes on to `next`."""
-    onward = request.query_params.get("next", "/")
-    if not onward.startswith("/") or onward.startswith(("//", "/\\")):
-        onward = "/"
+    onward = here_only(request.query_params.get("next", "/"))
     if person is not None:
         return RedirectResponse(onward, 303)
     locale = language(request)

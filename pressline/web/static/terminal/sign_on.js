@@ -26,8 +26,10 @@ function pinPad(state, deeds) {
 
 export function signOn(state, deeds) {
   if (state.draft.who) return pinPad(state, deeds);
+  const stranger = state.people.length === 0;
   return html`<section class="sign-on">
-    <h2>${t("terminal.sign_on")}</h2><p class="hint">${t("terminal.sign_on_hint")}</p>
+    <h2>${t("terminal.sign_on")}</h2><p class="hint">${t(stranger ? "terminal.sign_on_stranger" : "terminal.sign_on_hint")}</p>
+    ${stranger ? html`<a class="key" href=${`/sign-in?next=${encodeURIComponent(location.pathname)}`}>${t("terminal.sign_on_page")}</a>` : ""}
     <div class="people">${state.people.map((person) => html`<button class="key" data-act="person" data-person=${person.person}
       onClick=${() => deeds.draft({ who: person, pin: "" })}>${person.name}</button>`)}</div></section>`;
 }
