@@ -97,6 +97,20 @@ def _some_replies(chance: random.Random) -> How:
     return {"way": "down", **_some(chance)}
 
 
+def _deaf(chance: random.Random) -> How:
+    return {"low": round(chance.uniform(0.5, 4.0), 2)}
+
+
+def _mute(chance: random.Random) -> How:
+    """Registers that no count comes from: alarm of either press profile, watts of the meters."""
+    instead = chance.choice(("", "short", "close", "code"))
+    return {"registers": "18 103 52", "instead": instead}
+
+
+def _excuse(chance: random.Random) -> How:
+    return {**_some_replies(chance), "code": chance.choice((1, 2, 4, 5, 6, 11))}
+
+
 def _forward(chance: random.Random) -> How:
     return {"seconds": HOUR}
 
@@ -156,6 +170,11 @@ KINDS: dict[str, Kind] = {
     "plc_reply_late": Kind(victims=ON_MODBUS, mood="delay", how=_too_late),
     "plc_reply_swapped": Kind(victims=ON_MODBUS, mood="stale", how=_some_replies),
     "plc_reply_doubled": Kind(victims=ON_MODBUS, mood="double", how=_some_replies),
+    "plc_deaf": Kind(victims=ON_MODBUS, mood="deaf", how=_deaf),
+    "plc_closing": Kind(victims=ON_MODBUS, mood="closing"),
+    "plc_register_mute": Kind(victims=ON_MODBUS, mood="mute", how=_mute),
+    "plc_excuses": Kind(victims=ON_MODBUS, mood="excuse", how=_excuse),
+    "plc_unnumbered": Kind(victims=ON_MODBUS, mood="number", how=_some_replies),
     "broker_dropped": Kind(victims=TO_BROKER, mood="drop", how=_some),
     "broker_held": Kind(victims=TO_BROKER, mood="hold"),
     "broker_half_open": Kind(victims=TO_BROKER, mood="half", how=_way),

@@ -20,6 +20,15 @@ moods (`way`: "up" from the client, "down" to it; numbers in seconds unless said
     cut       the next frame on `way` is passed in part (`part`), then `end`: "rst" or "fin"; once
     stale     Modbus: a `share` of the replies is exchanged for the reply before, its number too
     double    a `share` of the replies comes twice
+
+and what real devices do over Modbus:
+
+    deaf      connections begin anew, and what comes in their first `low` seconds is swallowed
+    closing   the connection is closed after each reply
+    mute      a reply with one of `registers` ("18 103") is swallowed, or `instead` of it comes
+              "short" (a frame of two registers less), "close" or "code" (exception `code`)
+    excuse    a `share` of the replies is exchanged for exception `code`
+    number    a `share` of the replies carries transaction 0
 """
 
 import asyncio
@@ -92,17 +101,26 @@ class Mood:
     part: float = 0.5
     end: str = "rst"
     seed: int = 0
+    code: int = 4
+    registers: str = ""
+    instead: str = ""
     struck: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def __post_init__(self) -> None:
         self._chance = random.Random(self.seed)
+        self._mute = {int(register) for register in self.registers.split()}
 
     def strikes(self, way: Way) -> bool:
         """Whether a frame on this way is struck; counts those that are."""
         struck = self.way in ("", way) and self._chance.random() < self.share
         self.struck += struck
         return struck
+
+    def is_mute(self, frame: bytes) -> bool:
+        """Whether a Modbus request is for one of the registers that are not answered."""
+        start, count = struct.unpack(">HH", frame[8:12])
+        return not self._mute.isdisjoint(range(start, start + count))
 
     def pause(self) -> float:
         """How much later the next frame comes."""
@@ -121,6 +139,7 @@ class Pipe:
         self._last = b""
         self._cut = False  # nothing may follow a frame that was passed in part
         self._sent_by = 0.0  # when a slow line is free again
+        self._begun = asyncio.get_running_loop().time()
 
     async def run(self) -> None:
         """Carry until its sender has ended and everything has come through."""
@@ -164,8 +183,43 @@ class Pipe:
             case "double" if mood.strikes(self.way):
                 self._put(frame)
                 self._put(frame)
+            case "deaf" | "mute" | "excuse" | "number":
+                self._behave(mood, frame)
             case _:
                 self._put(frame)
+
+    def _behave(self, mood: Mood, frame: bytes) -> None:
+        """What a device does with a request, or to its reply."""
+        match mood.name, self.way:
+            case "deaf", "up" if self._age() < mood.low and mood.strikes(self.way):
+                return
+            case "mute", "up":
+                self.leg.mute_reply = frame[:2] if mood.is_mute(frame) else b""
+                self._put(frame)
+            case "mute", "down" if frame[:2] == self.leg.mute_reply and mood.strikes(self.way):
+                self._spoil(mood, frame)
+            case "excuse", "down" if mood.strikes(self.way):
+                self._put(_excuse(frame, mood.code))
+            case "number", "down" if mood.strikes(self.way):
+                self._put(bytes(2) + frame[2:])
+            case _:
+                self._put(frame)
+
+    def _spoil(self, mood: Mood, frame: bytes) -> None:
+        match mood.instead:
+            case "short":
+                body = bytes((frame[6], frame[7], max(frame[8] - 4, 0))) + frame[9:-4]
+                self._put(frame[:4] + struct.pack(">H", len(body)) + body)
+            case "code":
+                self._put(_excuse(frame, mood.code))
+            case "close":
+                self._cut = True
+                self.writer.close()
+            case _:
+                pass
+
+    def _age(self) -> float:
+        return asyncio.get_running_loop().time() - self._begun
 
     def _put(self, data: bytes) -> None:
         due, mood = asyncio.get_running_loop().time(), self.leg.mood
@@ -191,6 +245,8 @@ class Pipe:
                 return
             self.writer.write(data)
             await self.writer.drain()
+            if mood.name == "closing" and self.way == "down" and mood.strikes(self.way):
+                self.writer.close()
 
 
 @dataclass
@@ -202,6 +258,7 @@ class Leg:
     listen: int
     to: int
     mood: Mood = field(default_factory=Mood)
+    mute_reply: bytes = b""  # the transaction that it answers
     _server: asyncio.Server | None = None
     _writers: set[asyncio.StreamWriter] = field(default_factory=set[asyncio.StreamWriter])
 
@@ -227,6 +284,8 @@ class Leg:
             mood.struck += self.reset()
         else:
             await self.open()
+        if mood.name == "deaf":
+            self.reset()
         return before.struck
 
     def may_lose(self, frame: bytes) -> bool:
@@ -276,6 +335,11 @@ class Leg:
                 _reset(pipe.writer)
             else:
                 pipe.writer.close()
+
+
+def _excuse(frame: bytes, code: int) -> bytes:
+    """An exception instead of a reply."""
+    return frame[:4] + bytes((0, 3, frame[6], frame[7] | 0x80, code))
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:

@@ -15,7 +15,7 @@ from edge_agent.plantfile.entries import Meter, OpcUa, Plant, Press
 from edge_agent.plantfile.plant import load_plant
 from edge_agent.sample import BAD, GOOD, STALE, Sample
 from edge_agent.sources import opcua_module
-from edge_agent.sources.modbus.link import MEANINGS
+from edge_agent.sources.modbus.link import MEANINGS, RefusedError
 from edge_agent.sources.modbus.polls import ModbusConnection, modbus_sources
 from edge_agent.sources.modbus.unit import Unit
 
@@ -139,9 +139,11 @@ def _table(devices: Sequence[Device], answers: Answers, units: Sequence[Unit]) -
         for channel in device.channels:
             sample = answers.found.get((device.name, channel.name))
             value, quality = _shown(sample, channel.scale)
-            code = refused.get(device.name, {}).get(channel.name)
-            if code:
-                quality = f"refused by the machine: {MEANINGS.get(code, code)}"
+            why = refused.get(device.name, {}).get(channel.name)
+            if isinstance(why, RefusedError):
+                quality = f"refused by the machine: {MEANINGS.get(why.code, why.code)}"
+            elif why:
+                quality = f"not answered, while others are: {why}"
             rows.append((device.name, channel.name, channel.source, value, channel.unit, quality))
     widths = [max(len(row[n]) for row in rows) for n in range(len(HEADER))]
     return [

@@ -19,6 +19,8 @@ from edge_agent.plantfile.profile import (
     Nodes,
     Pause,
     Positive,
+    Retries,
+    Transaction,
 )
 
 DAY = 24 * 60
@@ -196,6 +198,8 @@ class Device(Entry):
     longest_bit_read: LongestBits = 2000
     widest_hole: Hole = 8
     pause_ms: Pause = 0
+    retries: Retries = 2
+    transaction: Transaction = "strict"
     nodes_per_call: Nodes = 100
     object: str = ""
     channels: Annotated[tuple[Channel, ...], Field(strict=False)] = Field((), alias="channel")

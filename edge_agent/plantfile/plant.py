@@ -35,7 +35,10 @@ Table = dict[str, Any]
 EntryT = TypeVar("EntryT", bound=Entry)
 DeviceT = TypeVar("DeviceT", Press, Meter)
 LISTS = ("shift", "line", "press", "meter", "opcua")
-LIMITS = ("longest_read", "longest_bit_read", "widest_hole", "pause_ms", "nodes_per_call")
+LIMITS = (
+    "longest_read", "longest_bit_read", "widest_hole", "pause_ms", "retries", "transaction",
+    "nodes_per_call",
+)  # fmt: skip
 PLACES = ("register", "node_id", "path")
 UNREADABLE = Plant.model_validate(  # stands in for wrong keys of the plant, so that checks go on
     {"site": "unreadable", "node": "unreadable", "time_zone": "UTC"}

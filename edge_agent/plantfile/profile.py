@@ -80,11 +80,13 @@ Name = Annotated[str, AfterValidator(check_name)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Contents = Annotated[tuple[int, ...], Field(strict=False)]
 Names = Annotated[tuple[Name, ...], Field(strict=False)]
-Longest = Annotated[int, Field(ge=4, le=125)]  # registers, Modbus Application Protocol 6.3
+Longest = Annotated[int, Field(ge=1, le=125)]  # registers, Modbus Application Protocol 6.3
 LongestBits = Annotated[int, Field(ge=1, le=2000)]  # coils, Modbus Application Protocol 6.1
 Hole = Annotated[int, Field(ge=0, le=120)]
 Nodes = Annotated[int, Field(ge=1, le=10_000)]
 Pause = Annotated[int, Field(ge=0, le=10_000)]
+Retries = Annotated[int, Field(ge=0, le=10)]
+Transaction = Literal["strict", "loose"]
 
 
 class Entry(BaseModel):
@@ -196,9 +198,11 @@ class Profile(Entry):
 
     `longest_read` is in registers (the standard allows 125), `longest_bit_read` in coils or
     discrete inputs (2000); unread registers up to `widest_hole` between two channels are read
-    along to save a request. `pause_ms` is kept between an answer and the next request. `invalid`
-    gives, by type, the register contents that mean "no value". `nodes_per_call` is how many nodes
-    an OPC UA server is asked for at once, if it does not say less itself.
+    along to save a request. `pause_ms` is kept between an answer, or the begin of a connection, and
+    the next request; one that fails is made up to `retries` times more. `transaction = "loose"`
+    takes answers whose transaction number is not that of the request. `invalid` gives, by type, the
+    register contents that mean "no value". `nodes_per_call` is how many nodes an OPC UA server is
+    asked for at once, if it does not say less itself.
     """
 
     source: str
@@ -209,6 +213,8 @@ class Profile(Entry):
     longest_bit_read: LongestBits = 2000
     widest_hole: Hole = 8
     pause_ms: Pause = 0
+    retries: Retries = 2
+    transaction: Transaction = "strict"
     nodes_per_call: Nodes = 100
 
     def with_layout(self, channel: Channel) -> Channel:

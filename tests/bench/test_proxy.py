@@ -175,3 +175,72 @@ def test_late_and_slow_frames_keep_their_order() -> None:
         assert loop.time() - began >= 10 * len(modbus(1)) / 1000 - 0.01
 
     through_a_leg(story)
+
+
+def asking(transaction: int, register: int, count: int = 2) -> bytes:
+    """A request; the echo sends it back as its own reply."""
+    return modbus(transaction, b"\x01\x03" + register.to_bytes(2) + count.to_bytes(2))
+
+
+async def reply(reader: Read, writer: Write, request: bytes) -> bytes:
+    writer.write(request)
+    head = await reader.readexactly(6)
+    return head + await reader.readexactly(int.from_bytes(head[4:]))
+
+
+def test_a_device_is_deaf_at_first_and_answers_then() -> None:
+    async def story(leg: Leg, reader: Read, writer: Write) -> None:
+        assert await answered(reader, writer, 1) == modbus(1)
+        await leg.change(Mood("deaf", low=0.1))
+        with pytest.raises(ConnectionResetError):
+            await reader.read(1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", leg.listen)
+        begun = asyncio.get_running_loop().time()
+        while not leg.mood.struck:
+            writer.write(modbus(2))
+            await asyncio.sleep(0)
+        writer.write(modbus(3))
+        while asyncio.get_running_loop().time() < begun + 0.15:
+            await asyncio.sleep(0.01)
+        assert await answered(reader, writer, 4) == modbus(4)
+        writer.close()
+
+    through_a_leg(story)
+
+
+def test_a_device_closes_after_each_reply() -> None:
+    async def story(leg: Leg, reader: Read, writer: Write) -> None:
+        await leg.change(Mood("closing"))
+        assert await answered(reader, writer, 1) == modbus(1)
+        assert await reader.read(1) == b""
+
+    through_a_leg(story)
+
+
+@pytest.mark.parametrize(
+    ("instead", "came"),
+    [("code", "0003 01 83 04"), ("short", "0003 01 03"), ("close", "")],
+)
+def test_one_register_spoils_every_reply_that_holds_it(instead: str, came: str) -> None:
+    async def story(leg: Leg, reader: Read, writer: Write) -> None:
+        await leg.change(Mood("mute", registers="18", instead=instead))
+        for good in (asking(1, 16), asking(2, 19)):
+            assert await reply(reader, writer, good) == good
+        writer.write(asking(3, 17))
+        if came:
+            assert (await reader.read(100))[4:].startswith(bytes.fromhex(came))
+        else:
+            assert await reader.read(1) == b""
+        assert leg.mood.struck == 1
+
+    through_a_leg(story)
+
+
+def test_replies_become_exceptions_or_lose_their_number() -> None:
+    async def story(leg: Leg, reader: Read, writer: Write) -> None:
+        await leg.change(Mood("excuse", way="down", code=6))
+        assert await reply(reader, writer, asking(1, 16)) == modbus(1, b"\x01\x83\x06")
+        await leg.change(Mood("number", way="down"))
+        assert await reply(reader, writer, asking(2, 16)) == modbus(0, asking(2, 16)[6:])
+
+    through_a_leg(story)

@@ -124,7 +124,10 @@ def test_half_a_late_answer_does_not_shift_the_next() -> None:
         return tcp(request, "01 03 04 0007 0008")
 
     async def story(link: Link) -> None:
-        with pytest.raises(NoAnswerError, match="only 00 01 00 00 00 07 01 03 04 de ad, which"):
+        with pytest.raises(
+            NoAnswerError,
+            match="only 00 01 00 00 00 07 01 03 04 de ad, which is none: 11 of 13 bytes",
+        ):
             await link.ask(1, TWO, SOON_S)
         assert await link.ask(1, TWO, 5) == VALUES  # on a new connection
 
@@ -240,6 +243,101 @@ def test_a_connection_lost_while_an_answer_is_awaited_fails_that_read_at_once() 
             await link.ask(1, TWO, 5)
 
     run(talk, story, as_rtu=False)
+
+
+def test_the_pause_counts_from_the_connection_too() -> None:
+    """Closed after each answer, so that each request has a connection of its own."""
+    waited: list[float] = []
+
+    async def talk(reader: Reader, writer: Writer) -> None:
+        opened = asyncio.get_running_loop().time()
+        request = await reader.readexactly(REQUEST)
+        waited.append(asyncio.get_running_loop().time() - opened)
+        writer.write(tcp(request, "01 03 04 0007 0008"))
+        writer.close()
+
+    async def story(link: Link) -> None:
+        for _ in range(3):
+            assert await link.ask(1, TWO, 5, 0.05) == VALUES
+            while link.client.connected:
+                await asyncio.sleep(0)
+
+    run(talk, story, as_rtu=False)
+    assert min(waited) >= 0.045
+
+
+def test_a_late_answer_to_an_earlier_try_of_the_same_request_is_taken() -> None:
+    late: list[bytes] = []
+
+    def keep(request: bytes) -> bytes:
+        late.append(tcp(request, "01 03 04 0007 0008"))
+        return b""
+
+    async def story(link: Link) -> None:
+        with pytest.raises(NoAnswerError):
+            await link.ask(1, TWO, SOON_S)
+        assert await link.ask(1, TWO, 5, again=True) == VALUES
+
+    run(answering(keep, lambda _: late[0]), story, as_rtu=False)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "why"),
+    [
+        (-2, 'carries transaction 0 instead of 2; .* set transaction = "loose"'),
+        (1, 'carries transaction 3 instead of 2; .* set transaction = "loose"'),
+        (-1, r"a late one to an earlier request \(1, not 2\); raise timeout_ms"),
+    ],
+)
+def test_an_answer_with_another_number_is_told_as_what_it_is(transaction: int, why: str) -> None:
+    good = "01 03 04 0007 0008"
+
+    async def story(link: Link) -> None:
+        await link.ask(1, TWO, 5)
+        with pytest.raises(NoAnswerError, match=why):
+            await link.ask(1, TWO, SOON_S)
+
+    def foreign(request: bytes) -> bytes:
+        return tcp(request, good, transaction)
+
+    run(answering(lambda request: tcp(request, good), foreign), story, as_rtu=False)
+
+
+@pytest.mark.parametrize("transaction", [-1, 1, 0])
+def test_a_loose_device_is_read_by_unit_function_and_length(transaction: int) -> None:
+    def answer(request: bytes) -> bytes:
+        foreign = [tcp(request, body, 9) for body in ("02 03 04 DEAD BEEF", "01 03 02 DEAD")]
+        return b"".join(foreign) + tcp(request, "01 03 04 0007 0008", transaction)
+
+    def refusal(request: bytes) -> bytes:
+        return tcp(request, "01 83 02", transaction)
+
+    async def story(link: Link) -> None:
+        assert await link.ask(1, TWO, 5, loose=True) == VALUES
+        with pytest.raises(RefusedError):
+            await link.ask(1, TWO, 5, loose=True)
+
+    run(answering(answer, refusal), story, as_rtu=False)
+
+
+def test_a_late_answer_of_a_loose_device_dies_with_its_connection() -> None:
+    calls = 0
+
+    async def talk(reader: Reader, writer: Writer) -> None:
+        nonlocal calls
+        calls += 1
+        request = await reader.readexactly(REQUEST)
+        if calls == 2:
+            writer.write(tcp(request, "01 03 04 0007 0008", 5))
+        await reader.read()
+
+    async def story(link: Link) -> None:
+        with pytest.raises(NoAnswerError):
+            await link.ask(1, TWO, SOON_S, loose=True)
+        assert await link.ask(1, TWO, 5, loose=True) == VALUES
+
+    run(talk, story, as_rtu=False)
+    assert calls == 2
 
 
 OURS = rtu("01 03 04 0007 0008")

@@ -121,14 +121,13 @@ async def story_of_half_a_poll(folder: Path) -> None:
     async with Plc(u1=unit) as plc:
         plant = write_plant(folder, press("P01", plc.address(1), far), heartbeat_s=3600)
         async with running(plant, sink):
-            await sink.until(lambda: "online" in sink.of("P01"))
-    assert sink.values("P01", "strokes") == [None, 41]
+            await sink.until(lambda: sink.values("P01", "oil")[-1:] == [0])
+    assert sink.values("P01", "strokes") == [41]
+    assert sink.values("P01", "oil") == [None, 0]
+    assert "offline" not in sink.of("P01")
 
 
-def test_what_was_read_before_a_poll_failed_half_way_is_told_when_the_machine_is_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(polls, "FIRST_RETRY_S", 0.05)
+def test_a_block_that_is_not_answered_takes_no_other_with_it(tmp_path: Path) -> None:
     asyncio.run(story_of_half_a_poll(tmp_path))
 
 

@@ -18,6 +18,7 @@ from edge_agent.plantfile.entries import Plant
 from edge_agent.sample import BAD, Sample
 from edge_agent.sources import sources
 from edge_agent.sources.modbus import polls, unit
+from edge_agent.sources.modbus.link import RefusedError
 
 
 def machine(address: str, channels: str, more: str = "") -> str:
@@ -135,23 +136,39 @@ def test_a_function_that_the_machine_does_not_know_is_not_halved(tmp_path: Path)
     assert asked.asked == [(3, 0, 8)]
 
 
-def test_what_is_only_busy_is_bad_this_time_asked_again_and_told_once(tmp_path: Path) -> None:
-    asked, sink = Unit({0: 7}, refuse=ExcCodes.DEVICE_BUSY), RememberingSink()
+class HalfBusy(Unit):
+    """Busy wherever it is asked beyond register 100."""
+
+    async def answer(
+        self, function: int, start: int, address: int, count: int,
+        current: list[int], written: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:  # fmt: skip
+        refusal = await super().answer(function, start, address, count, current, written)
+        return refusal if address >= 100 else None
+
+
+FAR = '[[press.channel]]\nname = "far"\nkind = "gauge"\nregister = "holding:100:uint16"\n'
+
+
+def test_what_stays_busy_is_bad_asked_again_whole_and_told_once(tmp_path: Path) -> None:
+    asked, sink = HalfBusy({0: 7, 100: 8}, refuse=ExcCodes.DEVICE_BUSY), RememberingSink()
 
     async def story() -> None:
         async with Plc(u1=asked) as plc:
-            plant = write_plant(tmp_path, machine(plc.address(1), words(2)))
+            plant = write_plant(tmp_path, machine(plc.address(1), words(2) + FAR))
             running = run(plant, sink)
-            await asked.asked_again(3)
+            await sink.until(lambda: sink.values("P01", "far") == [None])
+            await asked.asked_again(8)
             asked.refuse = None
-            await sink.until(lambda: sink.values("P01", "c0") == [None, 7])
+            await sink.until(lambda: sink.values("P01", "far") == [None, 8])
             await running.stop()
 
     with capture_logs() as logs:
         asyncio.run(story())
-    assert set(asked.asked) == {(3, 0, 2)}
+    assert sink.values("P01", "c0") == [7]  # the other block is none the worse
+    assert set(asked.asked) == {(3, 0, 2), (3, 100, 1)}
     failed = [entry["why"] for entry in logs if entry["event"] == "read_failed"]
-    assert failed == ["holding 0…1 (2): exception code 6, busy"]
+    assert failed == ["holding 100…100 (1): exception code 6, busy"]
 
 
 async def story_of_a_loss(folder: Path) -> tuple[Unit, RememberingSink, int]:
@@ -208,8 +225,10 @@ def test_a_refused_register_is_asked_again_seldom_and_taken_when_it_is_answered(
 def test_what_stays_refused_is_asked_ever_more_seldom_up_to_an_hour(tmp_path: Path) -> None:
     plant = write_plant(tmp_path, machine("modbus://127.0.0.1/1", words(8)))
     one = unit.Unit(plant.presses[0], 1, 10)
-    lesson = unit.Lesson(kept=[])
-    lesson.refuse(one.halves(one.reads[0])[1], 2)
+    lesson = unit.Lesson()
+    half, other = one.parts(one.reads[0], 2)
+    lesson.keep(half)
+    lesson.refuse(other, RefusedError(2))
     one.learned(lesson, now=0.0)
     assert [str(read.block) for read in one.reads] == ["holding 0…3 (4)"]
     trials, asked = list[float](), list[list[str]]()
@@ -307,11 +326,14 @@ def test_whatever_is_illegal_the_rest_is_read_and_nothing_refused_is_asked_again
             f"c{n}": None if illegal & set(range(at, at + width)) else value(at, width)
             for n, (at, width) in enumerate(where.items())
         }
-        assert len(sink.told) == 1 + len(where)  # online, and each channel once
+        assert len(sink.told) == 1 + len(where)  # online (or offline), and each channel once
         return costs
 
     with tempfile.TemporaryDirectory() as folder:
         costs = asyncio.run(story(Path(folder)))
+    wanted = [set(range(at, at + width)) for at, width in where.items()]
+    if all(illegal & one for one in wanted):  # it refuses everything: away, and asked for the whole
+        return
     steady = asked.asked[-costs[-1] :] if costs[-1] else []
     assert costs[-3:] == [costs[-1]] * 3
     assert all(not illegal & set(range(at, at + count)) for _, at, count in steady)

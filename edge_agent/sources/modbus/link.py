@@ -3,7 +3,8 @@
 pymodbus opens, sends and receives; which bytes are an answer is decided here, more strictly. On
 TCP an answer carries the transaction number of its request, and one that carries another is
 dropped. An RTU frame carries no number: it must come from the unit that was asked, with the
-function and the number of bytes that were asked for, and a checksum that fits.
+function and the number of bytes that were asked for, and a checksum that fits. A device that
+carries no number over TCP either (`transaction = "loose"`) is held to the same.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import errno
 import importlib.util
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Any
 
@@ -43,6 +44,14 @@ class NoAnswerError(Exception):
     """The machine did not answer this read."""
 
 
+class NoConnectionError(NoAnswerError):
+    """There is no connection or line to ask over."""
+
+
+class ClosedError(NoAnswerError):
+    """The connection was closed while an answer was awaited."""
+
+
 class RefusedError(Exception):
     """The machine answered with an exception code."""
 
@@ -62,10 +71,32 @@ class Answer(ModbusPDU):
 
 @dataclass(slots=True)
 class Asked:
-    """What the next answer must fit."""
+    """What the next answer must fit.
 
+    `before`: numbers of earlier tries of the same request, whose answer is as good. `stray`: the
+    number that an answer carried which was dropped for it.
+    """
+
+    unit: int = 0
     function: int = 0
-    bytes: int = 0
+    length: int = 0  # bytes of the registers
+    loose: bool = False
+    before: set[int] = field(default_factory=set[int])
+    stray: int | None = None
+
+    def fits(self, transaction: int, number: int, frame: bytes) -> bool:
+        """Whether a frame answers request `number`, or may be taken to."""
+        if transaction == number or transaction in self.before:
+            return True
+        self.stray = transaction
+        if not self.loose:
+            return False
+        good = bytes((self.function, self.length)), 3 + self.length
+        refusal = bytes((self.function | 0x80,)), 3
+        mine = self.unit in (0, frame[0])
+        return mine and any(
+            frame.startswith(head, 1) and len(frame) == length for head, length in (good, refusal)
+        )
 
 
 class TcpFrames(FramerSocket):
@@ -88,9 +119,10 @@ class TcpFrames(FramerSocket):
             if end > len(data):
                 break
             used = end
-            if transaction == exp_tid:
+            frame = data[begin:end]
+            if self.asked.fits(transaction, exp_tid, frame):
                 found = Answer(exp_devid, exp_tid)
-                _fill(found, data[begin:end], self.asked)
+                _fill(found, frame, self.asked)
         return used, found
 
     def _garbled(self, data: bytes, unit: int, transaction: int) -> Answer:
@@ -111,7 +143,7 @@ class RtuFrames(FramerRTU):
     ) -> tuple[int, Answer | None]:
         """How many bytes are done with (none before the answer is whole), and the answer."""
         asked = self.asked
-        good = bytes((exp_devid, asked.function, asked.bytes)), 3 + asked.bytes
+        good = bytes((exp_devid, asked.function, asked.length)), 3 + asked.length
         refusal = bytes((exp_devid, asked.function | 0x80)), 3
         for head, length in (good, refusal):
             frame = self._sound(data, head, length)
@@ -141,7 +173,7 @@ def _fill(answer: Answer, frame: bytes, asked: Asked) -> None:
         answer.refused = frame[2]
     elif function != asked.function:
         answer.garbled = f"it answered function {function} instead of {asked.function}"
-    elif frame[2] != asked.bytes or len(frame) != 3 + asked.bytes:
+    elif frame[2] != asked.length or len(frame) != 3 + asked.length:
         answer.garbled = "the answer has another length than was asked for"
     else:
         answer.data = frame[3:]
@@ -155,6 +187,8 @@ class Link:
         self.why = ""  # it could not be opened
         self.asking = False
         self.quiet_at = 0.0  # when the last exchange ended
+        self.opened_at = 0.0
+        self.heard = False  # an answer came over this connection
         self.transaction = 0
         self.asked = Asked()
         self.rtu = isinstance(where, Serial) or where.rtu
@@ -174,22 +208,29 @@ class Link:
         }
 
     async def open(self) -> None:
-        """Open it unless it is open; raises NoAnswerError with the reason."""
-        if not self.client.connected and not await self.client.connect():
-            raise NoAnswerError(f"no connection ({self.why or 'no answer'})")
+        """Open it unless it is open; raises NoConnectionError with the reason."""
+        if self.client.connected:
+            return
+        if not await self.client.connect():
+            raise NoConnectionError(f"no connection ({self.why or 'no answer'})")
+        self.opened_at, self.heard = asyncio.get_running_loop().time(), False
 
     def close(self) -> None:
         """Close it; what is still on its way is lost with it."""
         self.client.close()
 
-    async def ask(self, unit: int, block: Block, timeout_s: float, pause_s: float = 0.0) -> bytes:
+    async def ask(
+        self, unit: int, block: Block, timeout_s: float, pause_s: float = 0.0,
+        *, again: bool = False, loose: bool = False,
+    ) -> bytes:  # fmt: skip
         """The bytes of a block's registers or coils.
 
-        Raises NoAnswerError (nothing, or nothing that is an answer to this request) and
-        RefusedError.
+        `again`: as just before; an answer to that is one to this. `loose`: whatever transaction
+        number it carries. Raises NoAnswerError (nothing, or nothing that is an answer to this
+        request) and RefusedError.
         """
         await self._ready(pause_s)
-        self.asked.function, self.asked.bytes = FUNCTIONS[block.table], block.bytes
+        self._expect(unit, block, again=again, loose=loose)
         self.asking = True
         try:
             async with asyncio.timeout(timeout_s):
@@ -197,9 +238,10 @@ class Link:
                     block.start, count=block.count, device_id=unit
                 )
         except TimeoutError:
-            raise NoAnswerError(
-                f"no answer within {timeout_s * 1000:.0f} ms{self._stray()}"
-            ) from None
+            why = f"no answer within {timeout_s * 1000:.0f} ms{self._stray()}"
+            if loose:
+                self.close()  # what comes late could be taken for the next answer
+            raise NoAnswerError(why) from None
         except ModbusException as error:
             raise NoAnswerError(str(error)) from error
         finally:
@@ -208,8 +250,19 @@ class Link:
             self.quiet_at = asyncio.get_running_loop().time()
         return self._content(answer)
 
+    def _expect(self, unit: int, block: Block, *, again: bool, loose: bool) -> None:
+        asked = self.asked
+        asked.unit, asked.function, asked.length = unit, FUNCTIONS[block.table], block.bytes
+        asked.loose = loose
+        asked.stray = None
+        if again:
+            asked.before.add(self.transaction)
+        else:
+            asked.before.clear()
+
     def _content(self, answer: object) -> bytes:
         assert isinstance(answer, Answer)
+        self.heard = True
         if answer.garbled:
             self.close()  # what follows cannot be trusted either
             raise NoAnswerError(answer.garbled)
@@ -220,21 +273,39 @@ class Link:
         return answer.data
 
     async def _ready(self, pause_s: float) -> None:
-        """Keep the pause, and begin anew when half a late answer lies in front of the next one."""
-        wait = self.quiet_at + max(pause_s, self.silence) - asyncio.get_running_loop().time()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        """Begin anew when half a late answer lies in front of the next one, and keep the pause.
+
+        A device may need the pause after it took the connection, too.
+        """
         if self.context.recv_buffer and not self.rtu:
             self.close()
         await self.open()
+        since = max(self.quiet_at, self.opened_at)
+        wait = since + max(pause_s, self.silence) - asyncio.get_running_loop().time()
+        if wait > 0:
+            await asyncio.sleep(wait)
+            await self.open()
 
     def _stray(self) -> str:
         """What came instead of an answer: on a serial line it tells of wrong settings."""
         came: bytes = self.context.recv_buffer
+        if self.asked.stray is not None:
+            return f", only {self._of_another(self.asked.stray)}"
         if not came:
             return ""
+        if not self.rtu and len(came) > HEADER.size:
+            whole = HEADER.size + HEADER.unpack_from(came)[2]
+            return f", only {_shown(came)}, which is none: {len(came)} of {whole} bytes"
         hint = "; check baud, parity, stop" if isinstance(self.where, Serial) else ""
         return f", only {_shown(came)}, which is none{hint}"
+
+    def _of_another(self, stray: int) -> str:
+        """What an answer with another transaction number tells."""
+        number = self.context.next_tid
+        if 0 < stray < number:
+            return f"a late one to an earlier request ({stray}, not {number}); raise timeout_ms"
+        cure = 'if this device always does so, set transaction = "loose"'
+        return f"one that carries transaction {stray} instead of {number}; {cure}"
 
     async def _create(self) -> object:
         """Open the transport, and keep why that failed: pymodbus only says that it did."""
@@ -252,7 +323,7 @@ class Link:
             return
         awaited: asyncio.Future[ModbusPDU] = self.context.response_future
         if self.asking and not awaited.done():
-            awaited.set_exception(NoAnswerError("the connection was lost"))
+            awaited.set_exception(ClosedError("the connection was lost"))
 
 
 def require_serial(needed_by: str) -> None:

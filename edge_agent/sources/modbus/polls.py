@@ -18,12 +18,12 @@ from edge_agent.plantfile.entries import Meter, Press
 from edge_agent.sample import Sample, Sink
 from edge_agent.shutdown import asked_to_end
 from edge_agent.sources.modbus.link import Link, NoAnswerError, RefusedError, require_serial
-from edge_agent.sources.modbus.unit import Lesson, Read, Unit
+from edge_agent.sources.modbus.rounds import Round
+from edge_agent.sources.modbus.unit import Unit
 from edge_agent.sources.tally import Tallies
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 5.0  # a press switched on again is seen within seconds
-AT_FAULT = (1, 2, 3)  # exception codes that say: this request is wrong, and will be next time
-ILLEGAL_FUNCTION = 1
+DEAF_S = 10.0  # some devices answer nothing for so long after they took a connection
 
 log = structlog.get_logger()
 
@@ -65,11 +65,15 @@ class ModbusConnection:
             self.link.close()
 
     async def read_once(self) -> None:
-        """Poll every unit once."""
+        """Poll every unit until it answers, at most twice, or as long as it may be deaf."""
         self._begin()
         try:
             for unit in self.units:
                 await self._poll(unit)
+                if not unit.online and self.link.client.connected:
+                    await self._poll(unit)
+                while not unit.online and self._is_deaf():
+                    await self._poll(unit)
         finally:
             self.link.close()
 
@@ -83,113 +87,59 @@ class ModbusConnection:
             self._all_lost(str(error))
             return
         try:
-            samples = await self._read_all(unit)
+            samples = await self._round(unit).run()
         except (NoAnswerError, OSError) as error:
             self._unanswered(unit, str(error) or type(error).__name__)
             return
         except Exception as error:  # whatever a machine sends must not end the polling of others
             log.exception("poll_failed", device=unit.device.name)
-            self._unanswered(unit, str(error))
+            self._lost(unit, str(error))
             return
         self.unanswered = 0
+        self._complain(unit)
         self._answered(unit, samples)
 
-    async def _read_all(self, unit: Unit) -> list[Sample]:
-        samples: list[Sample] = []
-        lesson = Lesson()
-        for read in unit.reads:
-            try:
-                samples += await self._read(unit, read)
-                lesson.kept.append(read)
-            except RefusedError as error:
-                samples += await self._refused(unit, read, error, lesson)
-        if len(lesson.kept) != len(unit.reads) or lesson.refused:
-            unit.learned(lesson, self._now())
-            self._complain(unit)
-        if unit.refused:
-            samples += await self._try_again(unit)
-            samples += unit.refusal.tell_bad(self.clock.now(), self._now())
-        return samples
+    def _round(self, unit: Unit) -> Round:
+        tally = self.tallies.of(unit.device.name)
+        return Round(self.link, unit, self.clock, tally, lambda: self._room(unit))
 
-    async def _read(self, unit: Unit, read: Read) -> list[Sample]:
-        """What changed in one block; its time is when the answer came."""
-        self.tallies.of(unit.device.name).round_trips += 1
-        data = await self.link.ask(unit.unit, read.block, unit.timeout, unit.pause)
-        at, now = self.clock.now(), self._now()
-        read.failing = False
-        return read.changes.tell(unit.values(read, data), at, now)
+    def _room(self, unit: Unit) -> float | None:
+        """Seconds until a machine behind this link would miss its poll; None: there is no other."""
+        others = [other for other in self.units if other is not unit and other.online]
+        if not others:
+            return None
+        room, busy = float("inf"), 0.0
+        for other in sorted(others, key=lambda other: other.due):
+            room = min(room, other.due + other.period - busy)
+            busy += other.slowest * len(other.reads)
+        return max(room - self._now(), 0.0)
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    # -- what a machine refuses -------------------------------------------------------------------
-
-    async def _refused(
-        self, unit: Unit, read: Read, error: RefusedError, lesson: Lesson
-    ) -> list[Sample]:
-        """Find what the machine refuses of a read; what may pass is only bad this time."""
-        self.tallies.of(unit.device.name).refused += 1
-        if error.code in AT_FAULT:
-            return await self._halve(unit, read, error.code, lesson)
-        if not read.failing:
-            why = f"{read.block}: {error}"
-            log.warning("read_failed", device=unit.device.name, why=why)
-        read.failing = True
-        lesson.kept.append(read)
-        return unit.failed(read, self.clock.now(), self._now())
-
-    async def _halve(self, unit: Unit, read: Read, code: int, lesson: Lesson) -> list[Sample]:
-        """Read a refused read in halves, and these again, until what is refused is alone."""
-        halves = unit.halves(read) if code != ILLEGAL_FUNCTION else []
-        if not halves:
-            lesson.refuse(read, code)
-            return []
-        answered = 0
-        samples: list[Sample] = []
-        for half in halves:
-            try:
-                samples += await self._read(unit, half)
-                lesson.kept.append(half)
-                answered += 1
-            except RefusedError as error:
-                samples += await self._refused(unit, half, error, lesson)
-        if answered == 2:
-            lesson.cut(halves[1])
-        return samples
-
-    async def _try_again(self, unit: Unit) -> list[Sample]:
-        """Ask for what was refused, seldom: a PLC may have been starting, or got a new program."""
-        if self._now() < unit.trial_at:
-            return []
-        accepted: list[Read] = []
-        samples: list[Sample] = []
-        for read in unit.trials():
-            try:
-                samples += await self._read(unit, read)
-                accepted.append(read)
-            except RefusedError:
-                continue
-        unit.tried(accepted, self._now())
-        if accepted:
-            names = [channel.name for read in accepted for channel in read.channels]
-            log.info("registers_answered", device=unit.device.name, channels=names)
-        return samples
+    def _is_deaf(self) -> bool:
+        """Whether the connection is young and brought no answer yet."""
+        link = self.link
+        young = self._now() - link.opened_at < DEAF_S
+        return young and link.client.connected and not link.heard and isinstance(self.where, Tcp)
 
     def _complain(self, unit: Unit) -> None:
         """Each refused channel is told once."""
         news = [c for c in unit.device.channels if c.name in unit.refused.keys() - unit.complained]
-        if news:
-            unit.complained |= {channel.name for channel in news}
-            for channel in news:
-                why = str(RefusedError(unit.refused[channel.name]))
-                self.sink.refused(unit.device.name, channel.name, f"{channel.where}: {why}")
-            log.warning(
-                "registers_refused",
-                device=unit.device.name,
-                channels=[f"{channel.name} ({channel.where})" for channel in news],
-                why=str(RefusedError(unit.refused[news[0].name])),
-                cure="mend the addresses in the plant file or profile, or take the channels out",
-            )
+        if not news:
+            return
+        unit.complained |= {channel.name for channel in news}
+        for channel in news:
+            why = f"{channel.where}: {unit.refused[channel.name]}"
+            self.sink.refused(unit.device.name, channel.name, why)
+        first = unit.refused[news[0].name]
+        log.warning(
+            "registers_refused" if isinstance(first, RefusedError) else "registers_not_answered",
+            device=unit.device.name,
+            channels=[f"{channel.name} ({channel.where})" for channel in news],
+            why=str(first),
+            cure="mend the addresses in the plant file or profile, or take the channels out",
+        )
 
     # -- coming and going -------------------------------------------------------------------------
 
@@ -203,17 +153,23 @@ class ModbusConnection:
             self.sink.samples(unit.device.name, samples)
 
     def _unanswered(self, unit: Unit, why: str) -> None:
-        """One unit is lost; the link is given up when nobody behind it answers."""
+        """One unit is lost the second time; the link is given up when nobody behind it answers."""
         self.unanswered += 1
-        if self.unanswered >= min(2, len(self.units)):
+        if not unit.went(self._now()):
+            self.tallies.of(unit.device.name).no_answer += 1
+            return
+        if self.unanswered >= min(2, len(self.units)) and not self._is_deaf():
             self.unanswered = 0
             self.link.close()
         self._lost(unit, why)
+        if self._is_deaf():
+            unit.delay = FIRST_RETRY_S
 
     def _all_lost(self, why: str) -> None:
         """No link: none of its units can be read, and the next try is for all of them."""
         for unit in self.units:
-            self._lost(unit, why)
+            if unit.went(self._now()):
+                self._lost(unit, why)
             unit.schedule(self._now())
 
     def _lost(self, unit: Unit, why: str) -> None:
