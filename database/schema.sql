@@ -91,11 +91,15 @@ CREATE TABLE mes.counter_event (
     outbox integer,
     number bigint,
     unseen boolean DEFAULT false NOT NULL,
+    gaps integer DEFAULT 1 NOT NULL,
     CONSTRAINT event_amount CHECK ((amount >= 0)),
+    CONSTRAINT event_gaps CHECK (((gaps >= 1) AND ((gaps = 1) OR (kind = 'gap'::text)))),
     CONSTRAINT event_kind CHECK ((kind = ANY (ARRAY['wrap'::text, 'reset'::text, 'glitch'::text, 'jump'::text, 'gap'::text, 'swap'::text, 'late'::text])))
 );
 
 COMMENT ON TABLE mes.counter_event IS 'Every pair of readings that was not a plain step, with its evidence and who decided.';
+
+COMMENT ON COLUMN mes.counter_event.gaps IS 'How many short gaps in a row it is: `amount` is what came in all of them, from the first to the last.';
 
 CREATE TABLE erp.die (
     code text NOT NULL,

@@ -234,7 +234,7 @@ create view board.stop as
 
 create view board.counter_event as
   select e.press || '/' || e.n as event, e.press, e.kind, e.from_at, e.at, e.old_value, e.new_value,
-         e.amount as strokes, e.held, e.decided_count
+         e.amount as strokes, e.held, e.decided_count, e.gaps
   from mes.counter_event e where e.press is not null;
 
 create view board.report as

@@ -29,6 +29,8 @@ from mes_bridge.tail import TailReading
 
 MOST = 2**62  # beyond this a value is no count
 FAR_BACK = timedelta(hours=1)  # what waited longer on its way is looked at by people
+LOSSES_APART = timedelta(hours=1)  # at most, of short gaps that are one event
+LOSSES_LAST = timedelta(hours=8)  # at most, from the first to the last of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ def book(connection: Connection, bookings: Sequence[Booking], act: UUID | None =
     """Write events and counts; `act` is the act of the person who declared them, if one did."""
     rows: list[tuple[object, ...]] = []
     for one in bookings:
-        event = None if one.pair.kind == "step" else _insert_event(connection, one, act)
+        event = None if one.pair.kind == "step" else _event(connection, one, act)
         if one.pair.booked:
             rows.append(_count_row(one, event))
     connection.cursor().executemany(
@@ -319,10 +321,45 @@ def _save(connection: Connection, channel: int, state: State, last: TailReading 
     )
 
 
-def _insert_event(connection: Connection, one: Booking, act: UUID | None) -> int:
-    """Write one event under the next number of its press or meter; returns its id."""
+def _event(connection: Connection, one: Booking, act: UUID | None) -> int:
+    """The event of a pair: a short gap that follows another one goes on with its event."""
+    pair, short = one.pair, one.counter.rules.silence
+    if pair.kind == "gap" and pair.new.at - pair.old.at <= short:
+        row = connection.execute(
+            """
+            update mes.counter_event e
+            set at = %(at)s, new_value = %(new)s, amount = e.amount + %(amount)s,
+                gaps = e.gaps + 1, outbox = %(outbox)s, number = %(number)s
+            where e.id = (select id from mes.counter_event
+                          where press is not distinct from %(press)s::text
+                            and meter is not distinct from %(meter)s::text
+                          order by n desc limit 1)
+              and e.kind = 'gap' and e.channel = %(channel)s
+              and (e.gaps > 1 or e.at - e.from_at <= %(short)s)
+              and %(from_at)s between e.at and e.at + %(apart)s
+              and %(at)s - e.from_at <= %(last)s
+            returning e.id
+            """,
+            _event_values(one, act) | {"short": short, "apart": LOSSES_APART, "last": LOSSES_LAST},
+        ).fetchone()
+        if row is not None:
+            return row[0]
+    return _insert_event(connection, one, act)
+
+
+def _event_values(one: Booking, act: UUID | None) -> dict[str, object]:
     counter, pair = one.counter, one.pair
     press, meter = (counter.owner, None) if counter.measure == "stroke" else (None, counter.owner)
+    return {
+        "press": press, "meter": meter, "channel": counter.channel, "kind": pair.kind,
+        "from_at": pair.old.at, "at": pair.new.at, "old": pair.old.value,
+        "new": pair.new.value, "amount": pair.amount, "unseen": pair.unseen,
+        "held": pair.held, "act": act, "outbox": one.outbox, "number": one.number,
+    }  # fmt: skip
+
+
+def _insert_event(connection: Connection, one: Booking, act: UUID | None) -> int:
+    """Write one event under the next number of its press or meter; returns its id."""
     row = connection.execute(
         """
         insert into mes.counter_event
@@ -336,13 +373,8 @@ def _insert_event(connection: Connection, one: Booking, act: UUID | None) -> int
           and meter is not distinct from %(meter)s::text
         returning id
         """,
-        {
-            "press": press, "meter": meter, "channel": counter.channel, "kind": pair.kind,
-            "from_at": pair.old.at, "at": pair.new.at, "old": pair.old.value,
-            "new": pair.new.value, "amount": pair.amount, "unseen": pair.unseen,
-            "held": pair.held, "act": act, "outbox": one.outbox, "number": one.number,
-        },
-    ).fetchone()  # fmt: skip
+        _event_values(one, act),
+    ).fetchone()
     assert row is not None
     return row[0]
 

@@ -1,5 +1,6 @@
 """Counters in the database: meters, held events and their decision, exchanged counters."""
 
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -45,6 +46,52 @@ def test_a_value_that_is_no_number_counts_as_not_seen(hall: Hall) -> None:
     hall.advance("08:00:30")
     assert hall.events("E01") == [("gap", 100)]
     assert hall.counted("E01") == 150
+
+
+def losses(hall: Hall, first: str, value: int, count: int, apart_s: int = 60) -> None:
+    """Short gaps: a bad reading between two good ones, two strokes on, and two readings more."""
+    start = clock(first)
+    for n in range(count):
+        at = start + timedelta(seconds=apart_s * n)
+        for second, stroke in ((0, 0), (4, None), (8, 2), (12, 2)):
+            told = None if stroke is None else value + 2 * n + stroke
+            hall.read(at + timedelta(seconds=second), told)
+
+
+def gaps(hall: Hall) -> list[tuple[str, str, str, int, int]]:
+    rows = hall.connection.execute(
+        "select kind, from_at, at, amount, gaps from mes.counter_event order by n"
+    )
+    return [(kind, f"{a:%H:%M:%S}", f"{b:%H:%M:%S}", amount, n) for kind, a, b, amount, n in rows]
+
+
+def test_many_short_gaps_are_one_event_with_a_count(hall: Hall) -> None:
+    losses(hall, "08:00:00", 100, 30, apart_s=20)
+    hall.advance("08:10:00", limit=7)  # whatever comes together
+    assert gaps(hall) == [("gap", "08:00:00", "08:09:48", 60, 30)]
+    assert hall.counted() == 60
+    assert hall.audit().residual == 0
+
+
+def test_a_silence_is_an_event_of_its_own_between_runs_of_short_gaps(hall: Hall) -> None:
+    losses(hall, "08:00:00", 100, 3, apart_s=20)
+    losses(hall, "08:02:00", 106, 3, apart_s=20)
+    hall.advance("08:05:00")
+    assert gaps(hall) == [
+        ("gap", "08:00:00", "08:00:48", 6, 3),
+        ("gap", "08:00:52", "08:02:00", 0, 1),
+        ("gap", "08:02:00", "08:02:48", 6, 3),
+    ]
+    assert hall.counted() == 12
+    assert hall.audit().residual == 0
+
+
+def test_gaps_with_another_event_between_are_not_one(hall: Hall) -> None:
+    losses(hall, "08:00:00", 100, 2, apart_s=20)
+    hall.read("08:00:40", 3)  # restarted
+    losses(hall, "08:00:48", 3, 2, apart_s=20)
+    hall.advance("08:05:00")
+    assert [(kind, n) for kind, _, _, _, n in gaps(hall)] == [("gap", 2), ("reset", 1), ("gap", 2)]
 
 
 def test_a_held_jump_counts_what_a_person_decides_once(hall: Hall) -> None:

@@ -64,7 +64,7 @@ def events(connection: Connection, run: Row, now: datetime) -> list[Row]:
         return cursor.execute(
             """
             select e.event, e.kind, e.from_at, e.at, e.old_value, e.new_value, e.strokes, e.held,
-                   e.decided_count
+                   e.decided_count, e.gaps
             from board.counter_event e
             where e.press = %s and e.at >= %s and e.from_at < %s order by e.at
             """,
@@ -203,7 +203,11 @@ def readings(connection: Connection, run: Row, begin: datetime, end: datetime) -
             ) counted on true
             left join lateral (
               select e.kind, e.press || '/' || e.n as name, e.held, e.amount as strokes
-              from mes.counter_event e where e.channel = any(%(channels)s) and e.at = raw.at limit 1
+              from mes.counter_event e where e.channel = any(%(channels)s)
+                and (e.at = raw.at or e.gaps > 1 and e.id in (
+                  select m.event from mes.count m
+                  where m.channel = any(%(channels)s) and m.at = raw.at))
+              limit 1
             ) event on true
             order by raw.at, raw.outbox, raw.number
             """,
