@@ -1,6 +1,6 @@
 """Shift instances from the pattern, in plant time: a night shift belongs to the date it began."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -35,18 +35,33 @@ class Shift:
 
 
 def on(pattern: ShiftPattern, day: date, zone: ZoneInfo) -> Shift:
-    """The shift of this pattern that begins on `day`; as long as the clocks make it that day."""
+    """The shift of this pattern that begins on `day`; as long as the clocks make it that day.
+
+    Built on instants that exist: a clock time that is skipped that night is the instant of the
+    skip, one that comes twice is its first. Breaks that touch are one break.
+    """
     end = day if pattern.end > pattern.start else day + DAY
-    breaks = tuple(_break(pattern, one, day, zone) for one in pattern.breaks)
+    breaks = (_break(pattern, one, day, zone) for one in pattern.breaks)
     span = Span(_instant(day, pattern.start, zone), _instant(end, pattern.end, zone))
-    return Shift(day, pattern.code, span, breaks)
+    return Shift(day, pattern.code, span, merged(breaks))
+
+
+def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The time in any of these spans, as spans apart from each other; empty ones are left out."""
+    found: list[Span] = []
+    for span in sorted((one for one in spans if one.end > one.start), key=lambda one: one.start):
+        if found and span.start <= found[-1].end:
+            found[-1] = Span(found[-1].start, max(span.end, found[-1].end))
+        else:
+            found.append(span)
+    return tuple(found)
 
 
 def ensure(connection: Connection, start: datetime, end: datetime) -> int:
     """Make the shift instances that touch [start, end) where they are missing; returns how many.
 
-    A shift that would overlap an existing one (made from an older pattern) is left out.
-    Raises PlantNotLoadedError.
+    Where an older pattern's shift still lasts, the new one begins at its end; one that would run
+    into a shift that is there is left out. Raises PlantNotLoadedError.
     """
     zone, patterns = _zone(connection), _patterns(connection)
     return sum(
@@ -88,14 +103,40 @@ def _days(first: date, last: date) -> Iterator[date]:
 
 
 def _instant(day: date, clock: time, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, clock, zone).astimezone(UTC)
+    return _instants(day, clock, zone)[0]
+
+
+def _instants(day: date, clock: time, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """When the plant's clock shows this time: its first and its second instant, mostly the same.
+
+    Both are the instant of the skip where the clock never shows it.
+    """
+    first, second = (datetime.combine(day, clock, zone).replace(fold=fold) for fold in (0, 1))
+    a, b = first.astimezone(UTC), second.astimezone(UTC)
+    return (a, b) if a <= b else (_skip(b, a, zone),) * 2
+
+
+def _skip(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
+    """The instant between these two at which the clock is set forward, to the second."""
+    old = before.astimezone(zone).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + (after - before) / 2
+        before, after = (
+            (middle, after) if middle.astimezone(zone).utcoffset() == old else (before, middle)
+        )
+    return after.replace(microsecond=0)
 
 
 def _break(pattern: ShiftPattern, clocks: tuple[time, time], day: date, zone: ZoneInfo) -> Span:
+    """The break as near to its usual length as the clock times allow that have two instants."""
     start, end = clocks
     start_day = day if start >= pattern.start else day + DAY
     end_day = start_day if end > start else start_day + DAY
-    return Span(_instant(start_day, start, zone), _instant(end_day, end, zone))
+    usual = datetime.combine(end_day, end) - datetime.combine(start_day, start)
+    spans = [
+        Span(a, b) for a in _instants(start_day, start, zone) for b in _instants(end_day, end, zone)
+    ]
+    return min(spans, key=lambda span: abs(span.end - span.start - usual))
 
 
 def _zone(connection: Connection) -> ZoneInfo:
@@ -121,19 +162,21 @@ def _patterns(connection: Connection) -> list[ShiftPattern]:
 def _insert(connection: Connection, shift: Shift) -> int:
     row = connection.execute(
         """
-        insert into mes.shift (date, code, span) values (%s, %s, %s)
-        on conflict do nothing returning id
+        insert into mes.shift (date, code, span)
+        select %(date)s, %(code)s, tstzrange(free.start, %(end)s)
+        from (select coalesce(max(upper(s.span)), %(start)s) as start
+              from mes.shift s where s.span @> %(start)s::timestamptz) free
+        where free.start < %(end)s
+        on conflict do nothing returning id, lower(span)
         """,
-        [shift.date, shift.code, _range(shift.span)],
+        {"date": shift.date, "code": shift.code, "start": shift.span.start, "end": shift.span.end},
     ).fetchone()
     if row is None:
         return 0
+    number, start = row
+    within = (Span(max(one.start, start), min(one.end, shift.span.end)) for one in shift.breaks)
     connection.cursor().executemany(
-        "insert into mes.shift_break (shift, span) values (%s, %s) on conflict do nothing",
-        [(row[0], _range(pause)) for pause in shift.breaks],
+        "insert into mes.shift_break (shift, span) values (%s, %s)",
+        [(number, TimestamptzRange(pause.start, pause.end)) for pause in merged(within)],
     )
     return 1
-
-
-def _range(span: Span) -> TimestamptzRange:
-    return TimestamptzRange(span.start, span.end, "[)")

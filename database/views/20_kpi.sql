@@ -1,64 +1,80 @@
 -- KPIs by ISO 22400-2: sums of each press and shift, ratios from sums only.
 
 -- Sums of each press and of each shift that touches [since, as_of): ISO 22400-2 elements in
--- seconds. Ratios are made from sums only.
+-- seconds. Ratios are made from sums only, and both halves of each come from the same time:
+--   pbt_s    shift less its breaks, plus what the press ran in a break: work in a break is planned by who works;
+--   known_s  of that, what was seen: running or stopped. What is unknown is in no half of a ratio;
+--   apt_s    of that, running in production;
+--   ideal_s  strokes seen in production, each as long as an ideal stroke, by the share of its parts that came
+--            out: a closed cavity makes half the parts of a stroke, so its strokes are worth half (PRI is per part);
+--   ideal_good_s  the same, of good parts. made, good and scrap count parts over unseen time, too.
 create function board.press_shift(since timestamptz, as_of timestamptz)
 returns table (press text, line text, shift bigint, shift_date date, shift_code text,
                shift_from timestamptz, shift_to timestamptz, pbt_s numeric, apt_s numeric, known_s numeric,
                ideal_s numeric, ideal_good_s numeric, strokes bigint, made bigint, good bigint, scrap bigint)
 language sql stable security definer set search_path = '' as $$
   select p.name, p.line, sh.id, sh.date, sh.code, lower(sh.span), upper(sh.span),
-         planned.pbt_s, coalesce(fact.apt_s, 0), coalesce(fact.known_s, 0),
+         planned.s + coalesce(fact.in_break_s, 0), coalesce(fact.apt_s, 0), coalesce(fact.known_s, 0),
          coalesce(part.ideal_s, 0), coalesce(part.ideal_good_s, 0),
          coalesce(part.strokes, 0), coalesce(part.made, 0), coalesce(part.made, 0) - coalesce(part.scrap, 0),
          coalesce(part.scrap, 0)
   from mes.press p
   cross join mes.shift sh
   cross join lateral (
-    select extract(epoch from least(upper(sh.span), as_of) - lower(sh.span))
-           - coalesce((select sum(extract(epoch from least(upper(b.span), as_of) - lower(b.span)))
-                       from mes.shift_break b where b.shift = sh.id and lower(b.span) < as_of), 0) as pbt_s
+    select coalesce(range_agg(b.span), '{}') as spans from mes.shift_break b where b.shift = sh.id
+  ) break
+  cross join lateral (
+    select sum(extract(epoch from upper(span) - lower(span))) as s
+    from unnest(tstzmultirange(sh.span * tstzrange(null, as_of)) - break.spans) as span
   ) planned
   left join lateral (
     select sum(f.running_s) filter (where seg.kind = 'production') as apt_s,
-           sum(f.running_s + f.stopped_s) as known_s
+           sum(f.running_s) filter (where break.spans @> f.minute) as in_break_s,
+           sum(f.running_s) + coalesce(sum(f.stopped_s) filter (where not break.spans @> f.minute), 0) as known_s
     from mes.fact_minute f left join mes.run_segment seg on seg.id = f.segment
     where f.press = p.name and f.minute >= lower(sh.span) and f.minute < upper(sh.span)
-      and not exists (select from mes.shift_break b where b.shift = sh.id and b.span @> f.minute)
   ) fact on true
   left join lateral (
-    select sum(k.strokes)::bigint as strokes,
-           sum(k.strokes * k.ideal) as ideal_s,
-           sum(k.strokes * k.ideal * case when k.made > 0 then greatest(k.made - k.scrap, 0)::numeric / k.made else 1 end) as ideal_good_s,
+    select sum(k.strokes) filter (where k.first)::bigint as strokes,
+           sum(k.ideal_s) as ideal_s,
+           sum(k.ideal_s * case when k.made > 0 then greatest(k.made - k.scrap, 0)::numeric / k.made else 1 end) as ideal_good_s,
            sum(k.made)::bigint as made, sum(k.scrap)::bigint as scrap
     from (
-      select made.run, made.strokes, 60 / coalesce(d.ideal_spm, p.top_spm) as ideal,
-             made.parts as made, coalesce(lost.qty, 0) as scrap
+      select made.*, coalesce(lost.qty, 0) as scrap,
+             row_number() over (partition by made.run order by made.run_output) = 1 as first
       from (
         -- each stroke is read once: boards ask every few seconds, and a shift has tens of thousands
-        select seg.run, sum(own.strokes)::bigint as strokes,
-               floor(sum(own.strokes * per_stroke.parts))::bigint as parts
+        select seg.run, so.run_output, sum(own.strokes) as strokes,
+               floor(sum(own.strokes * so.parts_num::numeric / so.parts_den))::bigint as made,
+               coalesce(sum(own.seen * ideal.stroke_s * so.parts_num / so.parts_den / nullif(die.parts, 0)), 0) as ideal_s
         from (
-          select f.segment, f.strokes from mes.fact_minute f
+          select f.segment, sum(f.strokes) as strokes, sum(f.strokes) as seen from mes.fact_minute f
           where f.press = p.name and f.minute >= lower(sh.span) and f.minute < upper(sh.span)
+          group by f.segment
           union all
-          select c.segment, c.amount from mes.owned_count c
+          select c.segment, sum(c.amount), 0 from mes.owned_count c
           where c.press = p.name and c.measure = 'stroke' and c.unseen and c.shift = sh.id
+          group by c.segment
         ) own
         join mes.run_segment seg on seg.id = own.segment and seg.kind = 'production'
+        join mes.run r on r.id = seg.run
+        join mes.segment_output so on so.segment = seg.id
         cross join lateral (
-          select sum(so.parts_num::numeric / so.parts_den) as parts
-          from mes.segment_output so where so.segment = own.segment
-        ) per_stroke
+          select 60 / coalesce(d.ideal_spm, p.top_spm) as stroke_s from erp.die d where d.code = r.die
+        ) ideal
+        cross join lateral (
+          -- what a stroke of this die makes with every cavity open
+          select sum(o.parts_num::numeric / o.parts_den) as parts
+          from (select distinct on (x.item) x.parts_num, x.parts_den from erp.die_output x
+                where x.die = r.die and x.from_at <= lower(seg.span) order by x.item, x.from_at desc) o
+        ) die
         where own.strokes <> 0
-        group by seg.run
+        group by seg.run, so.run_output
       ) made
-      join mes.run r on r.id = made.run
-      join erp.die d on d.code = r.die
       left join lateral (
         -- scrap belongs to the shift that made it: the last one that produced before it was told
-        select sum(s.qty)::bigint as qty from board.scrap s join mes.run_output ro on ro.id = s.run_output
-        where ro.run = made.run and s.at >= lower(sh.span) and not exists (
+        select sum(s.qty)::bigint as qty from board.scrap s
+        where s.run_output = made.run_output and s.at >= lower(sh.span) and not exists (
           select from mes.owned_count x
           join mes.run_segment xs on xs.id = x.segment and xs.kind = 'production'
           where x.press = p.name and x.measure = 'stroke' and x.run = made.run
@@ -69,7 +85,8 @@ language sql stable security definer set search_path = '' as $$
   where sh.span && tstzrange(since, as_of)
 $$;
 
--- The running shift of each line: OEE = sum(PRI x GQ) / sum(PBT), with how much of the time is known.
+-- The running shift of each line: OEE = sum(PRI x GQ) / sum(PBT), over the time that was seen; coverage says how much
+-- of the planned time that is.
 -- Division by nothing is null.
 create function board.line_shift_at(as_of timestamptz)
 returns table (line text, shift_date date, shift_code text, shift_from timestamptz, shift_to timestamptz,
@@ -77,8 +94,8 @@ returns table (line text, shift_date date, shift_code text, shift_from timestamp
                good bigint, scrap bigint)
 language sql stable security definer set search_path = '' as $$
   select k.line, k.shift_date, k.shift_code, k.shift_from, k.shift_to,
-         round(sum(k.ideal_good_s) / nullif(sum(k.pbt_s), 0), 4),
-         round(sum(k.apt_s) / nullif(sum(k.pbt_s), 0), 4),
+         round(sum(k.ideal_good_s) / nullif(sum(k.known_s), 0), 4),
+         round(sum(k.apt_s) / nullif(sum(k.known_s), 0), 4),
          round(sum(k.ideal_s) / nullif(sum(k.apt_s), 0), 4),
          round(sum(k.ideal_good_s) / nullif(sum(k.ideal_s), 0), 4),
          round(sum(k.known_s) / nullif(sum(k.pbt_s), 0), 4),

@@ -86,8 +86,8 @@ QUERIES: Mapping[str, LiteralString] = {
 }  # fmt: skip
 SUMS = ("pbt_s", "apt_s", "known_s", "ideal_s", "ideal_good_s")
 SHARES = {
-    "availability": ("apt_s", "pbt_s"), "performance": ("ideal_s", "apt_s"),
-    "quality": ("ideal_good_s", "ideal_s"), "oee": ("ideal_good_s", "pbt_s"),
+    "availability": ("apt_s", "known_s"), "performance": ("ideal_s", "apt_s"),
+    "quality": ("ideal_good_s", "ideal_s"), "oee": ("ideal_good_s", "known_s"),
     "coverage": ("known_s", "pbt_s"),
 }  # fmt: skip
 FOUR_PLACES = Decimal("0.0001")

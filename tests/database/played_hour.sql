@@ -11,6 +11,8 @@ insert into erp.person (code, name, role) values ('op', 'Li', 'operator');
 insert into erp.item (code, name_zh, name_en, unit, kind)
   select code, code, code, 'pcs', 'part' from unnest(array['L', 'R']) code;
 insert into erp.die (code, life_strokes, ideal_spm, opening_strokes) values ('D1', 10000, 40, 7000);
+insert into erp.die_output (die, item, parts_num, parts_den, from_at)
+  select 'D1', code, 2, 1, '-infinity' from unnest(array['L', 'R']) code;
 insert into erp.work_order (code, item, qty, state, created, created_by)
   values ('WO-L', 'L', 5000, 'released', '2026-03-01Z', 'planner');
 insert into erp.work_order_operation (work_order, seq, name, die, last) values ('WO-L', 10, 'draw', 'D1', true);

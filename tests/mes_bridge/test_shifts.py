@@ -1,6 +1,7 @@
 """Shifts on the plant's clock: nights belong to the day they began, also when clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -94,6 +95,90 @@ def test_a_new_pattern_holds_from_the_next_shift_on(connection: Connection) -> N
     stored(connection, ShiftPattern("long", time(20), time(14)))
     shifts.ensure(connection, at(2, 10), at(3, 10))
     assert instances(connection) == [(date(2026, 3, 2), "day"), (date(2026, 3, 2), "long")]
+
+
+def test_a_new_pattern_leaves_no_hole_behind_the_shift_that_lasts(connection: Connection) -> None:
+    stored(connection, DAY, NIGHT)
+    shifts.ensure(connection, at(2, 10), at(4, 10))
+    stored(
+        connection, ShiftPattern("day", time(7), time(19)), ShiftPattern("night", time(19), time(7))
+    )
+    for _ in range(2):
+        shifts.ensure(connection, at(2, 10), at(3, 18))
+    spans = connection.execute(
+        "select code, lower(span), upper(span) from mes.shift order by span"
+    ).fetchall()
+    assert spans == [
+        ("day", at(2, 8), at(2, 20)), ("night", at(2, 20), at(3, 7)), ("day", at(3, 7), at(3, 19)),
+    ]  # fmt: skip
+
+
+def night_with(start: time, end: time, day: date) -> tuple[Span, ...]:
+    return shifts.on(ShiftPattern("night", time(22), time(6), [(start, end)]), day, BERLIN).breaks
+
+
+SPRING, AUTUMN = date(2026, 3, 28), date(2026, 10, 24)  # the nights in which Berlin sets its clocks
+ONE = datetime(2026, 3, 29, 1, tzinfo=UTC)  # 02:00 becomes 03:00
+BACK = datetime(2026, 10, 25, 1, tzinfo=UTC)  # 03:00 becomes 02:00
+HALF, HOUR = timedelta(minutes=30), timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [
+        (time(2, 30), time(3), ()),  # that half hour does not exist
+        (time(2), time(3), ()),
+        (time(1, 45), time(2, 15), (Span(ONE - HALF / 2, ONE),)),
+        (time(2, 30), time(3, 30), (Span(ONE, ONE + HALF),)),
+        (time(1, 30), time(3, 30), (Span(ONE - HALF, ONE + HALF),)),
+    ],
+)
+def test_a_break_in_the_hour_that_is_skipped(
+    start: time, end: time, found: tuple[Span, ...]
+) -> None:
+    assert night_with(start, end, SPRING) == found
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "found"),
+    [
+        (time(2, 30), time(3), Span(BACK + HALF, BACK + HOUR)),
+        (time(2), time(2, 30), Span(BACK - HOUR, BACK - HALF)),
+        (time(1, 45), time(2, 15), Span(BACK - HOUR - HALF / 2, BACK - HOUR + HALF / 2)),
+        (time(2), time(3), Span(BACK, BACK + HOUR)),
+        (time(1, 30), time(3, 30), Span(BACK - HOUR - HALF, BACK + HOUR + HALF)),
+    ],
+)
+def test_a_break_in_the_hour_that_comes_twice_is_as_long_as_ever(
+    start: time, end: time, found: Span
+) -> None:
+    assert night_with(start, end, AUTUMN) == (found,)
+
+
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "Africa/Cairo", "America/Santiago"])
+def test_every_day_of_a_year_has_shifts_without_hole_or_overlap(zone: str) -> None:
+    """Also where clocks jump by half an hour, and where midnight is what does not exist."""
+    thirds = [ShiftPattern("a", time(0), time(8)), ShiftPattern("b", time(8), time(16)),
+              ShiftPattern("c", time(16), time(0), [(time(23, 40), time(0))])]  # fmt: skip
+    first = date(2026, 1, 1)
+    made = [
+        shifts.on(pattern, first + timedelta(days=day), ZoneInfo(zone))
+        for day in range(366)
+        for pattern in thirds
+    ]
+    assert all(a.span.end == b.span.start for a, b in pairwise(made))
+    assert all(one.span.start < one.span.end for one in made)
+    assert {pause.end - pause.start for one in made for pause in one.breaks} == {
+        timedelta(minutes=20)
+    }
+
+
+def test_breaks_that_overlap_are_one_and_none_outlasts_its_shift(connection: Connection) -> None:
+    breaks = [(time(10), time(11)), (time(10, 30), time(11, 30)), (time(11, 30), time(12, 30))]
+    stored(connection, ShiftPattern("early", time(8), time(12), breaks))
+    shifts.ensure(connection, at(2, 0), at(3, 0))
+    row = connection.execute("select lower(span), upper(span) from mes.shift_break").fetchall()
+    assert row == [(at(2, 10), at(2, 12))]
 
 
 def test_without_a_plant_the_cure_is_told(connection: Connection) -> None:
