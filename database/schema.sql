@@ -141,10 +141,13 @@ CREATE TABLE mes.fact_minute (
     stopped_s numeric DEFAULT 0 NOT NULL,
     unknown_s numeric DEFAULT 0 NOT NULL,
     run_wh bigint DEFAULT 0 NOT NULL,
-    idle_wh bigint DEFAULT 0 NOT NULL
+    idle_wh bigint DEFAULT 0 NOT NULL,
+    unknown_wh bigint DEFAULT 0 NOT NULL
 );
 
 COMMENT ON TABLE mes.fact_minute IS 'Additive facts; a null minute holds strokes of a gap, a null segment what no run owns.';
+
+COMMENT ON COLUMN mes.fact_minute.unknown_wh IS 'Counted over unseen time, or while the state of the press was unknown.';
 
 CREATE TABLE mes.press (
     name text NOT NULL,

@@ -151,13 +151,14 @@ create view board.press_now as select * from board.press_at(now());
 -- Energy of each run, run and idle apart.
 create view board.run_energy as
   select r.id as run, r.press, r.die, coalesce(sum(f.run_wh), 0)::bigint as run_wh,
-         coalesce(sum(f.idle_wh), 0)::bigint as idle_wh
+         coalesce(sum(f.idle_wh), 0)::bigint as idle_wh, coalesce(sum(f.unknown_wh), 0)::bigint as unknown_wh
   from mes.run r
   left join mes.run_segment s on s.run = r.id
   left join mes.fact_minute f on f.segment = s.id
   group by r.id, r.press, r.die;
 
--- Where each work order stands: posted, waiting, in stock, energy (shared between the outputs of a die by parts per stroke).
+-- Where each work order stands: posted, waiting, in stock, energy (each segment's is shared between the outputs of
+-- the die by the parts per stroke that it had; equally while every output was closed).
 create view board.work_order_progress as
   select w.code as work_order, w.item, w.qty, w.state, w.due,
          coalesce(live.good, 0) as good_live, coalesce(live.strokes, 0) as strokes,
@@ -165,6 +166,7 @@ create view board.work_order_progress as
          coalesce(posted.other, 0) as other, coalesce(report.waiting, 0) as waiting, coalesce(report.accepted, 0) as accepted,
          coalesce(stock.qty, 0) as in_stock,
          coalesce(energy.run_wh, 0) as wh, coalesce(energy.idle_wh, 0) as idle_wh,
+         coalesce(energy.unknown_wh, 0) as unknown_wh,
          round(energy.run_wh / nullif(posted.good + posted.excess + posted.scrap, 0), 3) as wh_per_part
   from erp.work_order w
   left join lateral (
@@ -196,15 +198,19 @@ create view board.work_order_progress as
     where m.work_order = w.code and m.item = w.item
   ) stock on true
   left join lateral (
-    select sum(e.run_wh * share.of_run) as run_wh, sum(e.idle_wh * share.of_run) as idle_wh
+    select sum(e.run_wh * share.own) as run_wh, sum(e.idle_wh * share.own) as idle_wh,
+           sum(e.unknown_wh * share.own) as unknown_wh
     from mes.run_output ro
     join erp.work_order_operation op on op.id = ro.operation
-    join board.run_energy e on e.run = ro.run
+    join mes.segment_output own on own.run_output = ro.id
     cross join lateral (
-      select sum(so.parts_num::numeric / so.parts_den) filter (where so.run_output = ro.id)
-             / nullif(sum(so.parts_num::numeric / so.parts_den), 0) as of_run
-      from mes.segment_output so join mes.run_segment seg on seg.id = so.segment
-      where seg.run = ro.run
+      select sum(f.run_wh) as run_wh, sum(f.idle_wh) as idle_wh, sum(f.unknown_wh) as unknown_wh
+      from mes.fact_minute f where f.segment = own.segment
+    ) e
+    cross join lateral (
+      select coalesce(own.parts_num::numeric / own.parts_den
+                      / nullif(sum(so.parts_num::numeric / so.parts_den), 0), 1.0 / count(*)) as own
+      from mes.segment_output so where so.segment = own.segment
     ) share
     where op.work_order = w.code
   ) energy on true;
@@ -213,7 +219,8 @@ create view board.work_order_progress as
 create view board.minute as
   select f.press, p.line, f.minute, sum(f.strokes)::bigint as strokes, sum(f.running_s) as running_s,
          sum(f.stopped_s) as stopped_s, sum(f.unknown_s) as unknown_s,
-         sum(f.run_wh)::bigint as run_wh, sum(f.idle_wh)::bigint as idle_wh
+         sum(f.run_wh)::bigint as run_wh, sum(f.idle_wh)::bigint as idle_wh,
+         sum(f.unknown_wh)::bigint as unknown_wh
   from mes.fact_minute f join mes.press p on p.name = f.press
   where f.minute is not null
   group by f.press, p.line, f.minute;

@@ -1,7 +1,7 @@
 """Facts per press, minute and run segment, always recomputed from counts, segments and states.
 
-Additive: strokes, seconds per state, Wh. A null minute holds what was counted over unseen time, a
-null segment what no run owns.
+Additive: strokes, seconds and Wh per state. A null minute holds what was counted over unseen time,
+a null segment what no run owns.
 """
 
 from collections.abc import Mapping
@@ -75,11 +75,12 @@ with asked as (
 # What was counted since, with its owner; what was counted over unseen time has no minute.
 _COUNTED = """
 counted as (
-  select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at
+  select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at,
+         o.unseen
   from asked a join mes.owned_count o on o.press = a.press and o.at >= a.start
   where not o.unseen
   union all
-  select o.press, null, o.segment, o.measure, o.amount, o.at
+  select o.press, null, o.segment, o.measure, o.amount, o.at, o.unseen
   from asked a join mes.owned_count o on o.press = a.press and o.unseen
 ),
 """
@@ -124,23 +125,25 @@ known as (
     interval '1 minute') as m
 ),
 """
-# Both as facts. Energy belongs to the state that the press was in.
+# Both as facts. Energy belongs to the state that the press was seen in at the later reading.
 _FACTS = """
 fact as (
   select press, minute, segment,
          case when measure = 'stroke' then amount else 0 end as strokes,
          0 as running_s, 0 as stopped_s, 0 as unknown_s,
-         case when measure = 'wh' and runs then amount else 0 end as run_wh,
-         case when measure = 'wh' and not runs then amount else 0 end as idle_wh
+         case when measure = 'wh' and during.state = 'running' then amount else 0 end as run_wh,
+         case when measure = 'wh' and during.state = 'stopped' then amount else 0 end as idle_wh,
+         case when measure = 'wh' and during.state = 'unknown' then amount else 0 end as unknown_wh
   from counted c
   cross join lateral (
-    select exists (select from mes.press_state s where s.press = c.press
-                   and s.span @> c.at and s.state = 'running') as runs) as during
+    select case when c.unseen then 'unknown' else coalesce((
+      select s.state from mes.press_state s where s.press = c.press and s.span @> c.at
+    ), 'unknown') end as state) as during
   union all
   select press, minute, segment, 0,
          case state when 'running' then seconds else 0 end,
          case state when 'stopped' then seconds else 0 end,
-         case state when 'unknown' then seconds else 0 end, 0, 0
+         case state when 'unknown' then seconds else 0 end, 0, 0, 0
   from timed
 )
 """
@@ -148,9 +151,9 @@ _INSERT = (
     _ASKED + _COUNTED + _OWNED + _TIMED + _FACTS
     + """
 insert into mes.fact_minute (press, minute, segment, strokes, running_s, stopped_s,
-                             unknown_s, run_wh, idle_wh)
+                             unknown_s, run_wh, idle_wh, unknown_wh)
 select press, minute, segment, sum(strokes), sum(running_s), sum(stopped_s),
-       sum(unknown_s), sum(run_wh), sum(idle_wh)
+       sum(unknown_s), sum(run_wh), sum(idle_wh), sum(unknown_wh)
 from fact group by press, minute, segment
 """
 )  # fmt: skip

@@ -111,6 +111,7 @@ class EnergyRow(Entry):
     wh: Number | None = None
     run_wh: Number | None = None
     idle_wh: Number | None = None
+    unknown_wh: Number | None = None
 
 
 class KpiRow(Entry):
@@ -169,7 +170,7 @@ TABLES: Mapping[str, Table] = {
     "stock": Table(StockRow, ("item", "location", "lot"), ("qty",)),
     "state": Table(StateRow, ("press", "from")),
     "die": Table(DieRow, ("die",), ("strokes",)),
-    "energy": Table(EnergyRow, ("work_order",), ("wh", "run_wh", "idle_wh")),
+    "energy": Table(EnergyRow, ("work_order",), ("wh", "run_wh", "idle_wh", "unknown_wh")),
     "kpi": Table(KpiRow, ("press", "line", "shift")),
     "refused": Table(RefusedRow, ("act",)),
     "notification": Table(NotificationRow, ("kind", "press")),

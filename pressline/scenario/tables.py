@@ -60,8 +60,8 @@ group by 1, 2, 3 order by 1, 2, 3
 DIE: LiteralString = "select die, strokes from board.die_life order by die"
 
 ENERGY: LiteralString = """
-select work_order, round(coalesce(wh, 0) + coalesce(idle_wh, 0), 3) as wh,
-       round(coalesce(wh, 0), 3) as run_wh, round(coalesce(idle_wh, 0), 3) as idle_wh
+select work_order, round(wh + idle_wh + unknown_wh, 3) as wh, round(wh, 3) as run_wh,
+       round(idle_wh, 3) as idle_wh, round(unknown_wh, 3) as unknown_wh
 from board.work_order_progress order by work_order
 """
 

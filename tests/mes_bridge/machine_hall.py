@@ -157,6 +157,6 @@ class Hall:
             "from mes.counter order by 1",
             "select press, span, state from mes.press_state order by 1, 2",
             "select press, minute, segment, strokes, running_s, stopped_s, unknown_s, run_wh, "
-            "idle_wh from mes.fact_minute order by 1, 2, 3",
+            "idle_wh, unknown_wh from mes.fact_minute order by 1, 2, 3",
         )
         return [self.connection.execute(query).fetchall() for query in queries]

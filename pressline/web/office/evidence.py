@@ -22,7 +22,8 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             """
             select o.run, o.run_output, o.press, o.die, o.since, o.until, o.source, o.item,
                    op.seq, op.name as operation, op.last, a.who, e.name as who_name,
-                   o.strokes, o.production, o.other, o.scrap, o.good, g.run_wh, g.idle_wh,
+                   o.strokes, o.production, o.other, o.scrap, o.good,
+                   g.run_wh, g.idle_wh, g.unknown_wh,
                    array(select channel from mes.counter k where k.press = o.press) as channels
             from board.run_output o
             join erp.work_order_operation op on op.id = o.operation
