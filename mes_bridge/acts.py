@@ -230,14 +230,20 @@ def _first_article(moment: Moment, args: arguments.FirstArticle) -> Outcome:
 def _scrap(moment: Moment, args: arguments.Scrap) -> Outcome:
     if args.qty <= 0:
         raise Refused("scrap_not_positive", qty=args.qty)
-    made_by = runs.producing(moment, args.item)
-    good = reporting.good_made(moment.connection, made_by.id)
+    made_by, good = _made_by(moment, args)
     if args.qty > good:
         raise Refused("scrap_more_than_made", qty=args.qty, item=made_by.item, made=good)
     reporting.remind_of(moment.connection, made_by.run, moment.now)
     return {"message": "scrap", "run": made_by.run, "run_output": made_by.id, "qty": args.qty,
             "item": made_by.item, "work_order": made_by.work_order,
             "good": good - args.qty}  # fmt: skip
+
+
+def _made_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
+    """The newest run that made any good part, with how many; the newest of all if none did."""
+    there = runs.producing(moment, args.item, args.work_order)
+    found = ((each, reporting.good_made(moment.connection, each.id)) for each in there)
+    return next(((each, good) for each, good in found if good > 0), (there[0], 0))
 
 
 def _output(moment: Moment, args: arguments.Output) -> Outcome:

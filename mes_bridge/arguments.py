@@ -102,9 +102,13 @@ class FirstArticle(Arguments):
 
 
 class Scrap(Arguments):
-    """scrap{item?, qty, reason}: parts; the item may be left out where the die makes one part."""
+    """scrap{item?, qty, reason, work_order?}: parts of the newest run that made any.
+
+    The item may be left out where the die makes one part; the order names an earlier run.
+    """
 
     item: Code | None = None
+    work_order: Code | None = None
     qty: Whole
     reason: Reason
 

@@ -119,6 +119,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "{item} is not made here now. Choose what press {press} makes: {items}.",
         "此处当前不生产 {item}。请选择冲床 {press} 的产出：{items}。",
     ),
+    "order_not_made_here": Sentence(
+        "Work order {work_order} has not run on press {press} lately. Choose one that has.",
+        "工单 {work_order} 近期未在冲床 {press} 上生产。请选择在此生产过的工单。",
+    ),
     "item_missing": Sentence(
         "Which part? The die makes several: {items}. Choose one.",
         "是哪种零件？该模具有多种产出：{items}。请选择一种。",
@@ -140,6 +144,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     "interval_future": Sentence(
         "{at} is still to come. Give a time that has passed.",
         "{at} 尚未到。请填写已过去的时间。",
+    ),
+    "nothing_to_assign": Sentence(
+        "Between {since} and {to} press {press} made nothing without an order. Choose other times.",
+        "{since} 至 {to} 冲床 {press} 没有无工单的冲次或零件。请改选时间。",
     ),
     # Events and reports
     "event_unknown": Sentence(

@@ -103,21 +103,26 @@ def output(connection: Connection, run: Run, item: str | None) -> Output:
     raise Refused("item_unknown", item=item, press=run.press, items=[o.item for o in there])
 
 
-def producing(moment: Moment, item: str | None) -> Output:
-    """Where a declared part was made: in the run of the moment, else the last one of that item.
+def producing(moment: Moment, item: str | None, work_order: str | None = None) -> list[Output]:
+    """Where a declared part may have been made: the runs until the moment, the newest first.
 
-    Raises Refused no_open_run when nothing ran before, item_missing, item_unknown.
+    Of that item, and of that order where it is named. Raises Refused no_open_run when nothing ran
+    before, item_missing, item_unknown, order_not_made_here.
     """
-    runs = _before(moment, item)
-    if not runs:
-        now = _before(moment, None)
-        if not now:
-            raise Refused("no_open_run", press=moment.press)
-        return output(moment.connection, now[0], item)
-    return output(moment.connection, runs[0], item)
+    runs = _before(moment, item, work_order)
+    if runs:
+        return [output(moment.connection, run, item) for run in runs]
+    now = _before(moment, None, None)
+    if not now:
+        raise Refused("no_open_run", press=moment.press)
+    output(moment.connection, now[0], item)
+    raise Refused("order_not_made_here", work_order=work_order, press=moment.press)
 
 
-def _before(moment: Moment, item: str | None) -> list[Run]:
+RECENT = 5  # runs: what is told now was made in one of these
+
+
+def _before(moment: Moment, item: str | None, work_order: str | None) -> list[Run]:
     with moment.connection.cursor(row_factory=class_row(Run)) as cursor:
         return cursor.execute(
             """
@@ -126,15 +131,27 @@ def _before(moment: Moment, item: str | None) -> list[Run]:
             where r.press = %(press)s and lower(r.span) <= %(at)s
               and (%(item)s::text is null or exists (
                 select 1 from mes.run_output o where o.run = r.id and o.item = %(item)s))
-            order by lower(r.span) desc, r.source desc limit 1
+              and (%(order)s::text is null or exists (
+                select 1 from mes.run_output o
+                join erp.work_order_operation op on op.id = o.operation
+                where o.run = r.id and op.work_order = %(order)s))
+            order by lower(r.span) desc, r.source desc limit %(most)s
             """,
-            {"press": moment.press, "at": moment.at, "item": item},
+            {
+                "press": moment.press,
+                "at": moment.at,
+                "item": item,
+                "order": work_order,
+                "most": RECENT,
+            },
         ).fetchall()
 
 
 def scan(moment: Moment, work_order: str, die: str | None) -> Scanned:
     """Start a work order at the press: join the run of the mounted die, or open a new one.
 
+    Where the die makes several parts, the order takes over the output of its own part alone: the
+    others go on with theirs, in a run that follows the one before.
     Raises Refused for an order, die or time that does not fit; the caller rolls back.
     """
     current = at_instant(moment.connection, moment.press, moment.at)
@@ -152,7 +169,29 @@ def scan(moment: Moment, work_order: str, die: str | None) -> Scanned:
     there = mounts.mounted(moment.connection, moment.press, moment.at)
     if there is None or there.die != used:
         mounts.mount(moment, used)
-    return Scanned(_open(moment, used, operation), "opened", closed)
+    opened = _open(moment, used, operation)
+    if current is not None and current.die == used:
+        _carry_on(moment, current.id, opened)
+    return Scanned(opened, "opened", closed)
+
+
+def _carry_on(moment: Moment, before: int, run: int) -> None:
+    """What the scan did not change goes on: the other outputs' orders, and what is closed."""
+    moment.connection.execute(
+        """
+        update mes.run_output o set operation = b.operation
+        from mes.run_output b
+        join erp.work_order_operation op on op.id = b.operation
+        join erp.work_order w on w.code = op.work_order
+        where o.run = %(run)s and b.run = %(before)s and b.item = o.item and o.operation is null
+          and w.state in ('released', 'running', 'produced')
+        """,
+        {"run": run, "before": before},
+    )
+    for item, reason in segments.closed_at_end(moment.connection, before):
+        for each in outputs(moment.connection, run):
+            if each.item == item:
+                segments.change_output(moment, run, each.id, reason)
 
 
 def _join(connection: Connection, run: Run, operation: Operation) -> Scanned | None:
@@ -177,8 +216,9 @@ def assign(moment: Moment, work_order: str, since: datetime, until: datetime) ->
     """Give an interval that no scanned run owns to a work order; returns the run.
 
     Its die is the one mounted then, else the only one that makes the item. A second order whose
-    part comes from the same die joins the run that was assigned the same interval.
-    Raises Refused interval_empty, interval_future, and those of a scan.
+    part comes from the same die joins the run that was assigned the same interval. Where scanned
+    runs own the interval, the order takes their parts that had none.
+    Raises Refused interval_empty, interval_future, nothing_to_assign, and those of a scan.
     """
     if until <= since:
         raise Refused("interval_empty", since=since, to=until)
@@ -193,8 +233,46 @@ def assign(moment: Moment, work_order: str, since: datetime, until: datetime) ->
         joined = _join(moment.connection, same, operation)
         if joined:
             return joined.run
+    if taken := _take_over(moment, operation, Span(since, until)):
+        return taken
     span = Span(since, until)
-    return _make(moment, die, operation, span, source="assigned", kind="production")
+    made = _make(moment, die, operation, span, source="assigned", kind="production")
+    if not _owns_strokes(moment.connection, made):
+        raise Refused("nothing_to_assign", press=moment.press, since=since, to=until)
+    return made
+
+
+def _take_over(moment: Moment, operation: Operation, span: Span) -> int | None:
+    """Give the order the parts of scanned runs within the span that belong to nobody."""
+    row = moment.connection.execute(
+        """
+        update mes.run_output o set operation = %(operation)s
+        from mes.run r
+        where r.id = o.run and r.press = %(press)s and r.source = 'scan' and not isempty(r.span)
+          and o.item = %(item)s and o.operation is null
+          and r.span * tstzrange(null, %(now)s) <@ tstzrange(%(since)s, %(until)s)
+        returning o.run
+        """,
+        {
+            "operation": operation.id, "press": moment.press, "item": operation.item,
+            "now": moment.now, "since": span.since, "until": span.until,
+        },
+    ).fetchone()  # fmt: skip
+    return row[0] if row else None
+
+
+def _owns_strokes(connection: Connection, run: int) -> bool:
+    row = connection.execute(
+        """
+        select exists (
+          select from mes.run r
+          join mes.owned_count c on c.press = r.press and c.run = r.id and c.measure = 'stroke'
+          where r.id = %s and c.at >= lower(r.span))
+        """,
+        [run],
+    ).fetchone()
+    assert row is not None
+    return row[0]
 
 
 def close(moment: Moment) -> int:

@@ -116,6 +116,21 @@ def acted_after(connection: Connection, run: int, at: datetime) -> bool:
     return any(each.since > at and each.act != own for each in of(connection, run))
 
 
+def closed_at_end(connection: Connection, run: int) -> list[tuple[str, str]]:
+    """Items whose output was closed in the last segment of the run, each with the reason."""
+    return connection.execute(
+        """
+        select o.item, so.closed_reason from mes.segment_output so
+        join mes.run_output o on o.id = so.run_output
+        where so.closed_reason is not null and so.segment = (
+          select id from mes.run_segment where run = %s and not isempty(span)
+          order by lower(span) desc limit 1)
+        order by o.id
+        """,
+        [run],
+    ).fetchall()
+
+
 def end(connection: Connection, run: int, at: datetime) -> None:
     """End the run's segments at that instant; what would come later becomes empty."""
     connection.execute(
