@@ -199,7 +199,7 @@ def _dismount(moment: Moment, _args: arguments.Nothing) -> Outcome:
 
 
 def _scan(moment: Moment, args: arguments.Scan) -> Outcome:
-    scanned = runs.scan(moment, args.work_order, args.die)
+    scanned = runs.scan(moment, args.work_order, args.die, args.operation)
     lot = {"material": materials.mount(moment, args.work_order, args.lot)} if args.lot else {}
     return {"message": _SCANNED[scanned.result], "run": scanned.run, "work_order": args.work_order,
             **lot, **_after(moment, scanned.closed)}  # fmt: skip

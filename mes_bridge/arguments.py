@@ -82,11 +82,12 @@ class Mount(Arguments):
 
 
 class Scan(Arguments):
-    """scan{work_order, die?, lot?}."""
+    """scan{work_order, die?, lot?, operation?}: the operation by its number in the routing."""
 
     work_order: Code
     die: Code | None = None
     lot: Code | None = None
+    operation: Counted | None = None
 
 
 class Segment(Arguments):

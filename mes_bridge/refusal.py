@@ -74,6 +74,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "Work order {work_order} is finished ({state}). Scan the next order, or ask the planner.",
         "工单 {work_order} 已完工（{state}）。请扫下一张工单，或询问计划员。",
     ),
+    "operation_unknown": Sentence(
+        "Work order {work_order} has no operation {operation} for this die. It has: {operations}.",
+        "工单 {work_order} 没有适用此模具的工序 {operation}。可选工序：{operations}。",
+    ),
     "work_order_wrong_line": Sentence(
         "Press {press} is on line {line}, and {who} works on {lines}: work order {work_order} was "
         "not started. Ask the leader of line {line}.",
@@ -202,6 +206,7 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "args": Sentence("arguments", "内容"),
         "work_order": Sentence("work_order", "工单"),
         "die": Sentence("die", "模具"),
+        "operation": Sentence("operation", "工序"),
         "lot": Sentence("lot", "批次"),
         "kind": Sentence("kind", "阶段"),
         "pass": Sentence("pass", "首件结果"),

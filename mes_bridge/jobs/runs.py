@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from database.connection import Connection
 from erp_core import orders
 from erp_core.orders import Operation
-from mes_bridge.jobs import mounts, segments
+from mes_bridge.jobs import mounts, operations, segments
 from mes_bridge.jobs.segments import Span
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
@@ -147,7 +147,7 @@ def _before(moment: Moment, item: str | None, work_order: str | None) -> list[Ru
         ).fetchall()
 
 
-def scan(moment: Moment, work_order: str, die: str | None) -> Scanned:
+def scan(moment: Moment, work_order: str, die: str | None, operation: int | None = None) -> Scanned:
     """Start a work order at the press: join the run of the mounted die, or open a new one.
 
     Where the die makes several parts, the order takes over the output of its own part alone: the
@@ -160,16 +160,16 @@ def scan(moment: Moment, work_order: str, die: str | None) -> Scanned:
     )
     used = die or _die_for(moment, order.code, order.item)
     mounts.hold(moment.connection, used)
-    operation = fitting(moment, work_order, order.item, used)
+    does = fitting(moment, work_order, order.item, used, operation)
     if current is not None and current.die == used:
-        joined = _join(moment.connection, current, operation)
+        joined = _join(moment.connection, current, does)
         if joined:
             return joined
     closed = close(moment) if current else None
     there = mounts.mounted(moment.connection, moment.press, moment.at)
     if there is None or there.die != used:
         mounts.mount(moment, used)
-    opened = _open(moment, used, operation)
+    opened = _open(moment, used, does)
     if current is not None and current.die == used:
         _carry_on(moment, current.id, opened)
     return Scanned(opened, "opened", closed)
@@ -333,10 +333,12 @@ def startable(connection: Connection, work_order: str, *, full: bool) -> orders.
     return order
 
 
-def fitting(moment: Moment, work_order: str, item: str, die: str) -> Operation:
+def fitting(
+    moment: Moment, work_order: str, item: str, die: str, seq: int | None = None
+) -> Operation:
     """The operation of the order that the die does on this press; raises die_does_not_fit."""
     mounts.check_fits(moment.connection, die, moment.press)
-    operation = orders.operation_for(moment.connection, work_order, die)
+    operation = operations.chosen(moment.connection, work_order, die, seq)
     if operation is None or not _makes(moment.connection, die, item):
         dies = _dies_for(moment, work_order, item)
         raise Refused("die_does_not_fit", die=die, job=f"{work_order} ({item})", dies=dies)
