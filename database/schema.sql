@@ -889,6 +889,27 @@ ALTER TABLE mes.posting ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE mes.press_behind (
+    owner text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    again timestamp with time zone NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    reason text
+);
+
+COMMENT ON TABLE mes.press_behind IS 'Presses (and meters of no one press) whose readings wait: held by somebody else, or they could not be taken in.';
+
+COMMENT ON COLUMN mes.press_behind.reason IS 'What went wrong; null: another transaction held the press.';
+
+CREATE TABLE mes.press_mark (
+    owner text NOT NULL,
+    outbox integer NOT NULL,
+    number bigint NOT NULL,
+    arrived timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE mes.press_mark IS 'How far the readings of a press that is set aside were taken in; without a row, mes.mark holds.';
+
 CREATE TABLE mes.press_watch (
     press text NOT NULL,
     last_seen timestamp with time zone,
@@ -987,10 +1008,15 @@ ALTER TABLE mes.stop_reason ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 CREATE TABLE mes.timer (
     name text NOT NULL,
-    due timestamp with time zone NOT NULL
+    due timestamp with time zone NOT NULL,
+    again timestamp with time zone,
+    tries integer DEFAULT 0 NOT NULL,
+    reason text
 );
 
 COMMENT ON TABLE mes.timer IS 'When the bridge next has to do something by the clock.';
+
+COMMENT ON COLUMN mes.timer.again IS 'Not before then, where it could not be done when it was due.';
 
 ALTER TABLE signal.channel ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.channel_id_seq
@@ -1297,6 +1323,12 @@ ALTER TABLE ONLY mes.posting
 ALTER TABLE ONLY mes.posting
     ADD CONSTRAINT posting_reverses_key UNIQUE (reverses);
 
+ALTER TABLE ONLY mes.press_behind
+    ADD CONSTRAINT press_behind_pkey PRIMARY KEY (owner);
+
+ALTER TABLE ONLY mes.press_mark
+    ADD CONSTRAINT press_mark_pkey PRIMARY KEY (owner, outbox);
+
 ALTER TABLE ONLY mes.press
     ADD CONSTRAINT press_pkey PRIMARY KEY (name);
 
@@ -1593,6 +1625,12 @@ ALTER TABLE ONLY mes.posting
 
 ALTER TABLE ONLY mes.press
     ADD CONSTRAINT press_line_fkey FOREIGN KEY (line) REFERENCES mes.line(name);
+
+ALTER TABLE ONLY mes.press_mark
+    ADD CONSTRAINT press_mark_outbox_fkey FOREIGN KEY (outbox) REFERENCES signal.outbox(id);
+
+ALTER TABLE ONLY mes.press_mark
+    ADD CONSTRAINT press_mark_owner_fkey FOREIGN KEY (owner) REFERENCES mes.press_behind(owner) ON DELETE CASCADE;
 
 ALTER TABLE ONLY mes.press_state
     ADD CONSTRAINT press_state_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);

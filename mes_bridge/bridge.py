@@ -2,12 +2,16 @@
 
 Each step commits its result and its own mark in one transaction, so that a bridge that is killed
 goes on exactly where it stood. Live and replayed time run the same code: `now` is an argument.
+
+Nobody's trouble ends the work of all: a press that somebody holds is passed over, one whose
+readings cannot be taken in is set aside and tried again (mes_bridge/behind.py), a timer that fails
+is due again later.
 """
 
 import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 
@@ -16,14 +20,14 @@ import structlog
 
 from database.connection import Connection, wait_connect
 from database.limits import SERVICE
-from mes_bridge import attention, metrics, shifts
+from mes_bridge import attention, behind, metrics, shifts
 from mes_bridge.counting import counter_store
 from mes_bridge.counting.counter_store import Booking
 from mes_bridge.errors import PlantNotLoadedError
 from mes_bridge.reporting import reporting
 from mes_bridge.states import facts, state_store
 from mes_bridge.states.press_state import Seen, Sign, Stroke
-from mes_bridge.tail import Told, take
+from mes_bridge.tail import Tail, Told, take, take_behind
 
 DAY = timedelta(days=1)
 AHEAD = timedelta(days=2)  # shifts are made this far ahead
@@ -56,20 +60,98 @@ class Bridge:
         began = time.perf_counter()
         with self.connection.transaction():
             self._make_timer(now)
-            tail = take(self.connection, limit)
-            if tail.passed:
-                start = min((one.reading.at for one in tail.told), default=now)
-                shifts.ensure(self.connection, start - DAY, now + AHEAD)
-            self._take_in(tail.told, state_store.overdue(self.connection, now), now)
+        self._catch_up(now)
+        passed = self._work(
+            lambda: take(self.connection, limit),
+            lambda: state_store.overdue(self.connection, now),
+            now,
+        )
         metrics.ADVANCE.observe(time.perf_counter() - began)
-        metrics.RECORDS.inc(tail.passed)
-        return tail.passed
+        metrics.RECORDS.inc(passed)
+        return passed
 
     def settle(self, now: datetime) -> None:
         """Bring every press's states and facts up to `now`."""
+        self._catch_up(now)
+        self._work(lambda: Tail([], 0), lambda: state_store.watched(self.connection), now)
+
+    def _work(self, read: Callable[[], Tail], idle: Callable[[], list[str]], now: datetime) -> int:
+        """Take in what is read, of all presses in one transaction; returns how many records.
+
+        Where that fails, all of them are set aside, and each is tried by itself at once.
+        """
+        owners = set[str]()
+        try:
+            with self.connection.transaction():
+                tail = read()
+                waiting = behind.owners(self.connection)
+                quiet = [press for press in idle() if press not in waiting]
+                owners = {one.owner for one in tail.told} | set(quiet)
+                free = behind.hold(self.connection, owners)
+                behind.set_aside(self.connection, owners - free, tail.before, None, now)
+                self._make_shifts(tail, now)
+                told = [one for one in tail.told if one.owner in free]
+                self._take_in(told, [press for press in quiet if press in free], now)
+        except Exception as error:
+            if not owners or self._ends_all(error):
+                raise
+            passed = self._set_all_aside(owners, read, str(error), now)
+            self._catch_up(now)
+            return passed
+        return tail.passed
+
+    def _set_all_aside(
+        self, owners: set[str], read: Callable[[], Tail], reason: str, now: datetime
+    ) -> int:
+        """Move the marks past what failed, with everything of it kept for later."""
         with self.connection.transaction():
-            shifts.ensure(self.connection, now, now + AHEAD)
-            self._take_in([], state_store.watched(self.connection), now)
+            behind.set_aside(self.connection, owners, (), reason, now)
+            tail = read()
+            came = {one.owner for one in tail.told}
+            behind.set_aside(self.connection, came, tail.before, None, now)
+        return tail.passed
+
+    def _catch_up(self, now: datetime) -> None:
+        """Try those that are set aside, each in a transaction of its own."""
+        with self.connection.transaction():
+            due = behind.due(self.connection, now)
+        for owner in due:
+            try:
+                with self.connection.transaction():
+                    self._catch_up_with(owner, now)
+            except Exception as error:
+                if self._ends_all(error):
+                    raise
+                self._set_back(owner, error, now)
+
+    def _catch_up_with(self, owner: str, now: datetime) -> None:
+        if not behind.hold(self.connection, {owner}):
+            behind.try_later(self.connection, owner, None, now)
+            return
+        tail = take_behind(self.connection, owner)
+        self._make_shifts(tail, now)
+        watched = owner in state_store.watched(self.connection)
+        self._take_in(tail.told, [owner] if watched else [], now)
+        behind.take_back(self.connection, owner, now)
+
+    def _set_back(self, owner: str, error: Exception, now: datetime) -> None:
+        metrics.ERRORS.labels("press").inc()
+        with self.connection.transaction():
+            pause = behind.try_later(self.connection, owner, str(error), now)
+        log.error(
+            "a press is set aside: its readings wait, the others go on",
+            press=owner,
+            again_s=pause.total_seconds(),
+            exc_info=error,
+        )
+
+    def _ends_all(self, error: Exception) -> bool:
+        """Whether it is nobody's own trouble: the database went away, or there is no plant."""
+        return self.connection.closed or isinstance(error, PlantNotLoadedError)
+
+    def _make_shifts(self, tail: Tail, now: datetime) -> None:
+        start = min((one.reading.at - DAY for one in tail.told), default=now)
+        shifts.ensure(self.connection, start, now + AHEAD)
 
     def run_timers(self, now: datetime) -> int:
         """Everything due by the clock until `now`; returns how many boundaries were reported.
@@ -80,7 +162,7 @@ class Bridge:
         fired = 0
         while (due := self._due(now)) is not None:
             self._fire(*due, now)
-            fired += 1
+            fired += due[0] == BOUNDARY
         with self.connection.transaction():
             attention.raise_due(self.connection, now)
         return fired
@@ -88,13 +170,14 @@ class Bridge:
     def next_due(self) -> datetime | None:
         """When the next timer goes off."""
         with self.connection.transaction():
-            row = self.connection.execute("select min(due) from mes.timer").fetchone()
+            row = self.connection.execute(
+                "select min(greatest(due, again)) from mes.timer"
+            ).fetchone()
         return row[0] + self.late if row and row[0] else None
 
     def _take_in(self, tail: Sequence[Told], idle: Sequence[str], now: datetime) -> None:
-        """Count, derive states, refresh facts, tell who listens."""
+        """Count, derive states, refresh facts, tell who listens. The presses are locked."""
         told = {one.press for one in tail if one.press}
-        _lock(self.connection, {*idle, *(one.concerns for one in tail if one.concerns)})
         booked = counter_store.count(self.connection, [one.reading for one in tail])
         told |= {one.counter.owner for one in booked if one.counter.measure == "stroke"}
         changed = self._follow(tail, booked, {*told, *idle}, now)
@@ -156,34 +239,67 @@ class Bridge:
 
     def _due(self, now: datetime) -> tuple[str, datetime] | None:
         return self.connection.execute(
-            "select name, due from mes.timer where due <= %s order by due, name limit 1",
-            [now - self.late],
+            "select name, due from mes.timer where due <= %s and coalesce(again, due) <= %s "
+            "order by due, name limit 1",
+            [now - self.late, now],
         ).fetchone()
 
     def _fire(self, name: str, due: datetime, now: datetime) -> None:
-        """Make the reports of one timer, then set it anew; cut short, it is fired again."""
-        if name == BOUNDARY:
-            self._report_all(due, now)
-        else:
+        """Do what one timer is for, then set it anew; cut short or failed, it is fired again."""
+        try:
             with self.connection.transaction():
-                run = int(name.removeprefix("run:"))
-                made = reporting.propose(self.connection, None, now, run=run)
-                self.connection.execute("delete from mes.timer where name = %s", [name])
-            metrics.REPORTS.inc(len(made))
+                self.connection.execute("select set_config('lock_timeout', '1s', true)")
+                self._do(name, due, now)
+        except Exception as error:
+            if self._ends_all(error):
+                raise
+            self._postpone(name, error, now)
 
-    def _report_all(self, boundary: datetime, now: datetime) -> None:
-        """Report press by press, each in a transaction, so that none waits long for another."""
+    def _do(self, name: str, due: datetime, now: datetime) -> None:
+        """`boundary`, `press:<name>` or `run:<id>`."""
+        kind, _, of = name.partition(":")
+        if kind == BOUNDARY:
+            self._pass_boundary(due)
+            return
+        run, press = (int(of), None) if kind == "run" else (None, of)
+        boundary = None if kind == "run" else due
+        made = reporting.propose(self.connection, boundary, now, press=press, run=run)
+        self.connection.execute("delete from mes.timer where name = %s", [name])
+        metrics.REPORTS.inc(len(made))
+
+    def _pass_boundary(self, boundary: datetime) -> None:
+        """Every press has a timer of its own; one that was not reported yet is, up to here."""
+        self.connection.execute(
+            """
+            insert into mes.timer (name, due) select 'press:' || name, %s from mes.press
+            on conflict (name) do update set due = excluded.due
+            """,
+            [boundary],
+        )
+        self.connection.execute(
+            "update mes.timer set due = %s where name = %s",
+            [shifts.boundary_after(self.connection, boundary), BOUNDARY],
+        )
+
+    def _postpone(self, name: str, error: Exception, now: datetime) -> None:
+        """Fire it again later: a second after a lock, less and less often after an error."""
+        locked = isinstance(error, psycopg.errors.LockNotAvailable)
         with self.connection.transaction():
-            presses = self.connection.execute("select name from mes.press order by name").fetchall()
-        for (press,) in presses:
-            with self.connection.transaction():
-                made = reporting.propose(self.connection, boundary, now, press=press)
-            metrics.REPORTS.inc(len(made))
-        with self.connection.transaction():
-            self.connection.execute(
-                "update mes.timer set due = %s where name = %s",
-                [shifts.boundary_after(self.connection, boundary), BOUNDARY],
+            row = self.connection.execute(
+                "update mes.timer set tries = tries + 1, reason = %s where name = %s "
+                "returning tries",
+                [str(error), name],
+            ).fetchone()
+            tries = row[0] if row else 1
+            pause = (
+                behind.SOON if locked else min(behind.SOON * 2 ** min(tries, 12), behind.LONGEST)
             )
+            self.connection.execute(
+                "update mes.timer set again = %s where name = %s", [now + pause, name]
+            )
+        if not locked:
+            metrics.ERRORS.labels("timer").inc()
+            log.error("a timer failed; it is fired again", timer=name, exc_info=error)
 
 
 def run(database: str) -> None:
@@ -246,12 +362,6 @@ def _wait(connection: Connection) -> None:
     """Until something was told, or a second has passed."""
     for _ in connection.notifies(timeout=LONGEST_WAIT, stop_after=1):
         pass
-
-
-def _lock(connection: Connection, presses: set[str]) -> None:
-    connection.execute(
-        "select 1 from mes.press where name = any(%s) order by name for update", [sorted(presses)]
-    )
 
 
 def _earliest(since: dict[str, datetime], press: str, at: datetime) -> None:

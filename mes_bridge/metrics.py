@@ -40,7 +40,7 @@ ERRORS = Counter(
     ["kind"],
     registry=REGISTRY,
 )
-for kind in ("database", "no_plant"):
+for kind in ("database", "no_plant", "press", "timer"):
     ERRORS.labels(kind)
 
 LAG = """

@@ -113,7 +113,10 @@ def _instants(day: date, clock: time, zone: ZoneInfo) -> tuple[datetime, datetim
     """
     first, second = (datetime.combine(day, clock, zone).replace(fold=fold) for fold in (0, 1))
     a, b = first.astimezone(UTC), second.astimezone(UTC)
-    return (a, b) if a <= b else (_skip(b, a, zone),) * 2
+    if a <= b:
+        return a, b
+    skip = _skip(b, a, zone)
+    return skip, skip
 
 
 def _skip(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:

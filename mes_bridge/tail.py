@@ -7,6 +7,7 @@ they lie: they cost a look at their row in the database, and never leave it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from database.connection import Connection
 
@@ -29,7 +30,8 @@ class TailReading:
 class Told:
     """A reading behind the marks; `press` is the one whose states it tells about, if it does.
 
-    `concerns` is the press whose figures it may change: of a meter, the press that it measures.
+    `concerns` is the press whose figures it may change: of a meter, the press that it measures;
+    `owner` is that press, or the meter of more than one.
     """
 
     reading: TailReading
@@ -38,6 +40,10 @@ class Told:
     decides: bool
     running: bool | None
     concerns: str | None
+    owner: str
+
+
+Mark = tuple[int, int, datetime, int, bool]  # outbox, number, arrived, how far to read, and more
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,12 @@ class Tail:
 
     told: Sequence[Told]
     passed: int
+    marks: Sequence[Mark] = ()
+
+    @property
+    def before(self) -> list[tuple[int, int, datetime]]:
+        """Outbox, number, arrival of each mark before it was moved."""
+        return [mark[:3] for mark in self.marks]
 
 
 def take(connection: Connection, limit: int | None) -> Tail:
@@ -54,25 +66,47 @@ def take(connection: Connection, limit: int | None) -> Tail:
     Of each outbox at most `limit` records. What lies behind an outbox that has more waits for it,
     so that arrival orders what several outboxes say.
     """
-    marks = _marks(connection, limit or UNLIMITED)
+    return _read(connection, _marks(connection, limit or UNLIMITED), _TAKE, None)
+
+
+def take_behind(connection: Connection, owner: str) -> Tail:
+    """What came of an owner that is set aside, up to the marks of the others, which stay."""
+    marks = connection.execute(
+        """
+        select m.outbox, coalesce(p.number, 0), greatest(p.arrived, '2000-01-01'), m.number, false
+        from mes.mark m
+        left join mes.press_mark p on p.outbox = m.outbox and p.owner = %s
+        where m.number > coalesce(p.number, 0)
+        order by m.outbox for update of m
+        """,
+        [owner],
+    ).fetchall()
+    return _read(connection, marks, _TAKE_BEHIND, owner)
+
+
+def _read(
+    connection: Connection, marks: Sequence[Mark], query: LiteralString, owner: str | None
+) -> Tail:
     if not marks:
         return Tail([], 0)
     names = ("outbox", "number", "arrived", "reach", "more")
     columns = dict(zip(names, map(list, zip(*marks, strict=True)), strict=True))
-    rows = connection.execute(_TAKE, {**columns, "since": min(columns["arrived"])}).fetchall()
+    asked = {**columns, "since": min(columns["arrived"]), "owner": owner}
+    rows = connection.execute(query, asked).fetchall()
     passed = sum({outbox: records for outbox, records, *_ in rows}.values())
-    return Tail([_told(outbox, *row) for outbox, _, *row in rows if row[0] is not None], passed)
+    told = [_told(outbox, *row) for outbox, _, *row in rows if row[0] is not None]
+    return Tail(told, passed, marks)
 
 
 def _told(
     outbox: int, number: int, arrived: datetime, at: datetime, channel: int, good: bool,
     whole: int | None, value: float | None, press: str | None, decides: bool, signals: bool | None,
-    concerns: str | None,
+    concerns: str | None, owner: str,
 ) -> Told:  # fmt: skip
     shown = (value if whole is None else whole) if good else None
     running = whole != 0 if signals and whole is not None else None
     reading = TailReading(channel, at, shown, outbox, number, arrived)
-    return Told(reading, good, press, decides, running, concerns)
+    return Told(reading, good, press, decides, running, concerns, owner)
 
 
 def _marks(connection: Connection, limit: int) -> list[tuple[int, int, datetime, int, bool]]:
@@ -95,24 +129,37 @@ def _marks(connection: Connection, limit: int) -> list[tuple[int, int, datetime,
     ).fetchall()
 
 
+_TOLD: LiteralString = """
+select m.outbox, m.passed, s.number, s.arrived, s.at, s.channel, s.good, s.count, s.value,
+       s.press, s.decides, s.signals, s.concerns, s.owner
+from moved m
+left join seen s on s.outbox = m.outbox and not s.later
+order by s.arrived, m.outbox, s.number, s.at
+"""
+
 # `since` says once more what `arrived` says of each outbox: a constant, by which the database
 # leaves chunks out when it plans. Within an outbox arrival never goes back (ingest sees to it).
-_TAKE = """
+_SEEN: LiteralString = """
 with own as (
   select c.id as channel, p.name as press,
          c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
-         c.name = p.run_channel as signals, p.name as concerns
+         c.name = p.run_channel as signals, p.name as concerns, p.name as owner
   from mes.press p
   join mes.own_channel c on c.device = p.name and c.name in (p.stroke_channel, p.run_channel)
   union all
-  select c.id, null, false, false, m.press
+  select c.id, null, false, false, m.press, coalesce(m.press, m.name)
   from mes.meter m join mes.own_channel c on c.device = m.name and c.name = m.energy_channel
-), wanted as materialized (
+), counted as (
   select * from own
   union all  -- counted on before the plant file was changed
-  select k.channel, null, false, false, coalesce(k.press, m.press)
+  select k.channel, null, false, false, coalesce(k.press, m.press),
+         coalesce(k.press, m.press, k.meter)
   from mes.counter k left join mes.meter m on m.name = k.meter
   where not exists (select from own where own.channel = k.channel)
+), wanted as materialized (  -- of those not set aside, or of the one that catches up
+  select * from counted c
+  where c.owner = %(owner)s
+     or %(owner)s::text is null and c.owner not in (select owner from mes.press_behind)
 ), mark as materialized (
   select m.*, coalesce((
     select max(r.arrived) from signal.reading r
@@ -123,7 +170,7 @@ with own as (
 ), cut as (
   select came, outbox from mark where more order by came, outbox limit 1
 ), seen as materialized (
-  select r.*, w.press, w.decides, w.signals, w.concerns,
+  select r.*, w.press, w.decides, w.signals, w.concerns, w.owner,
          coalesce(r.outbox <> cut.outbox
                   and (r.arrived, r.outbox) > (cut.came, cut.outbox), false) as later
   from mark
@@ -136,7 +183,8 @@ with own as (
   ) r
   join wanted w on w.channel = r.channel
   left join cut on true
-), waiting as (
+)"""
+_MOVED: LiteralString = """, waiting as (
   select outbox, min(number) - 1 as number, min(arrived) as arrived
   from seen where later group by outbox
 ), moved as (
@@ -146,9 +194,10 @@ with own as (
   where m.outbox = mark.outbox
   returning m.outbox, m.number - mark.number as passed
 )
-select m.outbox, m.passed, s.number, s.arrived, s.at, s.channel, s.good, s.count, s.value,
-       s.press, s.decides, s.signals, s.concerns
-from moved m
-left join seen s on s.outbox = m.outbox and not s.later
-order by s.arrived, m.outbox, s.number, s.at
 """
+_STAYED: LiteralString = """, moved as (
+  select outbox, reach - number as passed from mark
+)
+"""
+_TAKE = _SEEN + _MOVED + _TOLD
+_TAKE_BEHIND = _SEEN + _STAYED + _TOLD

@@ -54,7 +54,11 @@ def _read(connection: Connection) -> None:
           select r.*, max(r.arrived) over (partition by r.outbox order by r.number) as came
           from signal.reading r
           join mes.mark m on m.outbox = r.outbox and r.number <= m.number
-          where r.channel in (select channel from mes.counter)
+          join mes.counter k on k.channel = r.channel
+          left join mes.meter e on e.name = k.meter
+          left join mes.press_behind b on b.owner = coalesce(k.press, e.press, k.meter)
+          left join mes.press_mark p on p.owner = b.owner and p.outbox = r.outbox
+          where b.owner is null or r.number <= coalesce(p.number, 0)
         )
         select channel, came, outbox, number, at, quality, count,
                coalesce(count::float8, wide, gauge) as value,

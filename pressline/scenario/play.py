@@ -58,6 +58,7 @@ def play(story: Story, database: str, batch: Batch) -> Played:
     with connect(database, autocommit=True) as connection:
         _prepare(connection, story)
         refused = _play(connection, story, batch)
+        _nothing_waits(connection)
         result = audit(connection)
         return Played(refused, int(result.residual), str(result))
 
@@ -86,6 +87,16 @@ def _play(connection: Connection, story: Story, batch: Batch) -> list[tuple[str,
         bridge.run_timers(clock - MOMENT if sent else clock)  # acts come before timers at a tie
         refused += _record(connection, sent) if sent else []
     return list(dict.fromkeys(refused))
+
+
+def _nothing_waits(connection: Connection) -> None:
+    """A live plant goes on without a press that fails; a story must not."""
+    rows = connection.execute(
+        "select owner, reason from mes.press_behind "
+        "union all select name, reason from mes.timer where reason is not null"
+    ).fetchall()
+    if rows:
+        raise RuntimeError(f"the bridge could not go on: {rows}")
 
 
 def _record(connection: Connection, sent: Sent) -> list[tuple[str, str]]:
