@@ -220,6 +220,7 @@ where exists (select from signal.reading r where r.channel = c.id and r.quality 
 """
 COUNTED = """
 select bool_and(coalesce(last.number <= m.number, false) and k.pend_value is null)
+       and not exists (select from mes.press_behind)
 from mes.press p
 join signal.channel c on c.device = p.name and c.name = p.stroke_channel
 left join mes.counter k on k.channel = c.id
