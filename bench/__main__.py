@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.backlog import backlog_figures
+from bench.commit import commit_figures
 from bench.crowd import crowd_figures
 from bench.edge import edge_figures
 from bench.figure import Figure
@@ -22,6 +23,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
     "opcua": opcua_figures,
     "ingest": ingest_figures,
+    "commit": commit_figures,
     "latency": latency_figures,
     "backlog": backlog_figures,
     "crowd": crowd_figures,

@@ -1060,17 +1060,54 @@ ALTER TABLE signal.gap ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 );
 
 CREATE TABLE signal.latest (
-    channel integer NOT NULL,
-    arrived timestamp with time zone NOT NULL,
-    at timestamp with time zone NOT NULL,
-    count bigint,
-    gauge real,
-    wide double precision,
-    word text,
-    quality smallint NOT NULL
-);
+    site text NOT NULL,
+    node text NOT NULL,
+    device text NOT NULL,
+    part smallint NOT NULL,
+    revision bigint NOT NULL,
+    channel integer[] CONSTRAINT latest_channel_not_null1 NOT NULL,
+    arrived timestamp with time zone[] CONSTRAINT latest_arrived_not_null1 NOT NULL,
+    at timestamp with time zone[] CONSTRAINT latest_at_not_null1 NOT NULL,
+    quality smallint[] CONSTRAINT latest_quality_not_null1 NOT NULL,
+    count bigint[],
+    gauge real[],
+    wide double precision[],
+    word text[]
+)
+WITH (fillfactor='50', toast_tuple_target='8128');
+ALTER TABLE ONLY signal.latest ALTER COLUMN channel SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN arrived SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN at SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN quality SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN count SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN gauge SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN wide SET STORAGE EXTERNAL;
+ALTER TABLE ONLY signal.latest ALTER COLUMN word SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE signal.latest IS 'Newest value of each channel, also from births: boards are live while a backlog drains.';
+COMMENT ON TABLE signal.latest IS 'Newest values of each device, also from births: boards are live while a backlog drains. Element by element of one channel; see signal.newest.';
+
+COMMENT ON COLUMN signal.latest.part IS 'A device of many channels has several rows: a change of one of them writes no long row anew.';
+
+COMMENT ON COLUMN signal.latest.revision IS 'Grows with each write. Who writes holds the row as it was, and looks again when another wrote it since.';
+
+COMMENT ON COLUMN signal.latest.count IS 'Null: no channel here has a whole number now; so for gauge, wide and word.';
+
+CREATE VIEW signal.newest AS
+ SELECT l.site,
+    l.node,
+    l.device,
+    t.channel,
+    t.arrived,
+    t.at,
+    t.count,
+    t.gauge,
+    t.wide,
+    t.word,
+    t.quality
+   FROM (signal.latest l
+     CROSS JOIN LATERAL UNNEST(l.channel, l.arrived, l.at, l.count, l.gauge, l.wide, l.word, l.quality) t(channel, arrived, at, count, gauge, wide, word, quality));
+
+COMMENT ON VIEW signal.newest IS 'Newest value of each channel, a row each. Ask it for a device or a node: by channel alone it reads all.';
 
 ALTER TABLE signal.outbox ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.outbox_id_seq
@@ -1396,7 +1433,7 @@ ALTER TABLE ONLY signal.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY signal.latest
-    ADD CONSTRAINT latest_pkey PRIMARY KEY (channel);
+    ADD CONSTRAINT latest_pkey PRIMARY KEY (site, node, device, part);
 
 ALTER TABLE ONLY signal.node
     ADD CONSTRAINT node_pkey PRIMARY KEY (site, node);
@@ -1443,6 +1480,8 @@ CREATE INDEX posting_report ON mes.posting USING btree (report);
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
 
 CREATE INDEX channel_device ON signal.channel USING btree (device, name);
+
+CREATE INDEX latest_device ON signal.latest USING btree (device);
 
 CREATE INDEX quarantine_again ON signal.quarantine USING btree (id) WHERE again;
 

@@ -18,7 +18,8 @@ from edge_agent.wire import (
     read_channel,
 )
 from ingest.clock_offset import Hearing
-from ingest.readings import BIGGEST, Signal
+from ingest.clock_repair import ForeignClock
+from ingest.readings import BIGGEST, Latest, Signal
 from ingest.sequence import Order
 from ingest.stream import Stream
 
@@ -28,9 +29,15 @@ OWN_NAMES = frozenset({
 Known = tuple[Metric, Signal]
 
 REBIRTH_EVERY_S = 2.0  # a node is asked for its births at most this often
+REBIRTH_LATEST_S = 300.0  # one whose births are refused; the pause doubles until then
 ASKS_BEFORE_QUARANTINE = 3
 MOST_DEVICES = 1000  # of a node; with more, those that no birth declared are forgotten
 LONGEST_UUID = 100
+MOST_NAMED = 5  # of what is not taken of a birth; of more the number is told
+NO_VALUES = {
+    16: "a data set", 17: "bytes", 18: "a file", 19: "a template", 20: "a property set",
+    21: "a list of property sets", **dict.fromkeys(range(22, 35), "an array"),
+}  # fmt: skip
 LONGEST_UNIT = 100
 SMALLEST_SCALE = 1e-12  # and its inverse the greatest: more is no unit that a machine has
 LONGEST_NAME = 1000  # bytes of a channel's name, or of a topic: an index holds 2,700 in all
@@ -52,7 +59,9 @@ class Device:
     aliases: dict[int, Signal] = field(default_factory=dict[int, Signal])
     names: dict[str, Signal] = field(default_factory=dict[str, Signal])
     asked: int = 0  # rebirths asked for because of it, without a birth of its own since
+    standing: dict[int, Latest] = field(default_factory=dict[int, Latest])  # a foreign one's values
     confirmed: bool = False  # its birth came after it was asked for: what it lacks is unknown
+    left_out: frozenset[int | str] = frozenset()  # aliases and names of what is never taken
 
     def signal(self, metric: Metric) -> Signal | None:
         """The channel a metric means: by alias, or by name where it has none."""
@@ -65,10 +74,10 @@ class Device:
         found, unknown = list[Known](), list[Metric]()
         for metric in payload.metrics:
             signal = self.signal(metric)
-            if signal is None:
-                unknown.append(metric)
-            else:
+            if signal is not None:
                 found.append((metric, signal))
+            elif (metric.alias if metric.HasField("alias") else metric.name) not in self.left_out:
+                unknown.append(metric)
         return found, unknown
 
     @property
@@ -91,13 +100,20 @@ class Node:
     foreign: bool = False
     ack_alias: int = NODE_ALIASES[OUTBOX_ACK]
     bdseq: int | None = None
+    bdseq_alias: int | None = None
+    owed_death: bool = False  # its life before this one ended unheard: that will may still come
+    doubted: bool = False  # a death came that was not taken, and nothing after it
+    clock: ForeignClock = field(default_factory=ForeignClock)
     order: Order[Message] = field(default_factory=Order[Message])
     sent_at: int = 0
     heard_at: float = 0.0
+    repeated_at: float = 0.0  # what stands still was written anew
     online: bool = False
     records: set[int] = field(default_factory=set[int])  # aliases of outbox/record
     devices: dict[str, Device] = field(default_factory=dict[str, Device])
     asked_at: float = float("-inf")
+    asked: int = 0  # times that it was asked for its births, without an answer since
+    pause_s: float = REBIRTH_EVERY_S  # before it is asked again
     hearing: Hearing = field(default_factory=Hearing)
     elsewhere: str = ""  # id of the other host that serves it
 
@@ -117,13 +133,27 @@ class Node:
 
     def may_ask(self, now: float) -> bool:
         """Whether a rebirth may be asked for now; counted when it may."""
-        if now - self.asked_at < REBIRTH_EVERY_S:
+        if now - self.asked_at < self.pause_s:
             return False
         self.asked_at = now
         return True
 
+    @property
+    def unanswered(self) -> str:
+        """What to add to a reason: it was asked for its births and does not answer."""
+        if self.asked < ASKS_BEFORE_QUARANTINE:
+            return ""
+        return f": it was asked {self.asked} times for its births and did not answer"
+
+    def birth_refused(self) -> None:
+        """It was born as nobody can take it: the next one will hardly be better."""
+        self.asked, self.pause_s = 0, min(2 * self.pause_s, REBIRTH_LATEST_S)
+
     def born(self, birth: "NodeBirth") -> None:
         """A new NBIRTH: every alias of before is void."""
+        self.owed_death = self.online and birth.bdseq != self.bdseq
+        self.asked, self.pause_s, self.doubted = 0, REBIRTH_EVERY_S, False
+        self.bdseq_alias = birth.bdseq_alias
         self.foreign = birth.outbox is None
         self.ack_alias, self.bdseq, self.online = birth.ack_alias, birth.bdseq, True
         self.records = {birth.record_alias} if birth.record_alias is not None else set()
@@ -133,7 +163,8 @@ class Node:
     def device_born(self, name: str, payload: Payload, signals: dict[str, Signal]) -> None:
         """A birth declared the channels of a device (or of the node itself)."""
         before = self.device(name)
-        device = Device(names=signals, confirmed=before.asked > 0)
+        left_out = frozenset(each for metric in _no_values(payload) for each in _called(metric))
+        device = Device(names=signals, confirmed=before.asked > 0, left_out=left_out)
         for metric in payload.metrics:
             if metric.name == OUTBOX_RECORD:
                 self.records.add(metric.alias)
@@ -157,6 +188,7 @@ class NodeBirth:
     ack_alias: int
     record_alias: int | None
     bdseq: int | None
+    bdseq_alias: int | None = None
 
     @property
     def fault(self) -> str:
@@ -183,12 +215,20 @@ def read_node_birth(payload: Payload) -> NodeBirth:
         ack_alias=ack.alias if ack is not None else NODE_ALIASES[OUTBOX_ACK],
         record_alias=record.alias if record is not None else None,
         bdseq=_bdseq(own.get(BDSEQ)),
+        bdseq_alias=_alias(own.get(BDSEQ)),
     )
 
 
-def read_death(payload: Payload) -> int | None:
-    """The bdSeq of an NDEATH."""
-    return _bdseq(next((m for m in payload.metrics if m.name == BDSEQ), None))
+def read_death(payload: Payload, alias: int | None = None) -> int | None:
+    """The bdSeq of an NDEATH, by name or by the alias that its birth gave it; None without one."""
+    named = (m for m in payload.metrics if m.name == BDSEQ)
+    by_alias = (m for m in payload.metrics if not m.name and m.HasField("alias"))
+    found = next(named, None) or next((m for m in by_alias if m.alias == alias), None)
+    return _bdseq(found)
+
+
+def _alias(metric: Metric | None) -> int | None:
+    return metric.alias if metric is not None and metric.HasField("alias") else None
 
 
 def declared(payload: Payload) -> list[Channel]:
@@ -205,6 +245,24 @@ def unkeepable(payload: Payload) -> list[str]:
     for alias, name, other in _doubtful(payload):
         faults.append(f"alias {alias} is given to {name} and to {other}: data by it is not taken")
     return faults
+
+
+def not_taken(payload: Payload) -> str:
+    """What of a birth is no plain value, by name and kind; empty when all is."""
+    found = [f"{metric.name} ({NO_VALUES[metric.datatype]})" for metric in _no_values(payload)]
+    more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
+    told = ", ".join(each[:LONGEST_NAME] for each in found[:MOST_NAMED])
+    return f"{told}{more}: plain values are taken, these are not" if found else ""
+
+
+def _no_values(payload: Payload) -> Iterator[Metric]:
+    return (metric for metric in payload.metrics if metric.name and metric.datatype in NO_VALUES)
+
+
+def _called(metric: Metric) -> Iterator[int | str]:
+    yield str(metric.name)
+    if metric.HasField("alias"):
+        yield metric.alias
 
 
 def _doubtful(payload: Payload) -> list[tuple[int, str, str]]:

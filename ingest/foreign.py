@@ -12,15 +12,19 @@ from collections.abc import Iterable
 
 import structlog
 
-from edge_agent.sample import STALE, Sample
+from edge_agent.sample import GOOD, STALE, Sample
 from edge_agent.sparkplug_pb2 import Metric
 from edge_agent.wire import SOURCE_AT, DataType, write_property
-from ingest.births import Device, Message, Node, NodeBirth
+from ingest.births import ASKS_BEFORE_QUARANTINE, Device, Known, Message, Node, NodeBirth
+from ingest.clock_repair import in_ms, put_right
 from ingest.open_batch import Taking
 from ingest.readings import YEAR_2000
 from ingest.registry import Lives
 
 log = structlog.get_logger()
+
+REPEAT_S = 10.0  # the heartbeat of our own nodes, for what stands still
+ON_ITS_WAY = 2_000  # ms: what the node says just now may come as late, and is newer
 
 
 class Foreign:
@@ -32,6 +36,7 @@ class Foreign:
     def __init__(self, taking: Taking, lives: Lives, reorder_s: float) -> None:
         self._taking, self._lives, self._reorder_s = taking, lives, reorder_s
         self._waiting: list[Node] = []  # for a message that should have come
+        self._looked_at = float("-inf")
 
     # -- from birth to death ----------------------------------------------------------------------
 
@@ -44,11 +49,13 @@ class Foreign:
 
     def born(self, node: Node, message: Message) -> None:
         """An NBIRTH: the sequence begins with it."""
+        self._put_right(node, message)
         node.order.start(message.payload.seq)
         self._birth_values(node, message)
 
     def take(self, node: Node, message: Message) -> None:
         """Data, DBIRTH or DDEATH: taken when its turn comes."""
+        self._put_right(node, message)
         seq = message.payload.seq
         if not message.payload.HasField("seq"):
             self._in_turn(node, message)
@@ -67,6 +74,54 @@ class Foreign:
         self._give_up(node)
         self._unseen(node, node.devices.values(), self._its_time(node))
         node.order.start(None)
+
+    def doubt(self, node: Node, message: Message, bdseq: int | None) -> None:
+        """An NDEATH of another bdSeq: an earlier life's, or of a will that is made wrongly."""
+        late, node.owed_death, node.doubted = node.owed_death, False, True
+        if not late:
+            reason = f"an NDEATH with bdSeq {bdseq} where its NBIRTH said {node.bdseq}: will and"
+            self._taking.refuse(message, f"{reason} birth of one connection must say the same")
+
+    def look_after(self, nodes: Iterable[Node]) -> bool:
+        """Every second: what stands still is told anew, births are asked for; whether any was.
+
+        A node that reports by exception and lives says nothing while nothing changes: that it
+        lives, which the broker watches, is what is known of its values.
+        """
+        now, told = self._taking.steady(), False
+        if now - self._looked_at < 1.0:
+            return False
+        self._looked_at = now
+        for node in nodes:
+            if not node.foreign or not node.online or node.stream is None:
+                continue
+            if node.order.expected is None:  # since this host began it has said nothing
+                if node.asked < ASKS_BEFORE_QUARANTINE:
+                    self._taking.ask(node)
+            elif not (node.doubted or node.order.waiting) and self._repeat(node, now):
+                told = True
+        return told
+
+    def _repeat(self, node: Node, now: float) -> bool:
+        """Each good value that stands still, anew; when its node told it stays beside."""
+        if now - node.repeated_at < REPEAT_S:
+            return False
+        node.repeated_at, at = now, self._its_time(node) - ON_ITS_WAY
+        self._taking.look()
+        still = [
+            known
+            for device in node.devices.values()
+            for known in device.standing.values()
+            if known[3] == GOOD and at - known[0].newest >= REPEAT_S * 1000 - ON_ITS_WAY
+        ]
+        if not still or not YEAR_2000 <= at <= self._taking.latest_at:
+            return False
+        assert node.stream is not None
+        number, _ = self._next_number(node)
+        for signal, since, value, quality in still:
+            sample = Sample(signal.name, at, value, quality, source_at=since)
+            self._taking.batch.add(signal, sample, node.stream.outbox, number)
+        return True
 
     # -- holes ------------------------------------------------------------------------------------
 
@@ -109,6 +164,7 @@ class Foreign:
         taking, (number, _) = self._taking, self._next_number(node)
         possible = at if YEAR_2000 <= at <= taking.latest_at else taking.now
         for device in devices:
+            device.standing.clear()
             for signal in device.names.values():
                 stale = Sample(signal.name, possible, None, STALE)
                 taking.batch.add(signal, stale, node.stream.outbox, number)
@@ -136,18 +192,40 @@ class Foreign:
         found, unknown = device.sorted_out(message.payload)
         if unknown and not device.settled:
             self._taking.ask(node, device)
-        self._taking.add(message, found, unknown, self._next_number(node)[1])
+        record = self._next_number(node)[1]
+        self._taking.add(message, found, unknown, record, node.unanswered)
+        self._note_standing(device, found)
 
     def _birth_values(self, node: Node, message: Message) -> None:
         """The values of a foreign birth are readings: it has no other way to catch up."""
-        found, _ = node.device(message.topic.device).sorted_out(message.payload)
+        device = node.device(message.topic.device)
+        found, _ = device.sorted_out(message.payload)
         self._heard(node, message)
         for metric, _ in found:
             _date(metric, message.payload.timestamp)
         if found:
             self._taking.add(message, found, [], self._next_number(node)[1])
+        self._note_standing(device, found)
+
+    def _note_standing(self, device: Device, found: Iterable[Known]) -> None:
+        latest = self._taking.batch.latest
+        for _, signal in found:
+            if signal.channel in latest:
+                device.standing[signal.channel] = latest[signal.channel]
+
+    def _put_right(self, node: Node, message: Message) -> None:
+        """Times of a clock or in a unit that cannot be: as for our own nodes, dated anew."""
+        before, said = node.clock.by, message.payload.timestamp
+        put_right(message.payload, node.clock, self._taking.now)
+        if bool(node.clock.by) != bool(before):
+            wrong = "the clock of a node is wrong" if node.clock.by else "its clock is right again"
+            log.warning(wrong, node=node.node, added_ms=node.clock.by)
+        if in_ms(said) != said and not node.clock.odd:
+            node.clock.odd = True
+            log.warning("a node tells times not in ms, as the standard demands", node=node.node)
 
     def _heard(self, node: Node, message: Message) -> None:
+        node.doubted = False
         node.sent_at, node.heard_at = message.payload.timestamp, self._taking.steady()
 
     def _next_number(self, node: Node) -> tuple[int, bytes]:
@@ -161,5 +239,6 @@ class Foreign:
 def _date(metric: Metric, sent_at: int) -> None:
     """A birth says what is true when it is sent; since when it has been so is the device's time."""
     if 0 < metric.timestamp < sent_at:
-        write_property(metric, SOURCE_AT, DataType.DATETIME, metric.timestamp)
+        if SOURCE_AT not in metric.properties.keys:
+            write_property(metric, SOURCE_AT, DataType.DATETIME, metric.timestamp)
         metric.timestamp = sent_at

@@ -20,13 +20,10 @@ from edge_agent.sparkplug_pb2 import Metric, Payload
 from edge_agent.wire import (
     CLOCK_STEP,
     GIVEN_UP,
-    SOURCE_AT,
     Ack,
-    DataType,
     GivenUp,
     Topic,
     parse_topic,
-    write_property,
 )
 from ingest import metrics, store
 from ingest.births import (
@@ -36,13 +33,16 @@ from ingest.births import (
     Message,
     Node,
     NodeBirth,
+    not_taken,
     read_death,
     read_node_birth,
     unkeepable,
 )
-from ingest.clock_repair import shown
+from ingest.clock_repair import date_anew, in_ms, shown
+from ingest.compressed import whole
 from ingest.foreign import Foreign
 from ingest.group import REORDER_S, Group
+from ingest.latest import LatestRows
 from ingest.open_batch import Taking
 from ingest.quarantine_bounds import Quarantine
 from ingest.readings import Batch, Signal, sample_of
@@ -94,6 +94,7 @@ class Intake:
         self._taking = Taking(wall_ms, steady, self._lives.serves, self._own, kept)
         reorder_s = group.reorder_s if group else REORDER_S
         self._foreign = Foreign(self._taking, self._lives, reorder_s)
+        self._latest = LatestRows()
         self._topics: dict[str, Topic] = {}
         self._second = self._came = 0  # unknown nodes that were born in that second
         self._handed: tuple[Batch, Future[None]] | None = None
@@ -125,8 +126,12 @@ class Intake:
         return parsed
 
     def give_up_overdue(self) -> bool:
-        """Go on over holes that foreign nodes' messages waited at long enough; whether any was."""
-        return self._foreign.give_up_overdue()
+        """See to foreign nodes: holes that were waited at long enough, and what stands still.
+
+        Returns whether anything is to be written.
+        """
+        given_up = self._foreign.give_up_overdue()
+        return self._foreign.look_after(self._nodes.values()) or given_up
 
     @property
     def open(self) -> Batch:
@@ -147,7 +152,8 @@ class Intake:
         batch = self._taking.closed()
         if not batch:
             return None
-        written = self._writer.start(lambda connection: _commit(connection, batch))
+        latest = self._latest
+        written = self._writer.start(lambda connection: _commit(connection, batch, latest))
         self._handed = batch, written
         return written
 
@@ -189,7 +195,10 @@ class Intake:
     # -- by type ----------------------------------------------------------------------------------
 
     def _dispatch(self, topic: Topic, raw: bytes) -> None:
-        message = Message(topic, Payload.FromString(raw), raw)
+        came = Payload.FromString(raw)
+        payload = whole(came)
+        kept = raw if payload is came else payload.SerializeToString()
+        message = Message(topic, payload, kept)
         if topic.type != "NDEATH":  # a will was written long before it is sent
             self._hear(topic, message.payload.timestamp)
         if topic.type in ("NDATA", "DDATA"):
@@ -201,27 +210,30 @@ class Intake:
         elif topic.type == "DBIRTH":
             self._device_birth(message)
         elif topic.type == "NDEATH":
-            self._node_death(topic, message.payload)
+            self._node_death(message)
         elif topic.type == "DDEATH":
             self._device_death(message)
 
     def _node_birth(self, message: Message) -> None:
         payload = message.payload
-        birth = read_node_birth(payload)
+        birth, node = read_node_birth(payload), self._node(message.topic)
         if birth.fault:
+            node.birth_refused()
             self._taking.refuse(message, birth.fault)
             return
-        node = self._node(message.topic)
         if node.stream is None and not self._may_come():
+            node.asked = 0  # it did answer
             self._taking.refuse(message, TOO_MANY)
             return
         if not self._lives.has_room(node):
+            node.birth_refused()
             self._taking.refuse(message, NO_ROOM)
             return
         if not self._lives.claim(node):
             return
         uuid = birth.outbox or node.name
         if not self._leave_to(node, uuid):
+            node.birth_refused()
             reason = f"outbox {uuid} is another live node's: give this one its own"
             self._taking.refuse(message, reason)
             return
@@ -280,7 +292,7 @@ class Intake:
 
     def _refuse_unkeepable(self, message: Message) -> None:
         """Channels of a birth that the database cannot hold are left out, and told."""
-        faults = unkeepable(message.payload)
+        faults = [*unkeepable(message.payload), *filter(None, [not_taken(message.payload)])]
         if faults:
             self._taking.refuse(message, "; ".join(faults))
 
@@ -296,13 +308,17 @@ class Intake:
                 at = shown(sample.at, payload.timestamp, self._taking.now)
                 self._taking.batch.note(signal, at, value, sample.quality)
 
-    def _node_death(self, topic: Topic, payload: Payload) -> None:
-        node = self._node(topic)
+    def _node_death(self, message: Message) -> None:
+        node = self._node(message.topic)
         if node.stream is None:
             return
-        bdseq = read_death(payload)
+        bdseq = read_death(message.payload, node.bdseq_alias)
+        if bdseq is None and node.foreign and not node.owed_death:
+            bdseq = node.bdseq  # no earlier life is left that it could end
         if bdseq != node.bdseq:
-            log.info("a late death is ignored", node=topic.node, bdseq=bdseq, current=node.bdseq)
+            log.info("a late death is ignored", node=node.node, bdseq=bdseq, current=node.bdseq)
+            if node.foreign:
+                self._foreign.doubt(node, message, bdseq)
             return
         if node.foreign:
             self._foreign.died(node)
@@ -323,6 +339,10 @@ class Intake:
         device = node.device(message.topic.device)
         if node.stream is None:
             self._taking.ask(node, device)
+            if node.unanswered:
+                self._taking.refuse(
+                    message, f"its node {node.name} is in no birth{node.unanswered}"
+                )
         elif node.foreign:
             self._foreign.take(node, message)
         else:
@@ -349,7 +369,7 @@ class Intake:
             if found:
                 self._put_right(stream, message, found, sent_by)
             record = taking.batch.extend_run(stream.outbox, number)
-            taking.add(message, found, unknown, record)
+            taking.add(message, found, unknown, record, node.unanswered)
             if not message.topic.device:
                 self._note_given_up(stream, found)
 
@@ -407,7 +427,11 @@ class Intake:
 
     def _hear(self, topic: Topic, sent: int) -> None:
         node = self._nodes.get((topic.site, topic.node))
-        if node is None or node.stream is None or not node.hearing.take(self._taking.now, sent):
+        if (
+            node is None
+            or node.stream is None
+            or not node.hearing.take(self._taking.now, in_ms(sent))
+        ):
             return
         newest = None if node.foreign else node.stream.newest or None
         self._taking.batch.heard[topic.site, topic.node] = node.hearing.heard(newest)
@@ -428,14 +452,7 @@ def _whole(metric: Metric) -> int:
     return number - (1 << 64) if number >> 63 else number
 
 
-def date_anew(metric: Metric, at: int, by: int) -> None:
-    """Add to a time that cannot be; it stays beside unless the device told one (ms)."""
-    metric.timestamp = at + by
-    if SOURCE_AT not in metric.properties.keys:
-        write_property(metric, SOURCE_AT, DataType.DATETIME, at)
-
-
-def _commit(connection: Connection, batch: Batch) -> None:
+def _commit(connection: Connection, batch: Batch, latest: LatestRows) -> None:
     began = time.perf_counter()
-    store.commit(connection, batch)
+    store.commit(connection, batch, latest)
     metrics.committed(batch, time.perf_counter() - began)

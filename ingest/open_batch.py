@@ -5,10 +5,14 @@ The lowest part of intake: it knows what a message said, not what kind of node s
 
 from collections.abc import Callable, Iterable
 
+import structlog
+
 from edge_agent.sparkplug_pb2 import Metric
-from ingest.births import Device, Known, Message, Node
+from ingest.births import ASKS_BEFORE_QUARANTINE, Device, Known, Message, Node
 from ingest.quarantine_bounds import Quarantine
 from ingest.readings import DAY, LAST_TIME, Batch
+
+log = structlog.get_logger()
 
 
 class Taking:
@@ -50,7 +54,12 @@ class Taking:
         return batch
 
     def add(
-        self, message: Message, found: list[Known], unknown: Iterable[Metric], record: bytes
+        self,
+        message: Message,
+        found: list[Known],
+        unknown: Iterable[Metric],
+        record: bytes,
+        unanswered: str = "",
     ) -> None:
         """What a record says becomes readings; what of it cannot be one is refused."""
         faults = self.batch.add_metrics(
@@ -58,7 +67,7 @@ class Taking:
         )
         for metric in unknown:
             name = metric.name if metric.HasField("name") else f"alias {metric.alias}"
-            faults.append(f"{name} is in no birth")
+            faults.append(f"{name} is in no birth{unanswered}")
         if faults:
             self.refuse(message, "; ".join(faults))
 
@@ -75,6 +84,9 @@ class Taking:
         if node.may_ask(self.steady()) and self._serves(node):
             if device is not None:
                 device.asked += 1
+            node.asked += 1
+            if node.asked == ASKS_BEFORE_QUARANTINE:
+                log.warning("a node does not answer when asked for its births", node=node.name)
             self._asked.append(node)
 
     def asked(self) -> list[Node]:

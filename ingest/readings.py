@@ -51,7 +51,8 @@ VALUE_COLUMNS = ("count", "gauge", "wide", "word")
 
 HEAD = RECORD.size + LONG.size  # bytes: record and time
 
-Latest = tuple[int, int, Value | None, int]  # data type, time (ms), value, quality
+Place = tuple[str, str, str]  # of a device: site, node, device
+Latest = tuple["Signal", int, Value | None, int]  # whose it is, time (ms), value, quality
 
 
 class ImpossibleError(ValueError):
@@ -101,6 +102,8 @@ class Signal:
     name: str
     datatype: int
     newest: int = 0
+    device: Place = ("", "", "")
+    column: str = field(init=False, repr=False)
     read: Callable[[Metric, "ValueField"], Value] = field(init=False, repr=False)
     pack: Callable[[Value], bytes] = field(init=False, repr=False)
     number: bytes = field(init=False, repr=False)
@@ -112,7 +115,7 @@ class Signal:
 
     def __post_init__(self) -> None:
         column, plain = column_of(self.datatype), PLAIN.get(self.datatype)
-        place = VALUE_COLUMNS.index(column)
+        self.column, place = column, VALUE_COLUMNS.index(column)
         self.read, self.pack = _reader(self.datatype), PACKERS[column]
         self.number = INT.pack(4, self.channel)
         self.value_field, self.most, code = plain or ("string_value", 0, "")
@@ -199,7 +202,7 @@ class Batch:
             add(row(head, signal.before, value, signal.after))
             if at >= signal.newest:
                 signal.newest = at
-                latest[signal.channel] = (signal.datatype, at, value, GOOD)
+                latest[signal.channel] = (signal, at, value, GOOD)
         return faults
 
     def not_kept(self, sender: str, kind: str, size: int) -> None:
@@ -211,7 +214,7 @@ class Batch:
         """A value that may be its channel's newest."""
         if at >= signal.newest:
             signal.newest = at
-            self.latest[signal.channel] = (signal.datatype, at, value, quality)
+            self.latest[signal.channel] = (signal, at, value, quality)
 
     def _add_sample(self, signal: Signal, sample: Sample, record: bytes) -> None:
         value = sample.value if sample.quality == GOOD else None

@@ -5,12 +5,13 @@ import re
 UNDECODABLE = "undecodable"
 KINDS = {  # the first that is found names the class of a reason
     UNDECODABLE: r"^no Sparkplug payload",
+    "not_taken": r": plain values are taken, these are not$",
     "no_birth": r" is in no birth",
     "impossible_time": r"time -?\d+ ms is impossible",
     "wrong_type": r" was declared| is no [A-Za-z]| does not fit | no UTF-8| with NUL "
     r"| gives no value$",
     "protocol": r"out of order$|^an NBIRTH w|no outbox/record|live node's| longer than \d+ "
-    r"|^more than \d+ |^one more node ",
+    r"|^an NDEATH with bdSeq |^more than \d+ |^one more node ",
 }
 NEVER_AGAIN = (UNDECODABLE, "impossible_time")  # nothing that anybody mends changes these
 OTHER = "other"

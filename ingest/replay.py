@@ -17,7 +17,9 @@ from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Topic
 from ingest import store
 from ingest.births import Known, Message, Node
-from ingest.intake import Intake, date_anew
+from ingest.clock_repair import ForeignClock, date_anew, put_right
+from ingest.intake import Intake
+from ingest.latest import LatestRows
 from ingest.quarantine_bounds import Quarantine
 from ingest.readings import Batch, Refused
 
@@ -98,7 +100,7 @@ def _taken(
     batch = reader.read(topic, payload, arrived, (outbox, number + 1))
     if batch.quarantine:
         return Outcome(each, None, batch.quarantine[0].reason)
-    return Outcome(each, store.add_missing(connection, batch))
+    return Outcome(each, store.add_missing(connection, batch, LatestRows()))
 
 
 def _gone(connection: Connection, each: int) -> str:
@@ -187,6 +189,9 @@ class Reader(Intake):
             return
         if number is not None and node.stream is not None:
             self._date_as_then(node.stream.outbox, number, message, found)
+        if node.foreign:
+            then = round(self._kept.arrived.timestamp() * 1000)
+            put_right(message.payload, ForeignClock(), then)
         record = self._taking.batch.extend_run(*self._kept.record)
         self._taking.add(message, found, unknown, record)
 

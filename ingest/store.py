@@ -10,19 +10,17 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from database.connection import Connection
-from edge_agent.sample import STALE, Value
+from edge_agent.sample import STALE
 from edge_agent.wire import Channel
 from ingest.clock_repair import Dating
+from ingest.latest import LatestRows
 from ingest.readings import (
     ARRIVED,
     COLUMNS,
     HEADER,
     TRAILER,
-    VALUE_COLUMNS,
     Batch,
-    Latest,
     Signal,
-    column_of,
 )
 from ingest.reasons import kind_of
 from ingest.stream import Stream
@@ -49,14 +47,16 @@ class KnownNode:
 # -- readings -------------------------------------------------------------------------------------
 
 
-def commit(connection: Connection, batch: Batch, arrived: datetime | None = None) -> None:
-    """Write a batch: all of it, or nothing.
+def commit(
+    connection: Connection, batch: Batch, latest: LatestRows, arrived: datetime | None = None
+) -> None:
+    """Write a batch: all of it, or nothing. `latest` is what this writer holds of signal.latest.
 
     `arrived` is the database clock unless given (scenarios). Raises OvertakenError when an outbox
     is not where the batch expects it. A batch that is there already (its commit had succeeded, the
     answer was lost) is left alone.
     """
-    with connection.transaction():
+    with latest.of_one_transaction(), connection.transaction():
         instant = _advance(connection, batch, arrived)
         if instant is None:
             return
@@ -64,7 +64,7 @@ def commit(connection: Connection, batch: Batch, arrived: datetime | None = None
             with connection.cursor() as cursor:
                 _copy(cursor, "signal.reading", batch.rows, instant)
             connection.execute("notify reading")
-        _write_latest(connection, batch.latest, instant)
+        latest.write(connection, batch.latest, instant)
         _write_gaps(connection, batch, instant)
         _write_quarantine(connection, batch, instant)
         _write_heard(connection, batch, instant)
@@ -120,13 +120,13 @@ def _packed(rows: Sequence[bytes], instant: datetime) -> bytes:
     return b"".join((HEADER, start, start.join(rows), TRAILER))
 
 
-def add_missing(connection: Connection, batch: Batch) -> int:
+def add_missing(connection: Connection, batch: Batch, latest: LatestRows) -> int:
     """Write those rows of a batch that are not there yet, and say how many.
 
     A reading is there when its channel has the same value and quality at the same capture time,
     whichever record brought it. Where all are, not even the watermark moves.
     """
-    with connection.transaction():
+    with latest.of_one_transaction(), connection.transaction():
         connection.execute("create temp table again (like signal.reading)")
         with connection.cursor() as cursor:
             _copy(cursor, "again", batch.rows, EPOCH_2000)
@@ -145,54 +145,13 @@ def add_missing(connection: Connection, batch: Batch) -> int:
                     [instant],
                 ).rowcount
                 cursor.execute("notify reading")
-                _write_latest(connection, batch.latest, instant)
+                latest.write(connection, batch.latest, instant)
             cursor.execute("drop table again")
     return added
 
 
 def _any_again(connection: Connection) -> bool:
     return connection.execute("select from again limit 1").fetchone() is not None
-
-
-def _write_latest(connection: Connection, latest: dict[int, Latest], instant: datetime) -> None:
-    if not latest:
-        return
-    channels = sorted(latest)
-    told = [latest[channel] for channel in channels]
-    connection.execute(
-        "insert into signal.latest (channel, arrived, at, count, gauge, wide, word, quality) "
-        "select channel, %s, timestamptz 'epoch' + at * interval '1 ms', "
-        "count, gauge, wide, word, quality "
-        "from unnest(%s::int[], %s::bigint[], %s::bigint[], %s::real[], %s::float8[], "
-        "%s::text[], %s::smallint[]) t (channel, at, count, gauge, wide, word, quality) "
-        "on conflict (channel) do update set arrived = excluded.arrived, at = excluded.at, "
-        "count = excluded.count, gauge = excluded.gauge, wide = excluded.wide, "
-        "word = excluded.word, quality = excluded.quality "
-        "where latest.at <= excluded.at",
-        [
-            instant,
-            _array(channels),
-            _array([at for _, at, _, _ in told]),
-            *(_array(_of_column(told, column)) for column in VALUE_COLUMNS[:-1]),
-            _of_column(told, "word"),
-            _array([quality for _, _, _, quality in told]),
-        ],
-    )
-
-
-def _of_column(told: list[Latest], column: str) -> list[Value | None]:
-    return [value if column_of(datatype) == column else None for datatype, _, value, _ in told]
-
-
-def _array(numbers: Sequence[Value | None]) -> str:
-    """PostgreSQL's text of an array of numbers; psycopg's own way costs ten times that."""
-    return f"{{{','.join([_number(each) for each in numbers])}}}"
-
-
-def _number(value: Value | None) -> str:
-    if value is None:
-        return "null"
-    return str(int(value) if isinstance(value, bool) else value)
 
 
 def _write_gaps(connection: Connection, batch: Batch, instant: datetime) -> None:
@@ -343,7 +302,10 @@ def register(
             "where (site, node, device) = (%s, %s, %s) and not replaced",
             [site, node, device],
         )
-        return {name: Signal(channel, name, datatype) for channel, name, datatype in rows}
+        return {
+            name: Signal(channel, name, datatype, device=(site, node, device))
+            for channel, name, datatype in rows
+        }
 
 
 # Whether the host that serves a node is at work: it holds its lock.

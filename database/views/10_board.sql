@@ -92,8 +92,9 @@ language sql stable security definer set search_path = '' as $$
   from mes.press p
   cross join mes.plant plant
   left join lateral (
-    select max(l.at) as at from mes.own_channel c join signal.latest l on l.channel = c.id
-    where c.device = p.name and l.quality = 192
+    select max(told.at) as at
+    from signal.latest l cross join lateral unnest(l.at, l.quality) as told(at, quality)
+    where l.device = p.name and l.site = plant.site and (p.node is null or l.node = p.node) and told.quality = 192
   ) seen on true
   left join lateral (
     select s.state, lower(s.span) as since from mes.press_state s

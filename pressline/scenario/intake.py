@@ -12,6 +12,7 @@ from database.connection import Connection
 from edge_agent.plantfile import profile
 from edge_agent.wire import Channel, DataType
 from ingest import store
+from ingest.latest import LatestRows
 from ingest.readings import Batch, Signal
 from ingest.stream import Stream, Verdict
 from pressline.scenario.folder import Reading, Story
@@ -26,7 +27,7 @@ class Intake:
     """The nodes of a story as ingest knows them after their births."""
 
     def __init__(self, connection: Connection, story: Story) -> None:
-        self.connection = connection
+        self.connection, self._latest = connection, LatestRows()
         self._signals = _register(connection, story)
         self._streams = _open(connection, story)
 
@@ -39,7 +40,7 @@ class Intake:
                     self._add(batch, reading)
                     streams.add(reading.node)
             if batch:
-                store.commit(self.connection, batch, arrived)
+                store.commit(self.connection, batch, self._latest, arrived)
             for node in streams:
                 self._streams[node].commit(self._streams[node].taken)
 

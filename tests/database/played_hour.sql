@@ -42,5 +42,5 @@ insert into mes.act (id, who, press, at, act, args, outcome)
   from mes.run_output where item = 'L';
 insert into signal.channel (site, node, device, name, kind, datatype)
   values ('site', 'edge-1', 'P01', 'strokes', 'counter', 5);
-insert into signal.latest (channel, arrived, at, quality)
-  select id, '2026-03-02 01:00Z', '2026-03-02 01:00Z', 192 from signal.channel;
+insert into signal.latest (site, node, device, part, revision, channel, arrived, at, quality)
+  select site, node, device, 0, 1, array[id], array[timestamptz '2026-03-02 01:00Z'], array[timestamptz '2026-03-02 01:00Z'], array[192] from signal.channel;

@@ -163,7 +163,7 @@ def test_readings_of_a_wrong_clock_are_stored_with_both_times(
         (NOW - 999, None), (NOW - 998, NOW - 998 + HOUR),
         (NOW - 997, None), (NOW - 996, NOW - 996 - HOUR),
     ]  # fmt: skip
-    latest = connection.execute("select (extract(epoch from at) * 1000)::bigint from signal.latest")
+    latest = connection.execute("select (extract(epoch from at) * 1000)::bigint from signal.newest")
     assert latest.fetchall() == [(NOW,)]  # of the birth; not of the future
     again = clock.intake(connection)  # a host that starts meanwhile knows where the outbox stood
     again.take(

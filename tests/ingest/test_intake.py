@@ -307,11 +307,11 @@ def test_births_tell_the_latest_and_never_become_readings(
 ) -> None:
     value = Sample("strokes", NOW, 4711)
     tell(intake, (NBIRTH, node_birth()), (DBIRTH, device_birth(STROKES, values=[value])))
-    assert connection.execute("select count from signal.latest").fetchall() == [(4711,)]
+    assert connection.execute("select count from signal.newest").fetchall() == [(4711,)]
     tell(intake, (DDATA, strokes(1, at=NOW - 60_000)))
-    assert connection.execute("select count from signal.latest").fetchall() == [(4711,)]
+    assert connection.execute("select count from signal.newest").fetchall() == [(4711,)]
     tell(intake, (DDATA, strokes(2, at=NOW + 1)))
-    assert connection.execute("select count from signal.latest").fetchall() == [(2,)]
+    assert connection.execute("select count from signal.newest").fetchall() == [(2,)]
     assert counts(connection) == [1, 2]
 
 
@@ -506,7 +506,7 @@ def test_the_life_of_a_foreign_node_shows_on_its_channels(
         "select (extract(epoch from at) * 1000)::bigint from signal.reading "
         "where quality = 500 order by number"
     ).fetchall() == [(NOW + 8,), (NOW + 3001,)]
-    assert connection.execute("select quality from signal.latest").fetchall() == [(STALE,)]
+    assert connection.execute("select quality from signal.newest").fetchall() == [(STALE,)]
     foreign(intake)
     assert speeds(connection)[-1] == (1.0, GOOD)
 

@@ -145,7 +145,7 @@ def test_ten_changes_while_a_counter_runs_and_the_broker_is_away(
             stop.set()
             broker.start()
             made = plc.units[1].registers[16]
-            newest = "select bool_and(count = %s) from signal.latest l join signal.channel c "
+            newest = "select bool_and(count = %s) from signal.newest l join signal.channel c "
             newest += "on c.id = l.channel and c.name = 'strokes'"
             watcher.until(newest, made)
             assert edge.stop() == 0

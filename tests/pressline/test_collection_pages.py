@@ -241,6 +241,10 @@ def test_only_it_and_the_manager_may_take_messages_in(opened: Pair) -> None:
     with site.signed_in(IT, None) as person:
         assert person.post("/api/quarantine/replay", json={"ids": []}).status_code == 422
         assert person.get("/quarantine/99").status_code == 404
+        for odd in ("kind=x", "kind=no_birth'", "node=%2F%25", "kind=other&node=nobody"):
+            assert person.get(f"/quarantine?{odd}").status_code == 200, odd
+        assert person.get(f"/quarantine?before={2**70}").status_code < 500
+        assert person.get(f"/quarantine/{2**70}").status_code < 500
 
 
 @pytest.fixture

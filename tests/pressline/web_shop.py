@@ -102,7 +102,7 @@ class WebShop:
         self.number += 1
         self.connection.execute(
             """
-            with here as (select id from signal.channel where device = %(press)s),
+            with here as (select * from signal.channel where device = %(press)s),
             outbox as (
               insert into signal.outbox (uuid, site, node, number)
               values ('edge-1', 'dongguan-1', 'edge-1', %(number)s)
@@ -112,9 +112,12 @@ class WebShop:
               select %(at)s, %(at)s, here.id, %(value)s, %(quality)s, outbox.id, %(number)s
               from here, outbox
             )
-            insert into signal.latest (channel, arrived, at, count, quality)
-            select id, %(at)s, %(at)s, %(value)s, %(quality)s from here
-            on conflict (channel) do update
+            insert into signal.latest
+              (site, node, device, part, revision, channel, arrived, at, count, quality)
+            select site, node, device, 0, 1, array[id], array[%(at)s::timestamptz],
+                   array[%(at)s::timestamptz], array[%(value)s::bigint], array[%(quality)s::int2]
+            from here
+            on conflict (site, node, device, part) do update
             set arrived = excluded.arrived, at = excluded.at, count = excluded.count,
                 quality = excluded.quality
             """,

@@ -285,7 +285,7 @@ with aged as (
   select c.device, c.name, l.quality,
          extract(epoch from greatest(%(now)s - l.arrived, %(now)s - l.at + %(off)s))::float as age
   from signal.channel c
-  left join signal.latest l on l.channel = c.id
+  left join signal.newest l on l.channel = c.id and (l.site, l.node) = (%(site)s, %(node)s)
   where (c.site, c.node) = (%(site)s, %(node)s) and not c.replaced
 )
 select device, name, age,

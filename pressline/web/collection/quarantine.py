@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Path as PathNumber
 from fastapi.responses import HTMLResponse, JSONResponse
 from psycopg.rows import dict_row
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,7 +15,8 @@ from database.connection import Connection
 from erp_core.people import Person
 from ingest import quarantine as kept
 from ingest.quarantine import Filter
-from ingest.reasons import obstacle_of
+from ingest.readings import BIGGEST
+from ingest.reasons import KINDS, OTHER, obstacle_of
 from ingest.replay import Outcome, replay
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import keeps_running, language, page
@@ -29,6 +31,7 @@ CHOICES = 40  # nodes to choose from
 LATELY = 20  # replays, and counts of what was not kept, that are shown
 
 Row = dict[str, Any]
+KNOWN = frozenset({*KINDS, OTHER})
 
 
 def must_keep_running(person: SignedIn) -> Person:
@@ -58,9 +61,10 @@ def listed(
     connection: Database,
     node: str = "",
     kind: str = "",
-    before: int | None = None,
+    before: Annotated[int | None, Query(ge=0, le=BIGGEST)] = None,
 ) -> HTMLResponse:
     """Messages in quarantine, the newest first, a page at a time."""
+    kind = kind if kind in KNOWN else ""  # an address that somebody mistyped shows all
     which, tally = Filter(node or None, kind or None), kept.tally(connection)
     found = kept.faults(connection, MOST + 1, which, before)
     last = found[MOST - 1].id if len(found) > MOST else None
@@ -85,7 +89,12 @@ def listed(
 
 
 @router.get("/quarantine/{number}")
-def shown(request: Request, number: int, person: Keeper, connection: Database) -> HTMLResponse:
+def shown(
+    request: Request,
+    number: Annotated[int, PathNumber(ge=0, le=BIGGEST)],
+    person: Keeper,
+    connection: Database,
+) -> HTMLResponse:
     """One message: when it came, why it was refused, its bytes, what they say; or who took it."""
     found, replays = kept.opened(connection, number), _replays(connection, number)
     if found is None and not replays:
