@@ -13,9 +13,10 @@ from database.connection import Connection
 from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Topic
 from ingest import store
-from ingest.births import Message, Node, declared, read_node_birth
+from ingest.births import Message, Node, NodeBirth, declared, read_node_birth
 from ingest.group import Group
 from ingest.readings import Signal
+from ingest.recall import Recalled, claim_all, recall
 from ingest.stream import Stream
 
 log = structlog.get_logger()
@@ -51,10 +52,24 @@ class Lives:
             for site, name in self._writer.run(lambda c: store.served(c, group.host)):
                 if not group.has(site, name):
                     self._writer.run(lambda c, site=site, name=name: store.let_go(c, site, name))
-        for known in self._writer.run(store.known_nodes):
-            node = Node(known.site, known.node)
-            if group is None or (group.has(known.site, known.node) and self.claim(node)):
-                self._remember(node, known)
+        known = self._writer.run(store.known_nodes)
+        ours = {(each.site, each.node) for each in known}
+        if group is not None:
+            ours = {owner for owner in ours if group.has(*owner)}
+            free = self._writer.run(lambda c: claim_all(c, group.host, ours))
+            for site, name in sorted(ours - free):
+                self.claim(Node(site, name))  # tells whose it is
+            ours = free
+        births = {
+            (each.site, each.node): read_node_birth(Payload.FromString(each.birth))
+            for each in known
+        }
+        uuids = {births[owner].outbox or "/".join(owner): owner for owner in ours}
+        found = self._writer.run(lambda c: recall(c, ours, uuids))
+        for each in known:
+            node = Node(each.site, each.node)
+            if (each.site, each.node) in ours:
+                self._remember(node, each, births[each.site, each.node], found)
             yield node
 
     def claim(self, node: Node) -> bool:
@@ -141,9 +156,16 @@ class Lives:
 
         node.device_born(device, payload, self._writer.run(born))
 
-    def _remember(self, node: Node, known: store.KnownNode) -> None:
-        birth = read_node_birth(Payload.FromString(known.birth))
+    def _remember(
+        self, node: Node, known: store.KnownNode, birth: NodeBirth, found: Recalled
+    ) -> None:
         node.born(birth)
-        node.stream = self.stream(node, birth.outbox or node.name)
+        uuid = birth.outbox or node.name
+        node.stream = found.streams.get(uuid) or self.stream(node, uuid)
         for device, raw in {"": known.birth, **known.devices}.items():
-            self._declare(node, device, Payload.FromString(raw))
+            payload = Payload.FromString(raw)
+            signals = found.signals((node.site, node.node, device), declared(payload))
+            if signals is None:
+                self._declare(node, device, payload)
+            else:
+                node.device_born(device, payload, signals)

@@ -1,5 +1,6 @@
 """What ingest writes: readings and watermark in one transaction, births, lives, gaps."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -221,7 +222,7 @@ def _write_heard(connection: Connection, batch: Batch, instant: datetime) -> Non
 # difference that most of its newest readings have.
 STOOD = """
 select o.id, o.number, floor(extract(epoch from last.at) * 1000)::bigint,
-       floor(last.by * 1000)::bigint
+       floor(last.by * 1000)::bigint, o.uuid, o.site, o.node
 from signal.outbox o
 left join lateral (
   select max(r.at) filter (where r.number = o.number) as at,
@@ -230,7 +231,7 @@ left join lateral (
   from signal.reading r
   where r.outbox = o.id and r.number > o.number - 50 and r.arrived >= o.arrived - interval '1 day'
 ) last on true
-where o.uuid = %s
+where o.uuid = any(%s)
 """
 
 
@@ -243,9 +244,9 @@ def open_outbox(connection: Connection, uuid: str, site: str, node: str) -> Stre
             "where (outbox.site, outbox.node) is distinct from (excluded.site, excluded.node)",
             [uuid, site, node],
         )
-        row = connection.execute(STOOD, [uuid]).fetchone()
+        row = connection.execute(STOOD, [[uuid]]).fetchone()
     assert row is not None
-    outbox, number, newest, by = row
+    outbox, number, newest, by, *_ = row
     dating = Dating(newest or 0, by or 0)
     return Stream(outbox, uuid, committed=number, taken=number, dating=dating)
 
@@ -457,9 +458,7 @@ def known_nodes(connection: Connection) -> list[KnownNode]:
     devices = connection.execute(
         "select site, node, device, birth from signal.device where online and birth is not null"
     ).fetchall()
-    return [
-        KnownNode(
-            site, node, birth, {d: b for s, n, d, b in devices if (s, n) == (site, node)}
-        )
-        for site, node, birth in nodes
-    ]  # fmt: skip
+    births: defaultdict[tuple[str, str], dict[str, bytes]] = defaultdict(dict)
+    for site, node, device, birth in devices:
+        births[site, node][device] = birth
+    return [KnownNode(site, node, birth, births[site, node]) for site, node, birth in nodes]
