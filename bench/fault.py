@@ -9,7 +9,6 @@ import argparse
 import json
 import shutil
 import sys
-import tempfile
 import threading
 import time
 from bisect import bisect_left, bisect_right
@@ -26,6 +25,7 @@ from bench.breakage import Breaker, Broken, Surroundings
 from bench.plan import KINDS, ON_OPCUA, Planned, plan
 from bench.strokes import Verdict, judge, read_counts, readings_twice, records_missing
 from bench.surroundings import Disk, WallClock
+from database.server import private_folder
 from mes_bridge.proof.audit import audit
 from pressline.demo import shopfloor
 from pressline.demo.crew import Crew
@@ -215,8 +215,7 @@ def at_work(crew: Crew) -> Generator[None]:
 @contextmanager
 def folder_kept_when_wrong(progress: Progress, *, keep: bool) -> Generator[Path]:
     """A temporary folder; removed unless the body raises, or `keep`. Its database tells why."""
-    folder = Path(tempfile.mkdtemp(prefix="pressline-fault-"))
-    folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+    folder = private_folder("pressline-fault-")
     try:
         yield folder
     except BaseException:

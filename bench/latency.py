@@ -23,6 +23,7 @@ from pathlib import Path
 
 from bench.figure import Figure, percentile
 from bench.rig import BenchError, cpu_seconds, line_of, say, server_cpu
+from database.server import let_server_pass
 from pressline.demo.crew import Crew
 from pressline.demo.demo import Progress, both_sides
 from pressline.demo.reconcile import Truth
@@ -48,7 +49,7 @@ def latency_figures() -> list[Figure]:
 def _plant() -> Generator[River]:
     with tempfile.TemporaryDirectory(prefix="pressline-bench-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+        let_server_pass(folder)
         river = River(folder, PAGES, NEVER, Progress(aside=True))
         plant = river.files.plant
         press = "stop_after_s = 5\n"

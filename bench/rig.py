@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from database.connection import Connection, connect
 from database.migrate import migrate
-from database.server import Server, embedded_binaries
+from database.server import Server, embedded_binaries, let_server_pass
 from pressline.demo.broker import answers, broker_command, find_mosquitto
 from pressline.demo.processes import Child, Children
 from pressline.demo.shopfloor import free_ports
@@ -80,7 +80,7 @@ def rig(*settings: str, binaries: Path | None = None, preload: str = "") -> Gene
     """
     with TemporaryDirectory(prefix="pressline-bench-") as name:
         folder = Path(name)
-        folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+        let_server_pass(folder)
         programs = binaries or embedded_binaries()
         server = Server(programs, folder / "data", preload, settings).start()
         children = Children(folder)

@@ -1,4 +1,4 @@
-"""Errors of the database room: DatabaseError > Unreachable, ServerNotStarted, Outdated."""
+"""Errors of the database room, all of them DatabaseErrors."""
 
 
 class DatabaseError(Exception):
@@ -15,3 +15,15 @@ class ServerNotStartedError(DatabaseError):
 
 class OutdatedError(DatabaseError):
     """The schema is older than the program: run `pressline migrate`."""
+
+
+class NewerError(DatabaseError):
+    """The schema is newer than the program."""
+
+
+class BlockedError(DatabaseError):
+    """Others hold what was to be changed."""
+
+
+class SetAsideError(DatabaseError):
+    """What others built on our views stands in the way, or could not be made again."""

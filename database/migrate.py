@@ -1,37 +1,89 @@
-"""Bring a database to this program's schema: migrations in order, then the views anew.
+"""Bring a database to this program's schema: migrations in order, then the views.
 
-Migrations are plain SQL files, each run once in its own transaction. Views hold no data, so they
-are dropped and made again at every migration: a view is one file that says what it is now.
+Migrations are plain SQL files, each run once in a transaction of its own; one whose first line is
+`-- no transaction` runs statement by statement. Views hold no data: a view is one file that says
+what it is now (views.py).
 """
 
-from collections.abc import Callable
+import contextlib
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
+from database import views
 from database.connection import Connection, connect, wait_connect
-from database.errors import OutdatedError
+from database.errors import NewerError, OutdatedError
+from database.patience import patiently
 
 FOLDER = Path(__file__).parent
-ONE_AT_A_TIME = 7_266_001  # advisory lock: two programs that start together migrate in turn
+NO_TRANSACTION = b"-- no transaction"
 
 
 def migrate(url: str) -> list[str]:
-    """Apply what is missing, make the views again; returns the names of the applied migrations."""
-    with connect(url) as connection:
-        connection.execute("select pg_advisory_lock(%s)", [ONE_AT_A_TIME])
-        connection.execute("create table if not exists migration (name text primary key)")
+    """Apply what is missing, make the views again; returns the names of the applied migrations.
+
+    Programs that start together migrate in turn. Raises NewerError for a schema that this program
+    does not know, BlockedError or SetAsideError when the views could not be made.
+    """
+    with connect(url, autocommit=True) as connection, _alone(url, connection):
+        _refuse_newer(connection)
         missing = _pending(connection)
-        for name in missing:
-            with connection.transaction():
-                connection.execute((FOLDER / "migrations" / f"{name}.sql").read_bytes())
-                connection.execute("insert into migration values (%s)", [name])
-        _views(connection)
+        if missing or not views.replace(connection):
+            _rebuild(connection, missing)
+        views.make_again(connection)
     return missing
 
 
+def _rebuild(connection: Connection, missing: list[str]) -> None:
+    """Views stand on columns that a migration may change: they go first and come last."""
+    views.take_down(connection)
+    try:
+        for name in missing:
+            _apply(connection, name)
+    except psycopg.Error:
+        with contextlib.suppress(psycopg.Error):  # where the old schema still bears them
+            views.put_up(connection)
+        raise
+    views.put_up(connection)
+
+
+def _apply(connection: Connection, name: str) -> None:
+    text = (FOLDER / "migrations" / f"{name}.sql").read_bytes()
+    if text.startswith(NO_TRANSACTION):
+        for statement in re.split(rb";[ \t]*\n", text):
+            connection.execute(statement)
+        _note(connection, name)
+        return
+
+    def work() -> None:
+        connection.execute(text)
+        _note(connection, name)
+
+    patiently(connection, work)
+
+
+def _note(connection: Connection, name: str) -> None:
+    connection.execute("insert into migration values (%s)", [name])
+
+
+@contextmanager
+def _alone(url: str, connection: Connection) -> Generator[None]:
+    """Nobody else migrates meanwhile: a lock on our own table, which no reader may take."""
+    row = connection.execute("select to_regclass('public.migration')").fetchone()
+    if row == (None,):
+        with contextlib.suppress(psycopg.errors.UniqueViolation):  # another one just made it
+            connection.execute("create table if not exists migration (name text primary key)")
+    with connect(url) as holder:
+        holder.execute("set lock_timeout = 0")
+        holder.execute("lock table migration in share update exclusive mode")
+        yield
+
+
 def require_current(url: str, *, stop: Callable[[], bool] = lambda: False) -> None:
-    """Raise OutdatedError, naming what is missing, unless the schema is this program's.
+    """Raise OutdatedError or NewerError, naming what differs, unless the schema is this program's.
 
     Waits while the database is away, until `stop()` turns true: a server that recovers from a
     crash takes connections and drops them again, so whoever asks first must be able to ask twice.
@@ -49,6 +101,7 @@ def _missing(connection: Connection) -> list[str] | None:
     """Names of migrations that are missing; None when the database went away."""
     try:
         with connection:
+            _refuse_newer(connection)
             return _pending(connection)
     except psycopg.errors.UndefinedTable:
         return _known()
@@ -56,18 +109,23 @@ def _missing(connection: Connection) -> list[str] | None:
         return None
 
 
+def _refuse_newer(connection: Connection) -> None:
+    unknown = sorted(_done(connection) - set(_known()))
+    if unknown:
+        raise NewerError(
+            f"The database has {', '.join(unknown)}, which this program does not know: a newer "
+            "pressline made it. Install that version; the way back is the backup from before."
+        )
+
+
 def _known() -> list[str]:
     return sorted(path.stem for path in (FOLDER / "migrations").glob("*.sql"))
 
 
+def _done(connection: Connection) -> set[str]:
+    return {name for (name,) in connection.execute("select name from migration")}
+
+
 def _pending(connection: Connection) -> list[str]:
-    done = {name for (name,) in connection.execute("select name from migration")}
+    done = _done(connection)
     return [name for name in _known() if name not in done]
-
-
-def _views(connection: Connection) -> None:
-    with connection.transaction():
-        connection.execute("drop schema if exists board cascade")
-        connection.execute("create schema board")
-        for path in sorted((FOLDER / "views").glob("*.sql")):
-            connection.execute(path.read_bytes())

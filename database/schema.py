@@ -4,12 +4,11 @@
 """
 
 import re
+import shutil
 import subprocess
-import tempfile
-from pathlib import Path
 
 from database.migrate import FOLDER, migrate
-from database.server import Server, embedded_binaries
+from database.server import Server, embedded_binaries, private_folder
 
 SCHEMA_FILE = FOLDER / "schema.sql"
 
@@ -31,14 +30,14 @@ def dump(server: Server, database: str) -> str:
 
 def main() -> None:
     """Write database/schema.sql."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        server = Server(embedded_binaries(), Path(folder) / "data").start()
-        try:
-            migrate(server.url)
-            SCHEMA_FILE.write_text(dump(server, "postgres"))
-        finally:
-            server.stop()
+    folder = private_folder("pressline-schema-")
+    server = Server(embedded_binaries(), folder / "data").start()
+    try:
+        migrate(server.url)
+        SCHEMA_FILE.write_text(dump(server, "postgres"))
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -73,6 +73,17 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION signal.is_at_work(host_id text) RETURNS boolean
+    LANGUAGE sql
+    SET search_path TO ''
+    AS $$
+  select exists (
+    select from signal.host h
+    join pg_catalog.pg_stat_activity a on a.pid = h.pid and a.datname = current_database()
+    where h.id = host_id and (a.backend_start = h.started or a.backend_start is null)
+      and has_table_privilege(a.usesysid, 'signal.host', 'update'))
+$$;
+
 CREATE TABLE mes.counter_event (
     id bigint NOT NULL,
     press text,
@@ -182,7 +193,7 @@ CREATE TABLE signal.node (
 
 COMMENT ON TABLE signal.node IS 'Life of each edge node, with its last birth certificate: it decodes aliases after a restart of ingest.';
 
-COMMENT ON COLUMN signal.node.host IS 'Host id that serves the node. Another one may take it once this one''s advisory lock is free.';
+COMMENT ON COLUMN signal.node.host IS 'Host id that serves the node. Another one may take it once no session is at work as this one (signal.host).';
 
 COMMENT ON COLUMN signal.node.heard IS 'When the host last heard the node (a few seconds old at most).';
 
@@ -569,6 +580,12 @@ ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE UNLOGGED TABLE mes.act_claim (
+    id uuid NOT NULL
+);
+
+COMMENT ON TABLE mes.act_claim IS 'Acts being done: the second of one id waits here for the first. Empty but for a moment.';
 
 CREATE TABLE mes.count (
     id bigint NOT NULL,
@@ -1059,6 +1076,16 @@ ALTER TABLE signal.gap ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE signal.host (
+    id text NOT NULL,
+    pid integer NOT NULL,
+    started timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE signal.host IS 'Which session is at work as a Sparkplug host. A lock that anybody may take could be held by anybody.';
+
+COMMENT ON COLUMN signal.host.started IS 'When that session began: a process id comes again.';
+
 CREATE TABLE signal.latest (
     site text NOT NULL,
     node text NOT NULL,
@@ -1300,6 +1327,9 @@ ALTER TABLE ONLY erp.work_order_operation
 ALTER TABLE ONLY erp.work_order
     ADD CONSTRAINT work_order_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY mes.act_claim
+    ADD CONSTRAINT act_claim_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY mes.act
     ADD CONSTRAINT act_pkey PRIMARY KEY (id);
 
@@ -1432,6 +1462,9 @@ ALTER TABLE ONLY signal.device
 ALTER TABLE ONLY signal.gap
     ADD CONSTRAINT gap_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY signal.host
+    ADD CONSTRAINT host_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY signal.latest
     ADD CONSTRAINT latest_pkey PRIMARY KEY (site, node, device, part);
 
@@ -1497,9 +1530,15 @@ CREATE INDEX replay_message ON signal.replay USING btree (message);
 
 CREATE TRIGGER person_act_append_only BEFORE DELETE OR UPDATE ON erp.person_act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
+CREATE TRIGGER person_act_never_emptied BEFORE TRUNCATE ON erp.person_act FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
+CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+
 CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON mes.act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER act_never_emptied BEFORE TRUNCATE ON mes.act FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER count_added_wears AFTER INSERT ON mes.count REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
 
@@ -1509,11 +1548,17 @@ CREATE TRIGGER count_removed_wears AFTER DELETE ON mes.count REFERENCING OLD TAB
 
 CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_rule FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
+CREATE TRIGGER counter_rule_never_emptied BEFORE TRUNCATE ON mes.counter_rule FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+
 CREATE TRIGGER die_mount_wears AFTER INSERT OR UPDATE OF span ON mes.die_mount FOR EACH ROW EXECUTE FUNCTION mes.wear_by_mounts();
 
 CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
+CREATE TRIGGER posting_never_emptied BEFORE TRUNCATE ON mes.posting FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+
 CREATE TRIGGER replay_append_only BEFORE DELETE OR UPDATE ON signal.replay FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER replay_never_emptied BEFORE TRUNCATE ON signal.replay FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
 
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);

@@ -1,7 +1,9 @@
 """A private PostgreSQL server: started, adopted after a killed owner, stopped by its process id.
 
 Used by the demo and the tests; a plant sets DATABASE_URL instead. The server listens on a Unix
-socket only. PostgreSQL refuses to run as root, so root's server runs as an unprivileged user.
+socket in a folder that nobody else may enter, and lets in who started it, told by the kernel; the
+board role alone has a password. PostgreSQL refuses to run as root, so root's server runs as an
+unprivileged user, without root's groups.
 """
 
 import contextlib
@@ -22,10 +24,52 @@ from pathlib import Path
 import psycopg
 
 from database.errors import ServerNotStartedError
+from database.roles import ROLES
 
 START_LIMIT = 20.0  # seconds
 PR_SET_PDEATHSIG = 1  # prctl(2)
 UNPRIVILEGED = ("postgres", "nobody")
+ENTRY = """local all board scram-sha-256
+local all all peer map=pressline
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Another user that the server runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def server_account() -> Account | None:
+    """Whom the server runs as, where we may not: None, as long as we are not root."""
+    if os.geteuid() != 0:
+        return None
+    for name in UNPRIVILEGED:
+        with contextlib.suppress(KeyError):
+            found = pwd.getpwnam(name)
+            return Account(name, found.pw_uid, found.pw_gid)
+    raise ServerNotStartedError(
+        "Running as root, and there is no user 'postgres' or 'nobody' to run PostgreSQL as. "
+        "Start pressline as an ordinary user, or set DATABASE_URL."
+    )
+
+
+def private_folder(prefix: str) -> Path:
+    """A new temporary folder for a server's data and what belongs to it; nobody else enters."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix))
+    let_server_pass(folder)
+    return folder
+
+
+def let_server_pass(folder: Path) -> None:
+    """Root's server is another user: it may pass through this folder, and not look around."""
+    account = server_account()
+    if account is not None:
+        os.chown(folder, -1, account.gid)
+        folder.chmod(0o710)
 
 
 def embedded_binaries() -> Path:
@@ -82,7 +126,11 @@ class Server:
 
     def url_of(self, database: str) -> str:
         """Address of one database on this server."""
-        return f"postgresql://postgres@/{database}?host={self._sockets}"
+        return self.url_as("postgres", database)
+
+    def url_as(self, role: str, database: str = "postgres") -> str:
+        """Address of one database on this server, for a role."""
+        return f"postgresql://{role}@/{database}?host={self._sockets}"
 
     def start(self) -> "Server":
         """Start the server, or adopt the one a killed owner left running over the same folder.
@@ -91,18 +139,18 @@ class Server:
         """
         if self._adopt():
             return self
-        user = self._give_away()
-        if not (self.data / "PG_VERSION").exists():
-            self._initdb(user)
+        account = server_account()
+        self._make_data(account)
         if self._sockets is None:
-            self._sockets = Path(tempfile.mkdtemp(prefix="pressline-pg-"))
-            self._sockets.chmod(0o777)
+            self._sockets = _door(account)
         with (self.data.parent / f"{self.data.name}.log").open("ab") as log:
             process = subprocess.Popen(
                 self._command(),
                 stdout=log,
                 stderr=log,
-                user=user,
+                user=account and account.uid,
+                group=account and account.gid,
+                extra_groups=account and [],  # none of ours
                 preexec_fn=_die_with_owner(),  # noqa: PLW1509 - two system calls, no lock
             )
         self.pid, self._process = process.pid, process
@@ -138,7 +186,11 @@ class Server:
             time.sleep(0.02)
 
     def _command(self) -> list[str]:
-        settings = ["listen_addresses=", f"unix_socket_directories={self._sockets}", *self.settings]
+        settings = [
+            "listen_addresses=", f"unix_socket_directories={self._sockets}",
+            f"hba_file={self._sockets}/entry.conf", f"ident_file={self._sockets}/users.conf",
+            *self.settings,
+        ]  # fmt: skip
         if self.preload:
             settings.append(f"shared_preload_libraries={self.preload}")
         command = [str(self.binaries / "postgres"), "-D", str(self.data)]
@@ -146,37 +198,32 @@ class Server:
             command += ["-c", setting]
         return command
 
-    def _initdb(self, user: str | None) -> None:
+    def _make_data(self, account: Account | None) -> None:
+        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if account is not None:
+            os.chown(self.data, account.uid, account.gid)
+        if not (self.data / "PG_VERSION").exists():
+            self._initdb(account)
+
+    def _initdb(self, account: Account | None) -> None:
         done = subprocess.run(
             [
-                *(self.binaries / "initdb", "-D", self.data, "-U", "postgres", "--auth=trust"),
+                *(self.binaries / "initdb", "-D", self.data, "-U", "postgres"),
+                *("--auth-local=peer", "--auth-host=reject"),
                 *("--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
             ],
             capture_output=True,
             text=True,
-            user=user,
             check=False,
+            user=account and account.uid,
+            group=account and account.gid,
+            extra_groups=account and [],
         )
         if done.returncode:
             raise ServerNotStartedError(
                 f"initdb failed in {self.data}: {done.stderr.strip() or done.stdout.strip()}. "
-                "Use a folder that another user may enter, such as one under /tmp or /var/lib."
+                "Use a folder that the server's user may pass through, under /tmp or /var/lib."
             )
-
-    def _give_away(self) -> str | None:
-        """As root: hand the data folder to an unprivileged user and return its name."""
-        self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if os.geteuid() != 0:
-            return None
-        for name in UNPRIVILEGED:
-            with contextlib.suppress(KeyError):
-                owner = pwd.getpwnam(name)
-                os.chown(self.data, owner.pw_uid, owner.pw_gid)
-                return name
-        raise ServerNotStartedError(
-            "Running as root, and there is no user 'postgres' or 'nobody' to run PostgreSQL as. "
-            "Start pressline as an ordinary user, or set DATABASE_URL."
-        )
 
     def _adopt(self) -> bool:
         try:
@@ -194,7 +241,10 @@ class Server:
         return False
 
     def _answers(self) -> bool:
-        with contextlib.suppress(psycopg.OperationalError), psycopg.connect(self.url):
+        with (
+            contextlib.suppress(psycopg.OperationalError),
+            psycopg.connect(self.url, connect_timeout=2),
+        ):
             return True
         return False
 
@@ -205,6 +255,20 @@ class Server:
                 log = (self.data.parent / f"{self.data.name}.log").read_text()[-2000:]
                 raise ServerNotStartedError(f"PostgreSQL did not start in {self.data}:\n{log}")
             time.sleep(0.02)
+
+
+def _door(account: Account | None) -> Path:
+    """A folder for the socket, with who may enter by it; made before the server's user owns it."""
+    folder = Path(tempfile.mkdtemp(prefix="pressline-pg-"))
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    users = "".join(f'pressline "{me}" {role}\n' for role in ("postgres", *ROLES))
+    for name, text in {"entry.conf": ENTRY, "users.conf": users}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o600)
+    if account is not None:
+        for each in (*folder.iterdir(), folder):
+            os.chown(each, account.uid, account.gid)
+    return folder
 
 
 def _die_with_owner() -> Callable[[], None] | None:

@@ -1,4 +1,4 @@
-"""The database session of a host: it holds the host's lock, and it writes.
+"""The database session of a host: it is the one that table signal.host names, and it writes.
 
 Losing one is losing both, so two hosts of one id can never write at once.
 """
@@ -15,7 +15,7 @@ import structlog
 from database.connection import Connection, wait_connect
 from database.limits import SERVICE
 from ingest.errors import LockLostError, StoppedError
-from ingest.store import HOST_LOCK
+from ingest.store import hold_host
 
 log = structlog.get_logger()
 
@@ -108,10 +108,7 @@ class Session:
         try:
             with contextlib.suppress(psycopg.DataError):  # a server on another system than Linux
                 self._connection.execute("set client_connection_check_interval = '1s'")
-            row = self._connection.execute(
-                "select pg_try_advisory_lock(%s, hashtext(%s))", [HOST_LOCK, self._host_id]
-            ).fetchone()
+            return hold_host(self._connection, self._host_id)
         except psycopg.OperationalError:
             self.close()
             return False
-        return row is not None and bool(row[0])

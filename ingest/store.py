@@ -26,7 +26,6 @@ from ingest.readings import (
 from ingest.reasons import kind_of
 from ingest.stream import Stream
 
-HOST_LOCK = 7_266_002  # first key of a host's advisory lock; the second is its id's hash
 EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 GONE = "the edge no longer keeps these records: given up there, or this database was restored"
 
@@ -309,22 +308,40 @@ def register(
         }
 
 
-# Whether the host that serves a node is at work: it holds its lock.
-AT_WORK = sql.SQL("""
-exists (select from pg_locks where locktype = 'advisory' and granted
-and database = (select oid from pg_database where datname = current_database())
-and classid = %s and objid = (hashtext(node.host)::bigint & 4294967295)::oid)
-""")
-CLAIM = sql.SQL("""
+def hold_host(connection: Connection, host: str) -> bool:
+    """Whether this session is the host of that id, now or from now on; while it lives, no other is.
+
+    The row is locked first: who is at work is asked by one at a time.
+    """
+    with connection.transaction():
+        connection.execute(
+            "insert into signal.host (id, pid, started) values (%s, 0, '-infinity') "
+            "on conflict do nothing",
+            [host],
+        )
+        connection.execute("select from signal.host where id = %s for update", [host])
+        row = connection.execute(HOLD, [host]).fetchone()
+    return row is not None
+
+
+HOLD = """
+update signal.host h set pid = a.pid, started = a.backend_start
+from pg_stat_activity a
+where a.pid = pg_backend_pid() and h.id = %s
+  and ((h.pid, h.started) = (a.pid, a.backend_start) or not signal.is_at_work(h.id))
+returning true
+"""
+CLAIM = """
 insert into signal.node (site, node, online, since, host)
 values (%s, %s, false, clock_timestamp(), %s)
 on conflict (site, node) do update set host = excluded.host
-where node.host is null or node.host = excluded.host or not {at_work}
+where node.host is null or node.host = excluded.host or not signal.is_at_work(node.host)
 returning true
-""").format(at_work=AT_WORK)
-OTHER_HOST = sql.SQL("""
-select host from signal.node where (site, node) = (%s, %s) and host <> %s and {at_work}
-""").format(at_work=AT_WORK)
+"""
+OTHER_HOST = """
+select host from signal.node
+where (site, node) = (%s, %s) and host <> %s and signal.is_at_work(host)
+"""
 
 
 _REGISTER = """
@@ -358,7 +375,7 @@ def claim(connection: Connection, host: str, site: str, node: str) -> str | None
     For a node that is being born: from then on it has a row.
     """
     with connection.transaction():
-        mine = connection.execute(CLAIM, [site, node, host, HOST_LOCK]).fetchone()
+        mine = connection.execute(CLAIM, [site, node, host]).fetchone()
         row = None if mine else connection.execute(
             "select host from signal.node where (site, node) = (%s, %s)", [site, node]
         ).fetchone()  # fmt: skip
@@ -367,7 +384,7 @@ def claim(connection: Connection, host: str, site: str, node: str) -> str | None
 
 def other_host(connection: Connection, host: str, site: str, node: str) -> str | None:
     """The other host at work that serves a node, if there is one; nothing is written."""
-    row = connection.execute(OTHER_HOST, [site, node, host, HOST_LOCK]).fetchone()
+    row = connection.execute(OTHER_HOST, [site, node, host]).fetchone()
     return row[0] if row else None
 
 

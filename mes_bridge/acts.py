@@ -69,9 +69,11 @@ def record(connection: Connection, act: Act, now: datetime) -> Outcome:
 
 
 def _once(connection: Connection, act: Act, now: datetime) -> Outcome:
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(act.id)])
+    connection.execute("insert into mes.act_claim values (%s)", [act.id])  # waits for its twin
     before = _recorded(connection, act)
-    return _apply(connection, act, now) if before is None else before
+    outcome = _apply(connection, act, now) if before is None else before
+    connection.execute("delete from mes.act_claim where id = %s", [act.id])
+    return outcome
 
 
 def _zone(connection: Connection) -> ZoneInfo | None:

@@ -20,6 +20,7 @@ import structlog
 
 from database.connection import Connection, wait_connect
 from database.limits import SERVICE
+from database.watch import end_overdue
 from mes_bridge import attention, behind, metrics, shifts
 from mes_bridge.counting import counter_store
 from mes_bridge.counting.counter_store import Booking
@@ -355,6 +356,7 @@ def _turn(bridge: Bridge, stop: threading.Event, timers: datetime) -> datetime:
     if now - timers < TIMERS_EVERY and (due is None or due > now):
         return timers
     bridge.run_timers(now)
+    end_overdue(bridge.connection)
     return now
 
 

@@ -11,7 +11,7 @@ from hypothesis import settings
 from servers import Flavour, flavours, running_flavour
 
 from database.connection import Connection, connect
-from database.server import Server, embedded_binaries, timescale_binaries
+from database.server import Server, embedded_binaries, let_server_pass, timescale_binaries
 
 settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing
 settings.load_profile("busy machine")
@@ -47,7 +47,7 @@ def connection(database: str) -> Iterator[Connection]:
 def own_server() -> Iterator[Server]:
     """A server that no other module uses: it may be frozen or killed."""
     with tempfile.TemporaryDirectory(prefix="frozen-") as folder:
-        Path(folder).chmod(0o755)
+        let_server_pass(Path(folder))
         server = Server(embedded_binaries(), Path(folder) / "data", settings=("fsync=off",)).start()
         try:
             yield server

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 
 from database.migrate import migrate
-from database.server import Server, embedded_binaries, timescale_binaries
+from database.server import Server, embedded_binaries, let_server_pass, timescale_binaries
 
 TEST_SETTINGS = ("fsync=off", "max_connections=60", "timescaledb.telemetry_level=off")
 numbers = itertools.count(1)
@@ -50,7 +50,7 @@ class Flavour:
 @contextmanager
 def running_flavour(name: str) -> Generator[Flavour]:
     folder = Path(tempfile.mkdtemp(prefix="pressline-test-"))
-    folder.chmod(0o755)
+    let_server_pass(folder)
     binaries = timescale_binaries() if name == "timescale" else embedded_binaries()
     assert binaries is not None
     timescale = name == "timescale"

@@ -3,12 +3,12 @@
 -- the view of the same noun asks for the present. Functions run as their owner: a board role
 -- needs no right on the tables below.
 
-create view board.press as
+create or replace view board.press as
   select p.name as press, p.line, p.position, p.top_spm from mes.press p;
 
 -- Parts that each output of a run yielded, by segment. The fraction of a part is carried over the
 -- run, so the parts of all segments add up to floor(strokes x parts per stroke).
-create function board.run_parts(of_run bigint)
+create or replace function board.run_parts(of_run bigint)
 returns table (run_output bigint, segment bigint, kind text, since timestamptz, strokes bigint, parts bigint)
 language sql stable security definer set search_path = '' as $$
   with segment as (
@@ -28,13 +28,13 @@ language sql stable security definer set search_path = '' as $$
 $$;
 
 -- Scrap that people declared, by run output.
-create view board.scrap as
+create or replace view board.scrap as
   select (a.outcome ->> 'run_output')::bigint as run_output, a.at, a.who, a.press,
          a.args ->> 'reason' as reason, (a.outcome ->> 'qty')::bigint as qty
   from mes.act a where a.act = 'scrap';
 
 -- One row per output of a run: what it made so far, live.
-create view board.run_output as
+create or replace view board.run_output as
   select ro.id as run_output, ro.run, r.press, r.die, lower(r.span) as since, upper(r.span) as until,
          ro.item, ro.operation, op.work_order, r.source,
          coalesce(made.production, 0) as production, coalesce(made.other, 0) as other,
@@ -55,7 +55,7 @@ create view board.run_output as
   ) lost on true;
 
 -- Strokes and share of life of each die: strokes belong to the die mounted at that instant.
-create view board.die_life as
+create or replace view board.die_life as
   select d.code as die, d.name, m.press,
          d.opening_strokes + coalesce(worn.strokes, 0) as strokes, d.life_strokes,
          round((d.opening_strokes + coalesce(worn.strokes, 0))::numeric / d.life_strokes, 4) as share,
@@ -72,7 +72,7 @@ create view board.die_life as
   ) worn on true;
 
 -- What each press is doing at an instant, for the wall board and the terminal.
-create function board.press_at(as_of timestamptz)
+create or replace function board.press_at(as_of timestamptz)
 returns table (press text, line text, "position" int, state text, since timestamptz, state_s numeric,
                reason text, data_age_s numeric, run bigint, run_since timestamptz, segment_kind text,
                die text, die_strokes bigint, die_share numeric, die_state text,
@@ -147,10 +147,10 @@ language sql stable security definer set search_path = '' as $$
   ) orphan on true
 $$;
 
-create view board.press_now as select * from board.press_at(now());
+create or replace view board.press_now as select * from board.press_at(now());
 
 -- Energy of each run, run and idle apart.
-create view board.run_energy as
+create or replace view board.run_energy as
   select r.id as run, r.press, r.die, coalesce(sum(f.run_wh), 0)::bigint as run_wh,
          coalesce(sum(f.idle_wh), 0)::bigint as idle_wh, coalesce(sum(f.unknown_wh), 0)::bigint as unknown_wh
   from mes.run r
@@ -160,7 +160,7 @@ create view board.run_energy as
 
 -- Where each work order stands: posted, waiting, in stock, energy (each segment's is shared between the outputs of
 -- the die by the parts per stroke that it had; equally while every output was closed).
-create view board.work_order_progress as
+create or replace view board.work_order_progress as
   select w.code as work_order, w.item, w.qty, w.state, w.due,
          coalesce(live.good, 0) as good_live, coalesce(live.strokes, 0) as strokes,
          coalesce(posted.good, 0) as good, coalesce(posted.excess, 0) as excess, coalesce(posted.scrap, 0) as scrap,
@@ -217,7 +217,7 @@ create view board.work_order_progress as
   ) energy on true;
 
 -- For time series and timelines in Grafana.
-create view board.minute as
+create or replace view board.minute as
   select f.press, p.line, f.minute, sum(f.strokes)::bigint as strokes, sum(f.running_s) as running_s,
          sum(f.stopped_s) as stopped_s, sum(f.unknown_s) as unknown_s,
          sum(f.run_wh)::bigint as run_wh, sum(f.idle_wh)::bigint as idle_wh,
@@ -226,11 +226,11 @@ create view board.minute as
   where f.minute is not null
   group by f.press, p.line, f.minute;
 
-create view board.press_state as
+create or replace view board.press_state as
   select s.press, p.line, s.state, lower(s.span) as since, upper(s.span) as until
   from mes.press_state s join mes.press p on p.name = s.press;
 
-create view board.stop as
+create or replace view board.stop as
   select s.press, s.line, s.since, s.until, s.state, r.reason
   from board.press_state s
   left join lateral (
@@ -240,12 +240,12 @@ create view board.stop as
   ) r on true
   where s.state <> 'running';
 
-create view board.counter_event as
+create or replace view board.counter_event as
   select e.press || '/' || e.n as event, e.press, e.kind, e.from_at, e.at, e.old_value, e.new_value,
          e.amount as strokes, e.held, e.decided_count, e.gaps
   from mes.counter_event e where e.press is not null;
 
-create view board.report as
+create or replace view board.report as
   select op.work_order || '/' || w.item || '/' || pr.n as report, op.work_order, w.item, pr.n, r.press, p.line,
          pr.good, pr.excess, pr.other, pr.state, pr.flags, pr.proposed_at, pr.decided_at, pr.decided_by, pr.reason
   from erp.production_report pr
@@ -254,7 +254,7 @@ create view board.report as
   join mes.run r on r.id = pr.run
   join mes.press p on p.name = r.press;
 
-create view board.node as
+create or replace view board.node as
   select n.site, n.node, n.online, n.since, o.number as committed, o.arrived
   from signal.node n
   left join lateral (

@@ -8,7 +8,7 @@
 --   ideal_s  strokes seen in production, each as long as an ideal stroke, by the share of its parts that came
 --            out: a closed cavity makes half the parts of a stroke, so its strokes are worth half (PRI is per part);
 --   ideal_good_s  the same, of good parts. made, good and scrap count parts over unseen time, too.
-create function board.press_shift(since timestamptz, as_of timestamptz)
+create or replace function board.press_shift(since timestamptz, as_of timestamptz)
 returns table (press text, line text, shift bigint, shift_date date, shift_code text,
                shift_from timestamptz, shift_to timestamptz, pbt_s numeric, apt_s numeric, known_s numeric,
                ideal_s numeric, ideal_good_s numeric, strokes bigint, made bigint, good bigint, scrap bigint)
@@ -88,7 +88,7 @@ $$;
 -- The running shift of each line: OEE = sum(PRI x GQ) / sum(PBT), over the time that was seen; coverage says how much
 -- of the planned time that is.
 -- Division by nothing is null.
-create function board.line_shift_at(as_of timestamptz)
+create or replace function board.line_shift_at(as_of timestamptz)
 returns table (line text, shift_date date, shift_code text, shift_from timestamptz, shift_to timestamptz,
                oee numeric, availability numeric, performance numeric, quality numeric, coverage numeric,
                good bigint, scrap bigint)
@@ -104,5 +104,5 @@ language sql stable security definer set search_path = '' as $$
   group by 1, 2, 3, 4, 5
 $$;
 
-create view board.line_shift as select * from board.line_shift_at(now());
+create or replace view board.line_shift as select * from board.line_shift_at(now());
 

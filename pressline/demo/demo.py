@@ -4,7 +4,6 @@ import json
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from typing import Any
 import typer
 
 from database.connection import Connection
+from database.server import private_folder
 from mes_bridge.proof.audit import audit
 from pressline.demo import reconcile, shopfloor
 from pressline.demo.crew import Crew
@@ -228,8 +228,7 @@ group by press order by press
 @contextmanager
 def folder_of_our_own(keep: bool, progress: Progress) -> Generator[Path]:
     """A temporary folder for everything; removed at the end unless it is to be kept."""
-    folder = Path(tempfile.mkdtemp(prefix="pressline-demo-"))
-    folder.chmod(0o755)  # as root, PostgreSQL runs as somebody else
+    folder = private_folder("pressline-demo-")
     try:
         yield folder
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 from database.connection import Connection, connect
 from database.migrate import migrate
+from database.roles import OWNER, PROGRAMS, make_roles
 from database.server import Server, embedded_binaries
 from erp_core.masters import load as load_masters
 from pressline.demo import shopfloor
@@ -105,8 +106,10 @@ class River:
         self.factory = FactoryControl(factory)
         self.server.start()
         self.tell("PostgreSQL is up")
-        migrate(self.server.url)
-        load_plant(self.server.url, self.files.plant)
+        make_roles(self.server.url, {})
+        owner = self.server.url_as(OWNER)
+        migrate(owner)
+        load_plant(owner, self.files.plant)
         self._wait("the broker", lambda: answers(self.mqtt_port))
         self.tell(f"broker ({Path(broker[0]).name if 'mosquitto' in broker[0] else 'amqtt'}) is up")
         self._start_rooms()
@@ -159,20 +162,25 @@ class River:
         self.server.stop()
 
     def _load_masters(self) -> None:
-        with connect(self.server.url) as connection:
+        with connect(self.server.url_as(OWNER)) as connection:
             load_masters(connection, self.files.masters, datetime.now(UTC))
         self.tell("schema, plant and master data are loaded")
 
     def _start_rooms(self) -> None:
-        database = {"DATABASE_URL": self.server.url}
         self.start_ingest("ingest")
-        self.children.start("bridge", "bridge", "run", environment=database)
-        self.children.start("web", "web", "run", "--port", str(self.web_port), environment=database)
+        self.children.start("bridge", "bridge", "run", environment=self._database_as("bridge"))
+        self.children.start(
+            "web", "web", "run", "--port", str(self.web_port), environment=self._database_as("web")
+        )
+
+    def _database_as(self, program: str) -> dict[str, str]:
+        """Each program is let in as a role of its own."""
+        return {"DATABASE_URL": self.server.url_as(PROGRAMS[program])}
 
     def start_ingest(self, name: str) -> Child:
         """Start ingest as a process of this name; beside another it stands by."""
         mqtt = {"MQTT_HOST": "127.0.0.1", "MQTT_PORT": str(self.reached[INGEST_BROKER])}
-        environment = {"DATABASE_URL": self.server.url} | mqtt
+        environment = self._database_as("ingest") | mqtt
         return self.children.start(name, "ingest", "run", environment=environment)
 
     def start_edge(

@@ -5,18 +5,16 @@ On the server of DATABASE_URL where it is set, else on an embedded one that goes
 
 import os
 import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from database.connection import connect
 from database.migrate import migrate
-from database.server import Server, embedded_binaries
+from database.server import Server, embedded_binaries, private_folder
 
 SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")  # nothing is kept
 
@@ -80,8 +78,7 @@ def _server() -> Generator[str]:
     if given:
         yield given
         return
-    folder = Path(tempfile.mkdtemp(prefix="pressline-scenario-"))
-    folder.chmod(0o755)  # a root's server runs as another user, who must get in
+    folder = private_folder("pressline-scenario-")
     server = Server(embedded_binaries(), folder / "data", "", SETTINGS)
     try:
         server.start()

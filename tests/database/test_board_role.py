@@ -5,12 +5,14 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from database.connection import connect
-from database.role import make_board_role
+from database.migrate import migrate
+from database.roles import make_board_role
 
 
 @pytest.fixture
 def board(database: str) -> Iterator[str]:
     make_board_role(database, "secret")
+    migrate(database)
     yield make_conninfo(database, user="board", password="secret")
     with connect(database) as admin:
         admin.execute("drop owned by board; drop role board")

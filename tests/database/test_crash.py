@@ -12,7 +12,7 @@ import pytest
 from database.connection import connect
 from database.errors import ServerNotStartedError
 from database.migrate import migrate, require_current
-from database.server import Server, embedded_binaries
+from database.server import Server, embedded_binaries, let_server_pass
 
 LIMIT_S = 60.0
 ASK = "import sys; from database.migrate import require_current; require_current(sys.argv[1])"
@@ -22,7 +22,7 @@ ASK = "import sys; from database.migrate import require_current; require_current
 def server() -> Iterator[Server]:
     """A server of this test's own, in a folder that PostgreSQL's own user may enter."""
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        Path(folder).chmod(0o755)
+        let_server_pass(Path(folder))
         server = Server(embedded_binaries(), Path(folder) / "data").start()
         try:
             yield server

@@ -12,7 +12,7 @@ from database.connection import Connection, connect
 from database.errors import OutdatedError, UnreachableError
 from database.migrate import migrate, require_current
 from database.schema import SCHEMA_FILE, dump
-from database.server import Server, embedded_binaries
+from database.server import Server, embedded_binaries, let_server_pass
 
 ON_TIMESCALE = pytest.mark.parametrize(
     "flavour", [name for name in flavours() if name == "timescale"], indirect=True, scope="session"
@@ -81,7 +81,7 @@ def test_an_absent_server_is_named_with_the_cure() -> None:
 OWNER = """
 import sys, time
 from pathlib import Path
-from database.server import Server, embedded_binaries
+from database.server import Server, embedded_binaries, let_server_pass
 server = Server(embedded_binaries(), Path(sys.argv[1]), settings=("fsync=off",))
 print(server.start().pid, flush=True)
 time.sleep(600)
@@ -91,7 +91,7 @@ time.sleep(600)
 @pytest.fixture
 def folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
+        let_server_pass(Path(name))
         yield Path(name)
 
 

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from database.connection import Connection
-from erp_core import masters, people, sign_ins
+from erp_core import masters, people, pins, sign_ins
 from erp_core.sign_ins import Place, SignIn
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -144,3 +144,11 @@ def test_people_work_on_their_lines(staffed: Connection) -> None:
 )
 def test_a_role_lets_people_do_its_acts(role: str, act: str, allowed: bool) -> None:
     assert people.may(role, act) is allowed
+
+
+def test_a_pin_hash_that_was_damaged_is_refused_and_logged(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for damaged in ("rubbish", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$", "$argon2id$v=19$m=1"):
+        assert not pins.right(damaged, "4711")
+        assert "a PIN hash is damaged: set the PIN anew" in capsys.readouterr().out

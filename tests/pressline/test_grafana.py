@@ -13,7 +13,8 @@ import yaml
 from psycopg.conninfo import make_conninfo
 
 from database.connection import connect
-from database.role import make_board_role
+from database.migrate import migrate
+from database.roles import make_board_role
 from pressline.scenario.folder import read_story
 from pressline.scenario.play import play, read_batch
 
@@ -67,6 +68,7 @@ def played(flavour: Any) -> Iterator[list[tuple[str, datetime]]]:
         story, database = read_story(TOP / "tests/scenarios" / name), flavour.copy()
         play(story, database, read_batch("all"))
         make_board_role(database, "secret")
+        migrate(database)
         seen.append((make_conninfo(database, user="board", password="secret"), story.as_of))
         made.append(database)
     yield seen
