@@ -539,6 +539,24 @@ ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTI
     CACHE 1
 );
 
+CREATE TABLE erp.reason (
+    kind text NOT NULL,
+    code text NOT NULL,
+    "position" integer NOT NULL,
+    CONSTRAINT reason_kind CHECK ((kind = ANY (ARRAY['stop'::text, 'scrap'::text, 'close'::text, 'reject'::text])))
+);
+
+COMMENT ON TABLE erp.reason IS 'Reasons that this plant knows, by what they explain; a reason that does not stand here is refused.';
+
+ALTER TABLE erp.reason ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME erp.reason_position_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE erp.routing (
     item text NOT NULL,
     seq integer NOT NULL,
@@ -1300,6 +1318,9 @@ ALTER TABLE ONLY erp.person
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY erp.reason
+    ADD CONSTRAINT reason_pkey PRIMARY KEY (kind, code);
+
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT report_once UNIQUE (operation, n);
 
@@ -1486,7 +1507,11 @@ ALTER TABLE ONLY signal.replay
 ALTER TABLE ONLY signal.unkept
     ADD CONSTRAINT unkept_pkey PRIMARY KEY (day, node, kind, why);
 
+CREATE INDEX die_printed ON erp.die USING btree (upper(NORMALIZE(code, NFKC)));
+
 CREATE INDEX login_at ON erp.login USING btree (at);
+
+CREATE INDEX lot_printed ON erp.lot USING btree (upper(NORMALIZE(code, NFKC)));
 
 CREATE INDEX session_open ON erp.session USING btree (person) WHERE (ended IS NULL);
 
@@ -1495,6 +1520,8 @@ CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
 CREATE INDEX stock_move_report ON erp.stock_move USING btree (report);
 
 CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
+
+CREATE INDEX work_order_printed ON erp.work_order USING btree (upper(NORMALIZE(code, NFKC)));
 
 CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 

@@ -14,7 +14,7 @@ from typing import Any
 from psycopg import DataError
 
 from database.connection import Connection
-from erp_core import orders, people, stock
+from erp_core import orders, people, reasons, stock
 from erp_core.errors import MastersError
 from erp_core.masters_check import check, opening_key, steps
 from erp_core.masters_file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
@@ -34,6 +34,7 @@ class Loaded:
     people: int
     stock: int
     work_orders: int
+    reasons: int
     left: Sequence[str] = ()  # people who are named no more
 
     def __str__(self) -> str:
@@ -69,13 +70,15 @@ def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
         _write_die(connection, die)
     _write_routings(connection, masters)
     left = _write_people(connection, masters.person, now)
+    reasons.add(connection, [(reason.kind, reason.code) for reason in masters.reason])
     for row in masters.stock:
         _receive_once(connection, row, now)
     for order in masters.work_order:
         _write_order(connection, order, now)
     return Loaded(
         *(len(masters.item), len(masters.bom), len(masters.die), len(masters.routing)),
-        *(len(masters.person), len(masters.stock), len(masters.work_order), left),
+        *(len(masters.person), len(masters.stock), len(masters.work_order)),
+        *(len(masters.reason), left),
     )
 
 

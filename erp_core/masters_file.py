@@ -165,6 +165,13 @@ class PersonRow(Row):
     pin: Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d{4,12}$")] | None = None
 
 
+class ReasonRow(Row):
+    """[[reason]]: one of the plant's own, beside the standard ones; people read its code."""
+
+    kind: Literal["stop", "scrap", "close", "reject"]
+    code: Annotated[Code, Field(max_length=40)]
+
+
 class Masters(Row):
     """A whole file; [[shift]] belongs to the plant and is not read here."""
 
@@ -175,6 +182,7 @@ class Masters(Row):
     work_order: tuple[OrderRow, ...] = ()
     stock: tuple[StockRow, ...] = ()
     person: tuple[PersonRow, ...] = ()
+    reason: tuple[ReasonRow, ...] = ()
     shift: object = None
 
 

@@ -37,6 +37,8 @@ MAY = MappingProxyType({
     "manager": FLOOR | DECIDE | PLAN | STORE | OFFICE,
 })  # fmt: skip
 
+RELEASE = frozenset({"quality", "leader", "manager"})  # pass first articles wherever they work
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -68,6 +70,37 @@ class PersonAct:
 def may(role: str, act: str) -> bool:
     """Whether people of that role may do that act; unknown roles may do nothing."""
     return act in MAY.get(role, frozenset())
+
+
+def releases(connection: Connection, code: str, line: str) -> bool:
+    """Whether this person may pass a first article on that line.
+
+    Inspectors, leaders and managers may; an operator only where no inspector works on the line.
+    """
+    person = find(connection, code)
+    if person is None or not may(person.role, "first_article"):
+        return False
+    return person.role in RELEASE or not _inspected(connection, line)
+
+
+def releasing(connection: Connection, line: str) -> list[str]:
+    """Names of those who may pass a first article on that line, for a sentence."""
+    rows = connection.execute(
+        "select name from erp.person where active and role = any (%s) "
+        "and (lines = '{}' or %s = any (lines)) "
+        "order by array_position(array['quality', 'leader'], role), name limit 4",
+        [sorted(RELEASE), line],
+    )
+    return [name for (name,) in rows]
+
+
+def _inspected(connection: Connection, line: str) -> bool:
+    row = connection.execute(
+        "select from erp.person where active and role = 'quality' "
+        "and (lines = '{}' or %s = any (lines)) limit 1",
+        [line],
+    )
+    return row.fetchone() is not None
 
 
 def find(connection: Connection, code: str) -> Person | None:

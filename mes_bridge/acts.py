@@ -17,7 +17,7 @@ from psycopg.errors import ExclusionViolation
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
-from erp_core import people, reports
+from erp_core import codes, people, reasons, reports
 from erp_core.errors import StateError, UnknownError
 from erp_core.people import Person
 from erp_core.reports import Report
@@ -31,7 +31,7 @@ from mes_bridge.errors import (
     UnknownCounterError,
     UnknownEventError,
 )
-from mes_bridge.jobs import materials, mounts, runs, segments
+from mes_bridge.jobs import first_articles, materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import reporting
@@ -187,24 +187,43 @@ def _shown_outputs(connection: Connection, segment: int) -> list[Outcome]:
 
 
 def _mount(moment: Moment, args: arguments.Mount) -> Outcome:
-    closed = runs.close_if_open(moment)
-    mounts.mount(moment, args.die)
-    return {"message": "mounted", "die": args.die, **_after(moment, closed)}
+    die = _die(moment, args.die)
+    closed = _close_if_open(moment, args)
+    mounts.mount(moment, die)
+    return {"message": "mounted", "die": die, **_after(moment, closed)}
 
 
-def _dismount(moment: Moment, _args: arguments.Nothing) -> Outcome:
-    closed = runs.close_if_open(moment)
+def _dismount(moment: Moment, args: arguments.Dismount) -> Outcome:
+    closed = _close_if_open(moment, args)
     ended = mounts.end(moment)
     if ended is None:
         raise Refused("no_die_mounted", press=moment.press)
     return {"message": "dismounted", "die": ended.die, **_after(moment, closed)}
 
 
+def _close_if_open(moment: Moment, args: arguments.Ending) -> int | None:
+    run = runs.at_instant(moment.connection, moment.press, moment.at)
+    if run is not None and not args.end:
+        raise runs.would_end(moment, run)
+    return runs.close_if_open(moment)
+
+
 def _scan(moment: Moment, args: arguments.Scan) -> Outcome:
-    scanned = runs.scan(moment, args.work_order, args.die, args.operation)
-    lot = {"material": materials.mount(moment, args.work_order, args.lot)} if args.lot else {}
-    return {"message": _SCANNED[scanned.result], "run": scanned.run, "work_order": args.work_order,
+    work_order = codes.meant(moment.connection, "work_order", args.work_order)
+    if work_order is None:
+        raise Refused("work_order_unknown", work_order=args.work_order)
+    die = _die(moment, args.die) if args.die else None
+    scanned = runs.scan(moment, work_order, die, args.operation, end=args.end)
+    lot = {"material": materials.mount(moment, work_order, args.lot)} if args.lot else {}
+    return {"message": _SCANNED[scanned.result], "run": scanned.run, "work_order": work_order,
             **lot, **_after(moment, scanned.closed)}  # fmt: skip
+
+
+def _die(moment: Moment, given: str) -> str:
+    die = codes.meant(moment.connection, "die", given)
+    if die is None:
+        raise Refused("die_unknown", die=given)
+    return die
 
 
 _SCANNED: Mapping[str, str] = {
@@ -216,6 +235,8 @@ _SCANNED: Mapping[str, str] = {
 
 def _segment(moment: Moment, args: arguments.Segment) -> Outcome:
     run = runs.running(moment)
+    if args.kind == "production" and segments.kind_at(moment, run.id) != "production":
+        _check_releases(moment)
     changed = segments.change_kind(moment, run.id, args.kind)
     return {"message": "segment", "run": run.id, "kind": args.kind, "changed": changed,
             **_after(moment, None)}  # fmt: skip
@@ -223,15 +244,45 @@ def _segment(moment: Moment, args: arguments.Segment) -> Outcome:
 
 def _first_article(moment: Moment, args: arguments.FirstArticle) -> Outcome:
     run = runs.running(moment)
-    if args.passed:
-        segments.change_kind(moment, run.id, "production")
-    message = "first_article_passed" if args.passed else "first_article_failed"
+    message = _pass(moment, run.id) if args.passed else _fail(moment, run.id)
     return {"message": message, "run": run.id, **_after(moment, None)}
+
+
+def _pass(moment: Moment, run: int) -> str:
+    _check_releases(moment)
+    segments.change_kind(moment, run, "production")
+    first_articles.settle(moment)
+    return "first_article_passed"
+
+
+def _fail(moment: Moment, run: int) -> str:
+    """No good part is counted from a failed first article on, until one passes."""
+    if segments.kind_at(moment, run) != "production":
+        return "first_article_failed"
+    segments.change_kind(moment, run, "setup")
+    first_articles.tell(moment)
+    return "production_stopped"
+
+
+def _check_releases(moment: Moment) -> None:
+    if not people.releases(moment.connection, moment.who, _line(moment)):
+        releasing = people.releasing(moment.connection, _line(moment))
+        raise Refused("not_released_by", who=moment.who, names=releasing)
+
+
+def _line(moment: Moment) -> str:
+    return _press(moment.connection, moment.press)[1]
+
+
+def _reason(moment: Moment, kind: reasons.Kind, reason: str) -> None:
+    if kind not in reasons.kinds(moment.connection, reason):
+        raise Refused("reason_unknown", reason=reason, kind=kind)
 
 
 def _scrap(moment: Moment, args: arguments.Scrap) -> Outcome:
     if args.qty <= 0:
         raise Refused("scrap_not_positive", qty=args.qty)
+    _reason(moment, "scrap", args.reason)
     made_by, good = _made_by(moment, args)
     if args.qty > good:
         raise Refused("scrap_more_than_made", qty=args.qty, item=made_by.item, made=good)
@@ -251,6 +302,8 @@ def _made_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
 def _output(moment: Moment, args: arguments.Output) -> Outcome:
     if not args.open and args.reason is None:
         raise Refused("reason_missing")
+    if args.reason is not None:
+        _reason(moment, "close", args.reason)
     run = runs.running(moment)
     output = runs.output(moment.connection, run, args.item)
     segments.change_output(moment, run.id, output.id, None if args.open else args.reason)
@@ -259,9 +312,12 @@ def _output(moment: Moment, args: arguments.Output) -> Outcome:
 
 
 def _stop_reason(moment: Moment, args: arguments.StopReason) -> Outcome:
-    end = stops.label(moment, args.since, args.to, args.reason)
-    facts.refresh(moment.connection, moment.press, args.since, moment.now)
-    return {"message": "stop_reason", "reason": args.reason, "from": args.since.isoformat(),
+    _reason(moment, "stop", args.reason)
+    since, until = (args.since, args.to) if args.since else stops.meant(moment)
+    end = stops.label(moment, since, until, args.reason)
+    facts.refresh(moment.connection, moment.press, since, moment.now)
+    told = "stop_reason_late" if args.since is None and end is not None else "stop_reason"
+    return {"message": told, "reason": args.reason, "from": since.isoformat(),
             "to": end.isoformat() if end else None}  # fmt: skip
 
 
@@ -313,11 +369,13 @@ def _accept(moment: Moment, args: arguments.Accept) -> Outcome:
 
 
 def _reject(moment: Moment, args: arguments.Decline) -> Outcome:
+    _reason(moment, "reject", args.reason)
     return _decided(moment, args.report, lambda: reporting.reject(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
 
 
 def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
+    _reason(moment, "reject", args.reason)
     return _decided(moment, args.report, lambda: reporting.reverse(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
 
@@ -387,7 +445,7 @@ class Entry(Generic[A]):
 
 ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
     "mount": Entry(arguments.Mount, _mount),
-    "dismount": Entry(arguments.Nothing, _dismount),
+    "dismount": Entry(arguments.Dismount, _dismount),
     "scan": Entry(arguments.Scan, _scan),
     "segment": Entry(arguments.Segment, _segment),
     "first_article": Entry(arguments.FirstArticle, _first_article),

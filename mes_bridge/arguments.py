@@ -72,17 +72,27 @@ A = TypeVar("A", bound=Arguments)
 
 
 class Nothing(Arguments):
-    """dismount{}, finish{}."""
+    """finish{}."""
 
 
-class Mount(Arguments):
-    """mount{die}."""
+class Ending(Arguments):
+    """What may end a running job; with `end` false it is refused where it would (job_running)."""
+
+    end: bool = Field(default=True, strict=True)
+
+
+class Dismount(Ending):
+    """dismount{end?}."""
+
+
+class Mount(Ending):
+    """mount{die, end?}."""
 
     die: Code
 
 
-class Scan(Arguments):
-    """scan{work_order, die?, lot?, operation?}: the operation by its number in the routing."""
+class Scan(Ending):
+    """scan{work_order, die?, lot?, operation?, end?}: the operation by its number."""
 
     work_order: Code
     die: Code | None = None
@@ -123,9 +133,12 @@ class Output(Arguments):
 
 
 class StopReason(Arguments):
-    """stop_reason{from, to?, reason}; without `to`: until that stop ends."""
+    """stop_reason{from?, to?, reason}; without `to`: until that stop ends.
 
-    since: AwareDatetime = Field(alias="from")
+    Without `from`: the stop that goes on, else the last one that nobody has explained.
+    """
+
+    since: AwareDatetime | None = Field(default=None, alias="from")
     to: AwareDatetime | None = None
     reason: Reason
 

@@ -44,6 +44,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "A reason is missing. Choose one, then send it again.",
         "未填写原因。请选择原因后重新提交。",
     ),
+    "reason_unknown": Sentence(
+        "{reason} is no {kind} of this plant. Choose one from the list.",
+        "{reason} 不是本厂的{kind}。请从列表中选择。",
+    ),
     # Who and where
     "person_unknown": Sentence(
         "Nobody with the code {who} works here now. Sign in with your own badge.",
@@ -52,6 +56,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     "not_allowed": Sentence(
         "{who} may not do this ({act}). Ask your shift leader.",
         "{who} 无权执行此操作（{act}）。请找班长处理。",
+    ),
+    "not_released_by": Sentence(
+        "{who} may not release production. Call {names}, who may pass a first article.",
+        "{who} 无权放行首件。请找 {names} 检验放行。",
     ),
     "press_unknown": Sentence(
         "There is no press {press}. Choose the press you stand at.",
@@ -119,6 +127,16 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "tell the shift leader, who can assign the strokes.",
         "冲床 {press} 在 {at} 已有其他记录。未作任何更改；请告知班长补录。",
     ),
+    "job_running": Sentence(
+        "{jobs} is running on press {press}. It was not ended. Is {work_order} the right paper? "
+        "Then end the running job first.",
+        "冲床 {press} 正在生产 {jobs}，未结束。确认工单 {work_order} 无误后，请先结束当前工单。",
+    ),
+    "job_running_die": Sentence(
+        "{jobs} is running on press {press}. It was not ended. To change the die, end the job "
+        "first.",
+        "冲床 {press} 正在生产 {jobs}，未结束。如需换模，请先结束当前工单。",
+    ),
     "item_unknown": Sentence(
         "{item} is not made here now. Choose what press {press} makes: {items}.",
         "此处当前不生产 {item}。请选择冲床 {press} 的产出：{items}。",
@@ -152,6 +170,15 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     "nothing_to_assign": Sentence(
         "Between {since} and {to} press {press} made nothing without an order. Choose other times.",
         "{since} 至 {to} 冲床 {press} 没有无工单的冲次或零件。请改选时间。",
+    ),
+    "no_stop": Sentence(
+        "Press {press} has no stop that needs a reason. Nothing was changed; to change a reason, "
+        "open the stop on the terminal.",
+        "冲床 {press} 没有需要填写原因的停机。未作任何更改；如需更改原因，请在终端上点开该停机。",
+    ),
+    "no_stop_then": Sentence(
+        "Press {press} was running at {at}. Choose the stop that you mean.",
+        "冲床 {press} 在 {at} 正在运行。请选择要说明的停机。",
     ),
     # Events and reports
     "event_unknown": Sentence(
@@ -216,6 +243,7 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "open": Sentence("open", "产出开关"),
         "from": Sentence("from", "开始时间"),
         "to": Sentence("to", "结束时间"),
+        "end": Sentence("end", "结束当前工单"),
         "event": Sentence("event", "计数事件"),
         "count": Sentence("count", "计入冲次"),
         "report": Sentence("report", "报工单"),
@@ -239,6 +267,12 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "reject": Sentence("reject", "驳回报工"),
         "reverse": Sentence("reverse", "冲销报工"),
         "swap": Sentence("swap", "更换计数器"),
+    },
+    "kind": {
+        "stop": Sentence("reason for a stop", "停机原因"),
+        "scrap": Sentence("reason for scrap", "报废原因"),
+        "close": Sentence("reason to close a cavity", "停产出原因"),
+        "reject": Sentence("reason to reject", "驳回原因"),
     },
     "state": {
         "closed": Sentence("closed", "已关闭"),

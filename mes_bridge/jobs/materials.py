@@ -3,15 +3,17 @@
 from datetime import datetime
 
 from database.connection import Connection
+from erp_core import codes
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
 
 
 def mount(moment: Moment, work_order: str, lot: str) -> str:
-    """Put a lot of one of the order's materials on the press; returns the item.
+    """Put a lot of one of the order's materials on the press, as scanned; returns the item.
 
     The lot of the same item that was there ends. Raises Refused lot_unknown.
     """
+    lot = codes.meant(moment.connection, "lot", lot) or lot
     item = _item_of(moment.connection, work_order, lot)
     given = {"press": moment.press, "item": item, "lot": lot, "at": moment.at, "act": moment.act}
     moment.connection.execute(

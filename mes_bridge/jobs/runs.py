@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from database.connection import Connection
 from erp_core import orders
 from erp_core.orders import Operation
-from mes_bridge.jobs import mounts, operations, segments
+from mes_bridge.jobs import first_articles, mounts, operations, segments
 from mes_bridge.jobs.segments import Span
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
@@ -147,12 +147,16 @@ def _before(moment: Moment, item: str | None, work_order: str | None) -> list[Ru
         ).fetchall()
 
 
-def scan(moment: Moment, work_order: str, die: str | None, operation: int | None = None) -> Scanned:
+def scan(
+    moment: Moment, work_order: str, die: str | None, operation: int | None = None, *,
+    end: bool = True,
+) -> Scanned:  # fmt: skip
     """Start a work order at the press: join the run of the mounted die, or open a new one.
 
     Where the die makes several parts, the order takes over the output of its own part alone: the
     others go on with theirs, in a run that follows the one before.
-    Raises Refused for an order, die or time that does not fit; the caller rolls back.
+    Raises Refused for an order, die or time that does not fit, and job_running where a running job
+    would have to end and `end` is false; the caller rolls back.
     """
     current = at_instant(moment.connection, moment.press, moment.at)
     order = startable(
@@ -165,6 +169,8 @@ def scan(moment: Moment, work_order: str, die: str | None, operation: int | None
         joined = _join(moment.connection, current, does)
         if joined:
             return joined
+    if current is not None and not end:
+        raise would_end(moment, current, work_order)
     closed = close(moment) if current else None
     there = mounts.mounted(moment.connection, moment.press, moment.at)
     if there is None or there.die != used:
@@ -207,7 +213,8 @@ def _join(connection: Connection, run: Run, operation: Operation) -> Scanned | N
 
 
 def _open(moment: Moment, die: str, operation: Operation) -> int:
-    kind = "production" if _ran_before(moment, die) else "setup"
+    passed = _ran_before(moment, die) and not first_articles.failed(moment, die)
+    kind = "production" if passed else "setup"
     span = Span(moment.at, _next_border(moment))
     return _make(moment, die, operation, span, source="scan", kind=kind)
 
@@ -312,6 +319,13 @@ def close_if_open(moment: Moment) -> int | None:
     if at_instant(moment.connection, moment.press, moment.at) is None:
         return None
     return close(moment)
+
+
+def would_end(moment: Moment, run: Run, work_order: str = "") -> Refused:
+    """The refusal that asks whether the running job shall end; `work_order`: what would follow."""
+    jobs = [one.work_order or one.item for one in outputs(moment.connection, run.id)]
+    code = "job_running" if work_order else "job_running_die"
+    return Refused(code, press=moment.press, jobs=jobs, work_order=work_order)
 
 
 def _has(connection: Connection, run: Run | None, work_order: str) -> bool:

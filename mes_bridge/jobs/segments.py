@@ -71,6 +71,12 @@ def lay(connection: Connection, run: int, kind: str, span: Span, act: UUID) -> N
         )
 
 
+def kind_at(moment: Moment, run: int) -> str | None:
+    """The kind of the segment of the moment; None where the run has none."""
+    current = _containing(moment.connection, run, moment.at)
+    return current.kind if current else None
+
+
 def change_kind(moment: Moment, run: int, kind: str) -> bool:
     """Make the segment of the moment, from there on, one of another kind; False: it was already.
 

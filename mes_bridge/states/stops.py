@@ -1,22 +1,52 @@
 """Stop reasons: what a person says about time in which a press did not run."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from database.connection import Connection
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
+
+RECENT = timedelta(hours=12)  # so long after its end a stop can be meant without being named
+
+
+def meant(moment: Moment) -> tuple[datetime, datetime | None]:
+    """The stop that a reason without a time can mean, from and to (None: it goes on).
+
+    The one in which the press stands at the moment, explained or not; else the last one before,
+    long enough to be asked about, that nobody has explained. Raises Refused no_stop.
+    """
+    row = moment.connection.execute(
+        """
+        select lower(s.span), upper(s.span)
+        from mes.press_state s join mes.press p on p.name = s.press
+        where s.press = %(press)s and s.state <> 'running' and lower(s.span) <= %(at)s
+          and (s.span @> %(at)s::timestamptz
+               or (upper(s.span) > %(at)s - %(recent)s::interval
+                   and upper(s.span) - lower(s.span) >= p.stop_after
+                   and not exists (
+                     select from mes.stop_reason r where r.press = s.press and r.span && s.span)))
+        order by lower(s.span) desc limit 1
+        """,
+        {"press": moment.press, "at": moment.at, "recent": RECENT},
+    ).fetchone()
+    if row is None:
+        raise Refused("no_stop", press=moment.press)
+    return row[0], row[1]
 
 
 def label(moment: Moment, since: datetime, until: datetime | None, reason: str) -> datetime | None:
     """Say why the press stood; returns where the label ends (None: the stop goes on).
 
     Without `until` it holds as long as the stop that `since` lies in. What was said before about
-    the same time is replaced. Raises Refused interval_empty, interval_future.
+    the same time is replaced. Raises Refused interval_empty, interval_future, and no_stop where
+    the press made strokes all the time.
     """
     if since > moment.now or (until is not None and until > moment.now):
         raise Refused("interval_future", at=until or since)
     if until is not None and until <= since:
         raise Refused("interval_empty", since=since, to=until)
+    if _ran(moment, since, until):
+        raise Refused("no_stop_then", press=moment.press, at=since)
     end = until or _stop_ends(moment.connection, moment.press, since)
     _clear(moment, since, end)
     moment.connection.execute(
@@ -43,6 +73,24 @@ def settle(connection: Connection, press: str | None = None) -> None:
         """,
         {"press": press},
     )
+
+
+def _ran(moment: Moment, since: datetime, until: datetime | None) -> bool:
+    """Whether the press is known to have run at `since`, and on until `until` where that is given.
+
+    A press that has made no stroke since may be at the beginning of a stop.
+    """
+    row = moment.connection.execute(
+        """
+        select from mes.press_state s
+        where s.press = %(press)s and s.state = 'running' and s.span @> %(since)s::timestamptz
+          and (%(until)s::timestamptz is null or s.span @> tstzrange(%(since)s, %(until)s))
+          and exists (select from mes.count c where c.press = s.press and c.measure = 'stroke'
+                      and c.at > coalesce(%(until)s, %(since)s))
+        """,
+        {"press": moment.press, "since": since, "until": until},
+    ).fetchone()
+    return row is not None
 
 
 def _stop_ends(connection: Connection, press: str, since: datetime) -> datetime | None:

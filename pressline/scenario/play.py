@@ -4,7 +4,7 @@ Rows come in order of arrival, readings before acts at a tie; then the timers of
 bridge takes in readings in batches, and no batch crosses an act or a timer.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from database.connection import Connection, connect
 from edge_agent.plantfile.entries import Plant
-from erp_core import masters
+from erp_core import masters, reasons
 from erp_core.errors import MastersError
 from mes_bridge import acts, shifts
 from mes_bridge import plant as mes_plant
@@ -29,6 +29,10 @@ Batch = int | None  # readings at once; None: all that come before the next act 
 READING, ACT, TIMER = range(3)  # order at a tie
 QUARTER = timedelta(minutes=15)
 DAY = timedelta(days=1)
+EXPLAINS: Mapping[str, reasons.Kind] = {
+    "stop_reason": "stop", "scrap": "scrap", "output": "close",
+    "reject": "reject", "reverse": "reject",
+}  # fmt: skip
 MOMENT = timedelta(microseconds=1)
 
 
@@ -72,9 +76,19 @@ def _prepare(connection: Connection, story: Story) -> None:
     with connection.transaction():
         mes_plant.store(connection, translate(story.plant), story.start)
         try:
-            masters.load(connection, story.orders, story.start)
+            loaded = masters.load(connection, story.orders, story.start)
+            if not loaded.reasons:
+                reasons.add(connection, _reasons_given(story))
         except MastersError as error:
             raise RefusedFolderError(error.problems) from error
+
+
+def _reasons_given(story: Story) -> Iterator[tuple[reasons.Kind, str]]:
+    """The reasons of acts.csv: a plant that lists none of its own knows those that it uses."""
+    for sent in story.acts:
+        kind, reason = EXPLAINS.get(sent.act.act), sent.act.args.get("reason")
+        if kind is not None and isinstance(reason, str) and reason.isprintable():
+            yield kind, reason.strip()
 
 
 def _play(connection: Connection, story: Story, batch: Batch) -> list[tuple[str, str]]:

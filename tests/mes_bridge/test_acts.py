@@ -138,7 +138,7 @@ IMPOSSIBLE: list[tuple[str, dict[str, Any], str]] = [
     ("mount", {"die": "D4", "speed": 3}, "args_wrong"),
     ("segment", {"kind": "pause"}, "args_wrong"),
     ("first_article", {"passed": "maybe"}, "args_wrong"),
-    ("stop_reason", {"since": "yesterday", "reason": "no coil"}, "args_wrong"),
+    ("stop_reason", {"since": "yesterday", "reason": "material"}, "args_wrong"),
     ("scrap", {"qty": "many", "reason": "burr"}, "qty_not_a_number"),
     ("scrap", {"qty": 1.5, "reason": "burr"}, "qty_not_a_number"),
     ("scrap", {"qty": True, "reason": "burr"}, "qty_not_a_number"),
@@ -182,7 +182,9 @@ def test_scrap_needs_to_know_which_part_of_a_left_right_die(shop: Shop) -> None:
     assert refused(shop, "08:11", "scrap", item="BRK", qty=1, reason="burr") == "item_unknown"
     told = shop.do("08:12", "scrap", item="LEFT", qty=4, reason="burr")
     assert (told["qty"], told["good"], told["work_order"]) == (4, 6, "L")
-    assert refused(shop, "08:13", "scrap", item="LEFT", qty=7, reason="x") == "scrap_more_than_made"
+    assert (
+        refused(shop, "08:13", "scrap", item="LEFT", qty=7, reason="burr") == "scrap_more_than_made"
+    )
 
 
 def test_setup_parts_cannot_be_declared_as_scrap(shop: Shop) -> None:
@@ -200,33 +202,33 @@ def labels(shop: Shop) -> list[tuple[str, str, str | None]]:
 
 
 def test_a_stop_reason_without_an_end_holds_until_that_stop_ends(shop: Shop) -> None:
-    shop.do("09:05", "stop_reason", since=clock("09:00").isoformat(), reason="no coil")
-    assert labels(shop) == [("no coil", "09:00", None)]
+    shop.do("09:05", "stop_reason", since=clock("09:00").isoformat(), reason="material")
+    assert labels(shop) == [("material", "09:00", None)]
     shop.connection.execute("delete from mes.press_state")
     for since, to, state in [("09:00", "09:30", "stopped"), ("09:30", "10:00", "running")]:
         shop.connection.execute(
             "insert into mes.press_state values ('P01', tstzrange(%s, %s), %s)",
             [clock(since), clock(to), state],
         )
-    done = shop.do("10:00", "stop_reason", since=clock("09:20").isoformat(), reason="die jam")
+    done = shop.do("10:00", "stop_reason", since=clock("09:20").isoformat(), reason="die_jam")
     assert done["to"] == clock("09:30").isoformat()
-    assert labels(shop) == [("no coil", "09:00", "09:20"), ("die jam", "09:20", "09:30")]
+    assert labels(shop) == [("material", "09:00", "09:20"), ("die_jam", "09:20", "09:30")]
 
 
 def test_a_stop_reason_ends_with_its_stop_at_the_next_quarter_hour(shop: Shop) -> None:
-    shop.do("09:05", "stop_reason", since=clock("09:00").isoformat(), reason="no coil")
+    shop.do("09:05", "stop_reason", since=clock("09:00").isoformat(), reason="material")
     shop.connection.execute("delete from mes.press_state")
     shop.connection.execute(
         "insert into mes.press_state values ('P01', tstzrange(%s, null), 'running')",
         [clock("09:07")],
     )
     shop.report("09:15")
-    assert labels(shop) == [("no coil", "09:00", "09:07")]
+    assert labels(shop) == [("material", "09:00", "09:07")]
 
 
 def test_a_stop_reason_is_about_the_past(shop: Shop) -> None:
     at = {name: clock(name).isoformat() for name in ("08:00", "09:00", "10:00")}
-    given = {"reason": "no coil"}
+    given = {"reason": "material"}
     assert refused(shop, "09:00", "stop_reason", since=at["10:00"], **given) == "interval_future"
     assert refused(shop, "09:00", "stop_reason", since=at["08:00"], to=at["10:00"], **given) \
         == "interval_future"  # fmt: skip
@@ -274,7 +276,7 @@ def test_reports_that_cannot_be_decided(shop: Shop) -> None:
         shop.lead("08:20", "accept", press=None, report="P/BRK/1")
     shop.connection.execute("update erp.person set lines = '{L2}' where code = 'S1'")
     with pytest.raises(Refused, match="press_wrong_line"):
-        shop.lead("08:20", "reverse", press=None, report="P/BRK/1", reason="wrong")
+        shop.lead("08:20", "reverse", press=None, report="P/BRK/1", reason="count_wrong")
 
 
 def test_a_swap_names_a_counter_of_the_press(shop: Shop) -> None:

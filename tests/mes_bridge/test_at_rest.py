@@ -67,7 +67,7 @@ class Floor:
             case "scrap":
                 shop.do(at, what, item=self.item(), qty=how, reason="burr")
             case "output":
-                shop.do(at, what, item=self.item(), open=how, reason="blocked")
+                shop.do(at, what, item=self.item(), open=how, reason="cavity_blocked")
             case "assign":
                 times = {"since": clock(self.at(30)), "to": clock(self.at())}
                 given = {name: instant.isoformat() for name, instant in times.items()}
@@ -76,7 +76,7 @@ class Floor:
                 shop.report(at)
             case "accept" | "reject" | "reverse":
                 shop.report(at)
-                reason = {} if what == "accept" else {"reason": "wrong"}
+                reason = {} if what == "accept" else {"reason": "count_wrong"}
                 report = self.report(int(str(how)), "accepted" if what == "reverse" else "waiting")
                 shop.lead(at, what, press=None, report=report, **reason)
             case _:

@@ -240,7 +240,7 @@ def test_a_rejected_report_is_adjusted_and_its_scrap_told_again(shop: Shop) -> N
     shop.strokes("08:10", 75)
     shop.do("08:11", "scrap", qty=5, reason="burr")
     shop.report("08:15")
-    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="not ours")
+    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="order_wrong")
     assert shop.posted("WO") == {"adjust": 70}
     shop.report("08:30")
     assert shop.posted("WO") == {"adjust": 70, "scrap:burr": 5}
@@ -260,7 +260,7 @@ def test_a_reversed_report_leaves_stock_and_comes_to_rest(shop: Shop) -> None:
     shop.do("08:11", "scrap", qty=3, reason="burr")
     shop.report("08:15")
     assert shop.in_stock("BRK") == 57
-    done = shop.lead("08:20", "reverse", press=None, report="WO/BRK/1", reason="wrong order")
+    done = shop.lead("08:20", "reverse", press=None, report="WO/BRK/1", reason="order_wrong")
     assert done["message"] == "report_reversed"
     assert shop.in_stock("BRK") == 0
     shop.report("08:30")
@@ -274,7 +274,7 @@ def test_rejected_excess_makes_no_room_and_no_more_excess(shop: Shop) -> None:
     shop.producing("08:00", "WO", die="D1")
     shop.strokes("08:10", 120)
     shop.report("08:15")
-    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="not ours")
+    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="order_wrong")
     shop.strokes("08:20", 5)
     shop.report("08:30")
     assert shop.posted("WO") == {"adjust": 120, "good": 5}

@@ -122,9 +122,9 @@ def test_dismount_ends_run_and_mounting(shop: Shop) -> None:
 def test_a_closed_cavity_gives_nothing_until_it_is_opened(shop: Shop) -> None:
     shop.order("L", "LEFT")
     shop.producing("08:00", "L")
-    closed = shop.do("09:00", "output", item="RIGHT", open=False, reason="blocked")
+    closed = shop.do("09:00", "output", item="RIGHT", open=False, reason="cavity_blocked")
     assert closed["shown"]["outputs"][1] == {
-        "item": "RIGHT", "work_order": None, "parts": "0/1", "closed_reason": "blocked",
+        "item": "RIGHT", "work_order": None, "parts": "0/1", "closed_reason": "cavity_blocked",
     }  # fmt: skip
     assert closed["shown"]["segment"] == "production"
     shop.do("09:10", "segment", kind="trial")
@@ -188,7 +188,7 @@ def test_a_finish_before_someones_later_act_is_refused(shop: Shop) -> None:
 def test_a_late_change_of_kind_holds_until_the_next_one(shop: Shop) -> None:
     shop.order("L", "LEFT")
     shop.producing("08:00", "L")
-    shop.do("09:00", "output", item="RIGHT", open=False, reason="blocked")
+    shop.do("09:00", "output", item="RIGHT", open=False, reason="cavity_blocked")
     shop.do("10:00", "segment", kind="maintenance")
     shop.do("08:30", "segment", kind="trial", now="10:30")
     assert [(kind, since) for kind, since, _ in shop.segments()] == [

@@ -14,9 +14,9 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from erp_core import reasons
 from erp_core.people import Person
 from pressline.web.api import acts
-from pressline.web.floor import reasons
 from pressline.web.shell import figures
 from pressline.web.shell.pages import decides, language, page
 from pressline.web.shell.request import Database, Now
@@ -56,7 +56,7 @@ def attention(request: Request, person: Decider, connection: Database, now: Now)
         strokes=strokes(connection, presses, now),
         events=events(connection, presses),
         decided=decided(connection, presses, now),
-        reasons=reasons.REJECT,
+        reasons=reasons.codes(connection, "reject"),
     )
 
 

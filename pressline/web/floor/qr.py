@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from pressline.web.floor import reasons
+from erp_core import reasons
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
@@ -17,6 +17,7 @@ from pressline.web.shell.sign_in import NotFoundError, SignedIn
 
 router = APIRouter()
 
+CARDS: tuple[reasons.Kind, ...] = ("stop", "scrap", "close")
 A_DAY = "public, max-age=86400"
 
 
@@ -50,9 +51,9 @@ def die(connection: Database, code: str) -> Response:
 
 
 @router.get("/qr/reason/{code}.svg")
-def reason(code: str) -> Response:
+def reason(connection: Database, code: str) -> Response:
     """`RSN:<code>`, for cards that are scanned with gloves on."""
-    if code not in (*reasons.STOP, *reasons.SCRAP):
+    if not reasons.kinds(connection, code):
         raise NotFoundError("reason", code)
     return _svg(f"RSN:{code}")
 
@@ -69,7 +70,7 @@ def labels(request: Request, person: SignedIn, connection: Database) -> Response
         person=person,
         orders=_orders(connection),
         dies=_dies(connection),
-        reasons={"stop": reasons.STOP, "scrap": reasons.SCRAP},
+        reasons={kind: reasons.codes(connection, kind) for kind in CARDS},
     )
 
 

@@ -5,34 +5,24 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from database.connection import Connection
+from erp_core import reasons
 
-STOP = (
-    "material",
-    "die_jam",
-    "die_repair",
-    "machine",
-    "quality",
-    "meal",
-    "staff",
-    "changeover",
-    "other",
-)
-SCRAP = ("burr", "crack", "dent", "size", "scratch", "other_scrap")
-REJECT = ("count_wrong", "order_wrong", "quality_hold", "other")
 LOOK_BACK = timedelta(days=30)
 
 
 def ordered(connection: Connection, press: str, now: datetime) -> dict[str, list[str]]:
-    """The codes for stops, scrap and rejections; pages word them by `reason.<code>`."""
+    """The codes by what they explain; pages word the standard ones by `reason.<code>`."""
     since = now - LOOK_BACK
+    stop, scrap = reasons.codes(connection, "stop"), reasons.codes(connection, "scrap")
     return {
-        "stop": _by_use(STOP, _used_for_stops(connection, press, since)),
-        "scrap": _by_use(SCRAP, _used_for_scrap(connection, press, since)),
-        "reject": list(REJECT),
+        "stop": _by_use(stop, _used_for_stops(connection, press, since)),
+        "scrap": _by_use(scrap, _used_for_scrap(connection, press, since)),
+        "close": reasons.codes(connection, "close"),
+        "reject": reasons.codes(connection, "reject"),
     }
 
 
-def _by_use(codes: tuple[str, ...], used: Iterable[str]) -> list[str]:
+def _by_use(codes: list[str], used: Iterable[str]) -> list[str]:
     times = Counter(used)
     return sorted(codes, key=lambda code: -times[code])
 

@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from erp_core import reasons
 from erp_core.people import Person
-from pressline.web.floor import reasons
 from pressline.web.office import evidence
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
@@ -42,7 +42,7 @@ def work_order(
         runs=runs,
         reports=made,
         decides_on={report["line"] for report in made if sees(person, report["line"])},
-        reasons=reasons.REJECT,
+        reasons=reasons.codes(connection, "reject"),
         postings=evidence.postings(connection, code),
         moves=evidence.moves(connection, code),
     )
