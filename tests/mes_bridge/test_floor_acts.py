@@ -98,7 +98,7 @@ def test_a_card_of_an_offline_terminal_means_the_stop_of_its_own_time(shop: Shop
 
 def test_time_in_which_the_press_ran_is_no_stop(shop: Shop) -> None:
     states(shop, ("08:00", "09:00", "running"), ("09:00", "", "stopped"))
-    ran = {"since": iso("08:10"), "reason": "material"}
+    ran: dict[str, Any] = {"since": iso("08:10"), "reason": "material"}
     assert refused(shop, "09:10", "stop_reason", **ran).code == "no_stop_then"
     assert refused(shop, "09:10", "stop_reason", to=iso("08:30"), **ran).code == "no_stop_then"
     shop.do("09:10", "stop_reason", to=iso("09:05"), **ran)  # part of it was a stop

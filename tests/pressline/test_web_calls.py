@@ -108,7 +108,7 @@ def test_a_report_with_a_doubt_waits_and_the_leader_decides(opened: Pair) -> Non
         report = "WO-2604/WSH-08/1"
         refused = act(client, "accept", report=report)
         assert (refused.status_code, refused.json()["code"]) == (409, "not_allowed")
-    with site.signed_in("EMP:B-202") as client:
+    with site.signed_in("EMP:B-202", press=None) as client:
         assert client.get("/api/reports?state=waiting").json()["reports"] == []
     with site.signed_in("EMP:B-201") as client:
         waiting = client.get("/api/reports?state=waiting").json()["reports"]
@@ -184,7 +184,7 @@ def test_a_person_sees_their_own_lines_and_the_manager_all(opened: Pair) -> None
         "where w.code = o.work_order and d.item = w.item"
     )
     shop.connection.commit()
-    with site.signed_in("EMP:B-202") as client:
+    with site.signed_in("EMP:B-202", press=None) as client:
         assert client.get("/api/press/P01").status_code == 403
         page = client.get("/work-order/WO-2601")
         assert page.status_code == 403
@@ -258,7 +258,7 @@ def next_picture(lines: Iterator[str]) -> dict[str, Any]:
         {"press": "\ud800"},
         {"act": "\ud800"},
         {"at": "9999-12-31T23:59:59-12:00"},
-        {"act": "stop_reason", "args": {"from": "9999-12-31T23:59:59-12:00", "reason": "x"}},
+        {"act": "stop_reason", "args": {"from": "9999-12-31T23:59:59-12:00", "reason": "meal"}},
     ],
 )
 def test_what_no_database_holds_is_told_and_nothing_is_written(

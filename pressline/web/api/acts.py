@@ -1,8 +1,10 @@
 """What people do: one call for every act, answered with what became of it in their language."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from fastapi.encoders import jsonable_encoder
@@ -14,7 +16,7 @@ from database.connection import Connection
 from erp_core.people import Person
 from mes_bridge.acts import Act, record
 from mes_bridge.refusal import Refused
-from pressline.web.shell import words
+from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import SignedIn, Text, sees
@@ -54,7 +56,7 @@ def post_act(
     told = {
         **outcome,
         "done": outcome["message"],
-        "message": message(locale, given.act, outcome),
+        "message": message(locale, given.act, outcome, figures.time_zone(connection)),
     }
     return JSONResponse(jsonable_encoder(told))
 
@@ -63,7 +65,7 @@ def _refusal(code: str, text: str) -> JSONResponse:
     return JSONResponse({"code": code, "message": text}, 409)
 
 
-def message(locale: str, act: str, outcome: Mapping[str, Any]) -> str:
+def message(locale: str, act: str, outcome: Mapping[str, Any], zone: str) -> str:
     """What became of an act, and what happens next, as a person of this language reads it."""
     told = outcome["message"]
     if act == "assign" and told == "reported_waiting":
@@ -79,7 +81,13 @@ def message(locale: str, act: str, outcome: Mapping[str, Any]) -> str:
     }
     if facts.get("reason"):
         facts["reason"] = words.plant_word(locale, "reason", facts["reason"])
+    if told == "stop_reason_late":
+        facts["since"], facts["until"] = (_clock(outcome[name], zone) for name in ("from", "to"))
     return words.say(locale, f"done.{told}", **facts)
+
+
+def _clock(instant: str, zone: str) -> str:
+    return datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)).strftime("%H:%M")
 
 
 @router.get("/api/reports")

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from erp_core import codes, people
 from pressline.web.floor import reasons
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import STATIC, language, page
@@ -22,6 +23,7 @@ GROUPS = (
     "terminal",
     "attention",
     "act",
+    "act_word",
     "state",
     "segment",
     "time",
@@ -76,12 +78,22 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "now": now,
             "figures": row,
             "outputs": outputs(connection, row["run"]) if row["run"] is not None else [],
+            "releases": people.releases(connection, person.code, row["line"]),
+            "releasing": people.releasing(connection, row["line"]),
+            "counters": counters(connection, press) if people.may(person.role, "swap") else [],
             "stops": stops(connection, press, now),
             "reasons": reasons.ordered(connection, press, now),
             "work_orders": startable(connection, press),
             "dies": fitting_dies(connection, press),
         }
     )
+
+
+@router.get("/api/code")
+def code(_person: SignedIn, connection: Database, text: str) -> dict[str, list[Row]]:
+    """What a code without a prefix can mean, likeliest first: `{kind: "WO", code: "…"}`."""
+    found = codes.read(connection, text)
+    return {"reads": [{"kind": kind, "code": meant} for kind, meant in found]}
 
 
 @router.get("/api/press/{press}/people")
@@ -118,8 +130,14 @@ def outputs(connection: Connection, run: int) -> list[Row]:
         return cursor.execute(
             """
             select o.item, i.name_zh, i.name_en, o.work_order, w.qty as target,
-                   o.production, o.good, o.scrap, o.other
+                   o.production, o.good, o.scrap, o.other, closed.closed_reason
             from board.run_output o
+            left join lateral (
+              select so.closed_reason
+              from mes.run_segment s join mes.segment_output so on so.segment = s.id
+              where s.run = o.run and so.run_output = o.run_output and not isempty(s.span)
+              order by lower(s.span) desc limit 1
+            ) closed on true
             join erp.item i on i.code = o.item
             left join erp.work_order w on w.code = o.work_order
             where o.run = %s order by o.work_order is null, o.run_output
@@ -143,6 +161,22 @@ def stops(connection: Connection, press: str, now: datetime) -> list[Row]:
             order by since desc limit 12
             """,
             {"press": press, "now": now, "from": now - RECENT},
+        ).fetchall()
+
+
+def counters(connection: Connection, press: str) -> list[Row]:
+    """The counters of a press and its meters, with the strokes that were counted last."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select distinct on (c.name) c.name as channel,
+                   case when k.measure = 'stroke' then k.base_value end as value
+            from mes.counter k
+            join signal.channel c on c.id = k.channel
+            join mes.rule_in_force r on r.channel = k.channel
+            where r.of_press = %s order by c.name, r.line is null, k.base_at desc nulls last
+            """,
+            [press],
         ).fetchall()
 
 

@@ -4,10 +4,12 @@ Every act names a person, so every act needs a session. The wall board needs non
 sees the lines of their own; who has no lines listed, and a manager, sees all.
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 from anyio import CapacityLimiter
@@ -17,7 +19,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from database.connection import Connection
-from erp_core import people, sign_ins
+from erp_core import badges, people, sign_ins
 from erp_core.people import Person
 from erp_core.sign_ins import Asked, Place, SignIn
 from pressline.web.shell import figures, words
@@ -33,6 +35,7 @@ COOKIE = "pressline_session"
 DEVICE_COOKIE = "pressline_device"
 DEVICE_KNOWN = timedelta(days=400)  # the longest that browsers keep a cookie
 PINS_WAITING = 500  # people whose PIN waits to be checked
+PRESS = "X-Press"  # header of a terminal: its press, whose session is meant
 LONGEST = timedelta(hours=14)  # a session without a shift to end it
 HANDOVER = timedelta(minutes=15)  # after the shift's end, for the last report
 
@@ -77,10 +80,20 @@ class GivenSignIn(BaseModel):
 
 def who(request: Request, connection: Database, now: Now) -> Person | None:
     """The person of this request's session; None without a living one."""
-    token = request.cookies.get(COOKIE)
+    token = token_of(request)
     if not token:
         return None
     return people.session_person(connection, token, now)
+
+
+def token_of(request: Request) -> str | None:
+    """The session that is meant: that of the terminal's press, elsewhere that of this browser."""
+    return request.cookies.get(cookie_of(unquote(request.headers.get(PRESS, ""))))
+
+
+def cookie_of(press: str) -> str:
+    """The cookie of a press: several presses in one browser have a session each."""
+    return f"{COOKIE}_{hashlib.sha256(press.encode()).hexdigest()[:16]}" if press else COOKIE
 
 
 async def must_be(person: Annotated[Person | None, Depends(who, scope="function")]) -> Person:
@@ -108,6 +121,7 @@ def told(person: Person) -> dict[str, object]:
         "locale": person.locale,
         "lines": person.lines,
         "decides": decides(person),
+        "may": sorted(people.MAY[person.role]),
     }
 
 
@@ -157,7 +171,7 @@ def _by_badge(
     connection: Connection, request: Request, given: GivenSignIn, now: datetime
 ) -> JSONResponse:
     where = _place(connection, request)
-    badge = _printed(connection, given.badge or "")
+    badge = badges.on_file(connection, given.badge or "")
     outcome = sign_ins.by_badge(connection, badge, where, now)
     return _answer(connection, request, given, now, where, outcome)
 
@@ -169,10 +183,14 @@ def _answer(
     """The session and who it is; the device is known from now on."""
     if outcome.person is None:
         return _refused(request, connection, outcome)
+    elsewhere = _line_of_others(connection, outcome.person, given.press)
+    if elsewhere:
+        return _wrong_line(outcome.person, given.press or "", elsewhere)
     ends = _ends(connection, given.press, now)
     token = people.open_session(connection, outcome.person.code, given.press, now, ends - now)
     answer = JSONResponse(told(outcome.person))
-    _set_cookie(answer, request, COOKIE, token, ends - now)
+    for cookie in {COOKIE, cookie_of(given.press or "")}:
+        _set_cookie(answer, request, cookie, token, ends - now)
     if where.device is None:
         device = sign_ins.know_device(connection, outcome.person.code, now)
         _set_cookie(answer, request, DEVICE_COOKIE, device, DEVICE_KNOWN)
@@ -193,15 +211,16 @@ def _set_cookie(
     )
 
 
-def _printed(connection: Connection, scanned: str) -> str:
-    """The badge as it is on file: cards may carry the scanner's prefix `EMP:` or leave it out."""
-    badge = scanned.strip()
-    bare = badge.removeprefix("EMP:")
-    known = connection.execute(
-        "select badge from erp.person where badge = any (%s) limit 1",
-        [[badge, bare, f"EMP:{bare}"]],
-    ).fetchone()
-    return known[0] if known else badge
+def _line_of_others(connection: Connection, person: Person, press: str | None) -> str | None:
+    """The line of this press, where the person may not work on it."""
+    row = connection.execute("select line from mes.press where name = %s", [press]).fetchone()
+    return row[0] if row and not sees(person, row[0]) else None
+
+
+def _wrong_line(person: Person, press: str, line: str) -> JSONResponse:
+    facts = {"press": press, "line": line, "name": person.name, "lines": ", ".join(person.lines)}
+    text = words.say(person.locale, "say.wrong_line", **facts)
+    return JSONResponse({"code": "press_wrong_line", "message": text}, 403)
 
 
 def _refused(request: Request, connection: Connection, outcome: SignIn) -> JSONResponse:
@@ -242,11 +261,12 @@ KnownDevice = Annotated[bool, Depends(knows_device, scope="function")]
 @router.post("/api/sign-out")
 def sign_out(request: Request, connection: Database, now: Now) -> JSONResponse:
     """End the session of this device."""
-    token = request.cookies.get(COOKIE)
+    token = token_of(request)
     if token:
         people.end_session(connection, token, now)
     answer = JSONResponse({})
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    for cookie in [name for name, held in request.cookies.items() if held == token]:
+        answer.delete_cookie(cookie, httponly=True, samesite="strict")
     return answer
 
 

@@ -1,5 +1,8 @@
-// Acts wait here until the server has them: stored first, sent in order, once.
-const NAME = "pressline-acts";
+// Acts wait here until the server has them: stored first, sent in order, once. What the server
+// refused stays listed until somebody has read it.
+import { act, unanswered } from "./calls.js";
+
+const FRESH = 60000; // milliseconds in which a question can still be put to whoever acted
 
 function promised(request) {
   return new Promise((resolve, reject) => {
@@ -8,26 +11,39 @@ function promised(request) {
   });
 }
 
-let opened;
-function store(mode) {
-  opened ??= (() => {
-    const request = indexedDB.open(NAME, 1);
-    request.onupgradeneeded = () =>
-      request.result.createObjectStore("acts", { keyPath: "n", autoIncrement: true });
-    return promised(request);
-  })();
-  return opened.then((database) => database.transaction("acts", mode).objectStore("acts"));
+// One list that survives a reload: a database of its own, with one store.
+function list(name, storeName) {
+  let opened;
+  const store = async (mode) => {
+    opened ??= (() => {
+      const request = indexedDB.open(name, 1);
+      request.onupgradeneeded = () =>
+        request.result.createObjectStore(storeName, { keyPath: "n", autoIncrement: true });
+      return promised(request);
+    })();
+    return (await opened).transaction(storeName, mode).objectStore(storeName);
+  };
+  return {
+    all: async () => promised((await store("readonly")).getAll()),
+    add: async (entry) => promised((await store("readwrite")).add(entry)),
+    drop: async (n) => promised((await store("readwrite")).delete(n)),
+  };
 }
 
-export const waiting = async () => promised((await store("readonly")).getAll());
-const keep = async (entry) => promised((await store("readwrite")).add(entry));
-const drop = async (n) => promised((await store("readwrite")).delete(n));
+const acts = list("pressline-acts", "acts");
+const refusals = list("pressline-refused", "refused");
 
-// `hooks`: who() signed on now; changed(queue, online); done(entry, outcome); refused(entry, said); signOn().
+// `hooks`: press; who() signed on now; ready() before anything is sent, false: wait;
+// changed(queue, online); done(entry, outcome); ask(entry, said) whether a running job shall end;
+// refused(entry, said, list); signOn().
 export function outbox(hooks) {
   let busy = false;
   let pause = 1000;
   let timer;
+
+  const here = async (from) => (await from.all()).filter((entry) => entry.press === hooks.press);
+  const waiting = () => here(acts);
+  const refused = () => here(refusals);
 
   const later = () => {
     clearTimeout(timer);
@@ -35,29 +51,29 @@ export function outbox(hooks) {
     pause = Math.min(pause * 2, 15000);
   };
 
-  async function send({ n, ...entry }) {
-    const answer = await fetch("/api/acts", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(entry),
-    });
-    if (answer.status >= 500) throw new Error(`server ${answer.status}`);
-    return { status: answer.status, said: await answer.json() };
-  }
-
   const mine = (queue) => queue.find((entry) => entry.who === hooks.who());
 
   // One act; false when the rest has to wait.
-  async function deliverOne(entry) {
-    const { status, said } = await send(entry);
+  async function deliverOne({ n, name, kept, ...entry }) {
+    const { status, said } = await act(entry);
+    if (unanswered(status)) throw new Error(`server ${status}`);
     if (status === 401 || said.code === "other_person") {
       hooks.signOn();
       return false;
     }
-    await drop(entry.n);
-    if (status === 200) hooks.done(entry, said);
-    else hooks.refused(entry, said);
+    if (status === 200) {
+      await acts.drop(n);
+      hooks.done(entry, said);
+    } else await refuse({ n, name, kept, ...entry }, said);
     return true;
+  }
+
+  async function refuse({ n, kept, ...entry }, said) {
+    const asks = said.code?.startsWith("job_running") && Date.now() - kept < FRESH;
+    if (asks) hooks.ask(entry, said);
+    else await refusals.add({ ...entry, code: said.code, message: said.message });
+    await acts.drop(n);
+    if (!asks) hooks.refused(entry, said, await refused());
   }
 
   async function deliver() {
@@ -65,7 +81,7 @@ export function outbox(hooks) {
     busy = true;
     try {
       // Another person's acts wait for their own sign-on; they hold nobody else up.
-      for (let entry; (entry = mine(await waiting())) && (await deliverOne(entry)); ) {
+      for (let entry; (entry = mine(await waiting())) && (await hooks.ready()) && (await deliverOne(entry)); ) {
         hooks.changed(await waiting(), true);
       }
       pause = 1000;
@@ -84,8 +100,13 @@ export function outbox(hooks) {
   });
   return {
     deliver,
+    refused,
+    async read(n) {
+      await refusals.drop(n);
+      return refused();
+    },
     async add(entry) {
-      await keep(entry);
+      await acts.add({ ...entry, kept: Date.now() });
       hooks.changed(await waiting(), navigator.onLine);
       await deliver();
     },

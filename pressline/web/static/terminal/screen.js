@@ -14,11 +14,14 @@ export function shownState(state) {
   return state.row.state;
 }
 
+// What this person may do here; a button for anything else is not shown.
+export const may = (state, act) => state.person?.may?.includes(act) ?? false;
+
 function connection(state) {
-  if (state.online && !state.silent && state.queue.length === 0) return "";
-  const text = state.online && !state.silent
-    ? t("terminal.sending", { n: state.queue.length })
-    : t("terminal.offline", { n: state.queue.length });
+  const cut = !state.online || state.silent;
+  if (!cut && !state.hanging && state.queue.length === 0) return "";
+  const said = cut ? "offline" : state.hanging ? "hanging" : "sending";
+  const text = t(`terminal.${said}`, { n: state.queue.length });
   return html`<span class="net" role="status" data-queue=${state.queue.length}>${text}</span>`;
 }
 
@@ -32,6 +35,7 @@ function bar(state, deeds) {
     <span class="state" data-state=${shown}>${sign(shown)}<b>${t(`state.${shown}`)}</b> ${time}</span>
     ${row.segment_kind && row.segment_kind !== "production" ? html`<span class="segment">${t(`segment.${row.segment_kind}`)}</span>` : ""}
     ${connection(state)}<span class="space"></span>
+    ${state.refused.length > 0 ? html`<button class="key warn" data-act="refused" onClick=${() => deeds.open("refused")}>${t("terminal.n_refused", { n: state.refused.length })}</button>` : ""}
     ${waiting > 0 ? html`<button class="key" data-act="reports" onClick=${() => deeds.open("reports")}>${t("terminal.reports", { n: waiting })}</button>` : ""}
     ${state.person
       ? html`<button class="key who" data-act="person" onClick=${() => deeds.open("person")}>${state.person.name}</button>`
@@ -88,6 +92,7 @@ function dieLine(row) {
 function outputFact(output) {
   return html`<div class="fact output"><dt>${output.work_order ?? t("terminal.no_order")}</dt>
     <dd><b>${output.item}</b> <span>${nameOf(output)}</span>
+      ${output.closed_reason ? html`<b class="call warn">${t("terminal.closed", { reason: reasonWord(output.closed_reason) })}</b>` : ""}
       <span class="sub">${t("terminal.output", { good: count(output.good), scrap: count(output.scrap) })}</span></dd></div>`;
 }
 
@@ -95,6 +100,8 @@ function nextStep(state, deeds) {
   const { row } = state;
   if (row.run === null) return html`<p class="next">${t("terminal.next_start")}</p>`;
   if (row.segment_kind === "setup" || row.segment_kind === "first_article") {
+    const { releases, releasing = [] } = state.details ?? {};
+    if (releases === false) return html`<p class="next">${t("terminal.next_release", { names: releasing.join(", ") })}</p>`;
     return html`<p class="next">${t("terminal.next_first")}</p>`;
   }
   return "";
@@ -128,13 +135,21 @@ function due(state) {
   return null;
 }
 
+// Which acts a key leads to: who may do none of them does not see it.
+const KEYS = {
+  start: ["scan"], scrap: ["scrap"], stop: ["stop_reason"], first: ["first_article"],
+  die: ["mount"], finish: ["finish"], more: ["output", "segment", "swap"],
+};
+const NEEDS_JOB = new Set(["first", "finish"]);
+
 function actions(state, deeds) {
   if (!state.person) return "";
   const next = due(state);
   const idle = state.row.run === null;
-  return html`<nav class="actions">
-    ${key("start", deeds, next, false)}${key("scrap", deeds, next, false)}${key("stop", deeds, next, false)}
-    ${key("first", deeds, next, idle)}${key("die", deeds, next, false)}${key("finish", deeds, next, idle)}</nav>`;
+  const shown = Object.keys(KEYS).filter((name) => KEYS[name].some((act) => may(state, act)));
+  if (shown.length === 0) return html`<p class="nothing">${t("terminal.nothing_to_do", { role: t(`role.${state.person.role}`) })}</p>`;
+  return html`<nav class="actions" style=${{ "--keys": shown.length }}>
+    ${shown.map((name) => key(name, deeds, next, NEEDS_JOB.has(name) && idle))}</nav>`;
 }
 
 function noteBand(state, deeds) {

@@ -2,16 +2,9 @@
 import { since } from "../follow.js";
 import { html } from "../html.js";
 import { clock, count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
+import { more, close, swap } from "./more.js";
+import { reasonGrid, sheet } from "./sheet.js";
 import { keypad } from "./sign_on.js";
-
-function sheet(name, title, deeds, body, close = deeds.close) {
-  return html`<section class=${`sheet ${name}`} role="dialog" aria-label=${title}>
-    <header><h2>${title}</h2><button class="key" data-act="close" onClick=${() => close()}>${t("terminal.close")}</button></header>
-    <div class="body">${body}</div></section>`;
-}
-
-const reasonGrid = (codes, give, disabled = false) => html`<div class="reasons">${codes.map((code) => html`<button
-  class="key" data-act="reason" data-reason=${code} disabled=${disabled} onClick=${() => give(code)}>${reasonWord(code)}</button>`)}</div>`;
 
 function order(work, deeds, lot) {
   const args = { work_order: work.code, ...(lot ? { lot } : {}) };
@@ -78,36 +71,46 @@ function scrapConfirm(state, deeds, send) {
 
 function openStop(state) {
   const { row } = state;
-  return row.state === "stopped" && !row.reason
-    ? { since: row.since, until: null, seconds: row.state_s + since(row) } : null;
+  return row.state === "stopped"
+    ? { since: row.since, until: null, seconds: row.state_s + since(row), reason: row.reason } : null;
 }
 
+// Stops that can be explained, or explained otherwise: the one that nobody has explained comes first.
 function stop(state, deeds) {
-  const past = (state.details?.stops ?? []).filter((one) => !one.reason && one.until !== null);
+  const past = (state.details?.stops ?? []).filter((one) => one.until !== null);
   const now = openStop(state);
   const all = now ? [now, ...past] : past;
-  const chosen = all.find((one) => one.since === state.draft.from) ?? all[0];
+  const named = state.draft.stop?.from;
+  const chosen = all.find((one) => one.since === named) ?? all.find((one) => !one.reason);
+  const choose = (one) => deeds.draft({ stop: { from: one.since, ...(one.until ? { to: one.until } : {}) } });
+  const label = (one) => html`${clock(Date.parse(one.since), state.zone)} · ${duration(one.seconds)}${one.reason ? html` · ${reasonWord(one.reason)}` : ""}`;
+  const chips = all.length > 1 || !chosen ? html`<div class="stops">${all.slice(0, 6).map((one) => html`<button
+    class=${`key ${one === chosen ? "chosen" : ""}`} data-act="past" data-since=${one.since} onClick=${() => choose(one)}>${label(one)}</button>`)}</div>` : "";
+  if (!chosen) {
+    return sheet("stop", t("act.stop"), deeds, html`<p class="big">${t("terminal.all_explained")}</p>
+      ${all.length ? html`<p class="hint">${t("terminal.change_reason")}</p>` : ""}${chips}`);
+  }
   const reasons = state.details?.reasons?.stop ?? [];
   const shown = state.draft.more ? reasons : reasons.slice(0, 6);
   const give = (reason) => deeds.act("stop_reason", {
     from: chosen.since, ...(chosen.until ? { to: chosen.until } : {}), reason,
   });
-  if (!chosen) return sheet("stop", t("act.stop"), deeds, html`<p class="big">${t("terminal.all_explained")}</p>`);
-  const label = (one) => html`${clock(Date.parse(one.since), state.zone)} · ${duration(one.seconds)}`;
-  const chips = all.length > 1 ? html`<div class="stops">${all.slice(0, 5).map((one) => html`<button
-    class=${`key ${one === chosen ? "chosen" : ""}`} data-act="past" onClick=${() => deeds.draft({ from: one.since })}>${label(one)}</button>`)}</div>` : "";
-  return sheet("stop", t("terminal.why_stopped", { time: duration(chosen.seconds) }), deeds, html`${chips}
+  const leave = chosen === now && !now.reason ? deeds.putOff : deeds.close;
+  const title = chosen.reason ? t("terminal.explained", { reason: reasonWord(chosen.reason) }) : t("terminal.why_stopped", { time: duration(chosen.seconds) });
+  return sheet("stop", title, deeds, html`${chips}
     ${reasonGrid(shown, give)}
     <div class="row">${shown.length < reasons.length ? html`<button class="key" data-act="more" onClick=${() => deeds.draft({ more: true })}>${t("terminal.more")}</button>` : ""}
-      ${now ? html`<button class="key" data-act="later" onClick=${deeds.putOff}>${t("terminal.later")}</button>` : ""}</div>`,
-    now ? deeds.putOff : deeds.close);
+      ${leave === deeds.putOff ? html`<button class="key" data-act="later" onClick=${deeds.putOff}>${t("terminal.later")}</button>` : ""}</div>`, leave);
 }
 
 function first(state, deeds) {
+  const { releases = true, releasing = [] } = state.details ?? {};
+  const running = state.row.segment_kind === "production";
   return sheet("first", t("act.first"), deeds, html`<p class="big">${t("terminal.first_question")}</p>
-    <div class="two"><button class="key good" data-act="pass" onClick=${() => deeds.act("first_article", { pass: true })}>✓ ${t("terminal.pass")}</button>
+    <div class="two">${releases ? html`<button class="key good" data-act="pass" onClick=${() => deeds.act("first_article", { pass: true })}>✓ ${t("terminal.pass")}</button>` : ""}
       <button class="key" data-act="fail" onClick=${() => deeds.act("first_article", { pass: false })}>✕ ${t("terminal.fail")}</button></div>
-    <p class="hint">${t("terminal.first_hint")}</p>`);
+    ${releases ? "" : html`<p class="hint">${t("terminal.release_by", { names: releasing.join(", ") })}</p>`}
+    <p class="hint">${t(running ? "terminal.first_hint_running" : "terminal.first_hint")}</p>`);
 }
 
 function die(state, deeds) {
@@ -116,7 +119,7 @@ function die(state, deeds) {
     <div class="orders">${dies.map((one) => html`<button class="key order" data-act="mount" data-die=${one.die}
       onClick=${() => deeds.act("mount", { die: one.die })}><b>${one.die}</b><span>${one.name}</span>
       <span class="sub">${one.share === null ? "" : percent(Number(one.share))} ${one.state === "ok" ? "" : html`<b class=${`call ${one.state}`}>${t(`die.${one.state}`)}</b>`}</span></button>`)}</div>
-    ${state.row.die === null ? "" : html`<div class="row"><button class="key" data-act="dismount" onClick=${() => deeds.act("dismount", {})}>${t("terminal.dismount", { die: state.row.die })}</button></div>`}`);
+    ${state.row.die === null || !state.person.may.includes("dismount") ? "" : html`<div class="row"><button class="key" data-act="dismount" onClick=${() => deeds.act("dismount", {})}>${t("terminal.dismount", { die: state.row.die })}</button></div>`}`);
 }
 
 function finish(state, deeds) {
@@ -181,4 +184,20 @@ function calibrate(state, deeds) {
     <div class="row fixed">${[-0.2, -0.02, 0.02, 0.2].map((step) => html`<button class="key" data-act="size" onClick=${() => change(step)}>${step < 0 ? "−" : "+"}${Math.abs(step) > 0.1 ? "10" : "1"}</button>`)}</div>`);
 }
 
-export const sheets = { start, scrap, stop, first, die, finish, reports, person, calibrate };
+// What would end the running job is asked once: a wrong paper ends nothing.
+const switchJob = (state, deeds) => sheet("switch", t("terminal.switch"), deeds, html`<p class="big">${state.draft.text}</p>
+  ${(state.details?.outputs ?? []).map((output) => html`<p class="hint">${output.work_order ?? t("terminal.no_order")} · ${output.item} ${nameOf(output)} · ${t("terminal.output", { good: count(output.good), scrap: count(output.scrap) })}</p>`)}
+  <div class="two"><button class="key primary" data-act="keep" onClick=${deeds.close}>${t("terminal.keep_running")}</button>
+    <button class="key" data-act="end" onClick=${() => deeds.end(state.draft.entry)}>${t(`terminal.end_and_${state.draft.entry.act}`, { code: state.draft.entry.args.work_order ?? state.draft.entry.args.die ?? "" })}</button></div>`);
+
+// What the server did not take, until somebody has read why.
+function refused(state, deeds) {
+  const what = ({ args }) => args.work_order ?? args.die ?? (args.qty ? `${args.qty} × ${reasonWord(args.reason)}` : args.reason ? reasonWord(args.reason) : "");
+  const rows = state.refused.map((one) => html`<div class="report" key=${one.n} data-refused=${one.act}><div>
+      <b>${t(`act_word.${one.act}`)} ${what(one)}</b> <span class="sub">${clock(Date.parse(one.at), state.zone)} · ${one.name ?? one.who}</span>
+      <p>${one.message ?? t("terminal.refused")}</p></div>
+    <button class="key" data-act="read" onClick=${() => deeds.read(one.n)}>${t("terminal.read")}</button></div>`);
+  return sheet("refused", t("terminal.n_refused", { n: state.refused.length }), deeds, rows);
+}
+
+export const sheets = { start, scrap, stop, first, die, finish, reports, person, calibrate, refused, more, close, swap, switch: switchJob };
