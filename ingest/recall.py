@@ -9,13 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from psycopg import sql
-
 from database.connection import Connection
 from edge_agent.wire import Channel
 from ingest.clock_repair import Dating
 from ingest.readings import Place, Signal
-from ingest.store import AT_WORK, HOST_LOCK, STOOD
+from ingest.store import STOOD
 from ingest.stream import Stream
 
 Owner = tuple[str, str]  # site and node
@@ -47,7 +45,7 @@ def _declared(channel: Channel) -> Declared:
 
 def claim_all(connection: Connection, host: str, owners: Iterable[Owner]) -> set[Owner]:
     """Make these nodes this host's, but for those of another host that is at work; which are."""
-    rows = connection.execute(_CLAIM, [host, *_columns(owners), host, HOST_LOCK])
+    rows = connection.execute(_CLAIM, [host, *_columns(owners), host])
     return {(site, node) for site, node in rows}
 
 
@@ -72,13 +70,13 @@ def _columns(owners: Iterable[Owner]) -> list[list[str]]:
     return [[site for site, _ in both], [node for _, node in both]]
 
 
-_CLAIM = sql.SQL("""
+_CLAIM = """
 update signal.node set host = %s
 from unnest(%s::text[], %s::text[]) as t(site, node)
 where (node.site, node.node) = (t.site, t.node)
-  and (node.host is null or node.host = %s or not {at_work})
+  and (node.host is null or node.host = %s or not signal.is_at_work(node.host))
 returning node.site, node.node
-""").format(at_work=AT_WORK)
+"""
 
 _CHANNELS = """
 select c.site, c.node, c.device, c.name, c.id, c.unit, c.scale, c.kind, c.datatype, c.modulus,

@@ -21,7 +21,7 @@ from edge_agent.sparkplug_pb2 import Payload
 from edge_agent.wire import Channel, DataType
 from ingest.births import declared
 from ingest.group import Group
-from ingest.store import HOST_LOCK
+from ingest.store import hold_host
 
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 NODES, CHANNELS = 2000, 10
@@ -36,7 +36,7 @@ def test_two_thousand_nodes_are_known_again_in_few_statements(
     birth = device_birth(*channels)
     _furnish(connection, birth)
     connection.execute("analyze")
-    connection.execute("select pg_advisory_lock(%s, hashtext(%s))", [HOST_LOCK, GROUP.host])
+    assert hold_host(connection, GROUP.host)
     asked = _Asked(connection)
     began = time.process_time()
     intake = Clock.intake(clock, asked, GROUP)  # pyright: ignore[reportArgumentType] -- counts what is asked
