@@ -27,7 +27,7 @@ from edge_agent.plantfile.entries import Meter, Plant, Press
 from edge_agent.plantfile.plant import load_plant
 from edge_agent.plantfile.profile import Channel as PlantChannel
 from edge_agent.shutdown import end_with_any_thread
-from edge_agent.sources import Source, sources
+from edge_agent.sources import Source, keep_running, sources
 from edge_agent.sources.tally import Tallies
 from edge_agent.wire import Channel, DataType
 
@@ -178,8 +178,10 @@ class Agent:
             check_files(plant.mqtt)
             begun = sources(plant, self.name, node, clock, self.tallies)
             devices = self._devices(plant)
-        except EdgeError as error:
-            for fault in str(error).splitlines():
+        except Exception as error:
+            if not isinstance(error, EdgeError):
+                log.exception("the plant file cannot be taken")
+            for fault in str(error).splitlines() or [type(error).__name__]:
                 log.error("the plant file is wrong; the one before goes on", fault=fault)  # noqa: TRY400 - told, not traced
             return reading
         for fault in await _end(reading):
@@ -226,7 +228,7 @@ class Agent:
 
 
 def _begin(found: Sequence[Source]) -> "list[Task]":
-    return [asyncio.create_task(source.run()) for source in found]
+    return [asyncio.create_task(keep_running(source)) for source in found]
 
 
 async def _end(tasks: "Sequence[Task]") -> list[Exception]:

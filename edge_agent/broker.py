@@ -13,7 +13,7 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.connection import Obstacles, begin, leave_with_will, new_client
+from edge_agent.connection import Obstacles, RetryingClient, begin, leave_with_will, new_client
 from edge_agent.errors import EdgeError
 from edge_agent.outbox import Outbox
 from edge_agent.plantfile.entries import Mqtt
@@ -70,7 +70,7 @@ class Broker:
 
     def _make_client(self, client_id: str) -> Client:
         settings = self._settings
-        client = new_client(Client, client_id, settings.version)
+        client = new_client(RetryingClient, client_id, settings.version)
         if settings.user:
             client.username_pw_set(settings.user, _password(settings.password_file))
         if settings.ca_file:
@@ -157,8 +157,9 @@ def _password(file: Path | None) -> str | None:
         return None
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise EdgeError(
-            f"Cannot read the broker's password from {file}: {error.strerror}. "
+            f"Cannot read the broker's password from {file}: {why}. "
             "Put the password alone in that file ([mqtt] password_file in plant.toml)."
         ) from error

@@ -9,7 +9,14 @@ from math import isfinite
 from edge_agent.errors import EdgeError
 from edge_agent.plantfile.entries import Meter, Press
 from edge_agent.plantfile.profile import Channel
-from edge_agent.plantfile.register import ByteOrder, Layout, Register, WordOrder, word_decoder
+from edge_agent.plantfile.register import (
+    CODES,
+    ByteOrder,
+    Layout,
+    Register,
+    WordOrder,
+    word_decoder,
+)
 from edge_agent.sample import Value
 from edge_agent.sources.modbus.unit import Read, Unit
 
@@ -81,7 +88,8 @@ def orders(
 
 
 def _is_number(where: Register) -> bool:
-    return not where.is_bit and not where.form and where.width in TYPES
+    plain = not where.form or where.form in CODES
+    return not where.is_bit and plain and where.width in TYPES
 
 
 def _missing(device: Device, channel: Channel) -> str:

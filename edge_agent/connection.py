@@ -7,11 +7,13 @@ environment for ingest and tap.
 import socket
 import ssl
 import sys
+import time
+from collections import deque
 from typing import Literal, TypeVar
 
 import structlog
 from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -27,8 +29,18 @@ NOT_KNOWN = (
     "refused the user: check user and password_file, or the name in the client certificate "
     f"({WHERE} MQTT_USER, MQTT_PASSWORD_FILE, MQTT_CERT_FILE), and that the broker knows it"
 )
+TAKEN_OVER_CODE, TIMES, WITHIN_S = 142, 3, 60.0
+TAKEN_OVER = (
+    "gave the session to another client of the same name: two agents with the same site and node, "
+    "or a box that was exchanged and runs on? Stop one, or give it a node of its own"
+)
+OFTEN = (
+    f"accepted the connection and ended it {TIMES} times within {WITHIN_S:.0f} s. Perhaps it takes "
+    f"no message as large as a birth here (check tells their sizes). Or it {TAKEN_OVER}"
+)
 REFUSALS = {
     132: f'does not speak this version of MQTT: set version = "3.1.1" ({WHERE} MQTT_VERSION)',
+    142: TAKEN_OVER,
     134: NOT_KNOWN,  # bad user name or password
     135: NOT_KNOWN,  # not authorized
 }
@@ -37,6 +49,26 @@ CUT_SHORT = (
     f"not accept the client certificate or wants one (cert_file, key_file; {WHERE} MQTT_CA_FILE, "
     "MQTT_CERT_FILE, MQTT_KEY_FILE)"
 )
+
+
+class RetryingClient(Client):
+    """Tries on whatever hinders it to connect: paho does after an OSError, and ends after others.
+
+    A name with two dots is a UnicodeError, one that begins with a dot a ValueError.
+    """
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Connect; OSError when that did not come about."""
+        try:
+            return super().reconnect()
+        except OSError:
+            raise
+        except Exception as error:
+            raise UnusableError(f"{error}") from error
+
+
+class UnusableError(OSError):
+    """No connection could even be tried."""
 
 
 def new_client(kind: type[C], client_id: str, version: Version) -> C:
@@ -70,10 +102,13 @@ class Obstacles:
         self._host, self._port, self._meanwhile = host, port, meanwhile
         self._told = ""
         self._accepted = self._refused = False
+        self._ends = deque[float](maxlen=TIMES)
 
     def accepted(self) -> None:
         """The broker took the connection."""
-        self._told, self._accepted = "", True
+        self._accepted = True
+        if not self._is_often():
+            self._told = ""
         log.info("connected to the broker", host=self._host, port=self._port)
 
     def refused(self, reason: ReasonCode) -> None:
@@ -90,7 +125,17 @@ class Obstacles:
         accepted, self._accepted = self._accepted, False
         refused, self._refused = self._refused, False
         if reason.is_failure and not refused:
-            self._say(f"ended the connection: {reason}" if accepted else CUT_SHORT)
+            self._say(self._why_ended(reason) if accepted else CUT_SHORT)
+
+    def _why_ended(self, reason: ReasonCode) -> str:
+        """MQTT 5 says so; in 3.1.1 a session that is taken over again and again shows it."""
+        self._ends.append(time.monotonic())
+        if reason.value == TAKEN_OVER_CODE:
+            return TAKEN_OVER
+        return OFTEN if self._is_often() else f"ended the connection: {reason}"
+
+    def _is_often(self) -> bool:
+        return len(self._ends) == TIMES and time.monotonic() - self._ends[0] < WITHIN_S
 
     def _say(self, what: str) -> None:
         if what != self._told:
@@ -111,6 +156,8 @@ def failure(error: BaseException | None, host: str) -> str:
         return "does not answer: nothing listens there. Is it running, are host and port right?"
     if isinstance(error, socket.gaierror):
         return f"has a name that is not known, {host}: check host, or use its address"
+    if isinstance(error, UnusableError):
+        return f"cannot be reached as {host or 'nothing'} ({error}): check host and port ({WHERE})"
     return f"does not answer: {error or 'no reason told'}"
 
 

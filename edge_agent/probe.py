@@ -14,7 +14,7 @@ from edge_agent.plantfile.address import ModbusAddress, Serial
 from edge_agent.plantfile.entries import Meter, OpcUa, Plant, Press
 from edge_agent.plantfile.plant import load_plant
 from edge_agent.sample import BAD, GOOD, STALE, Sample
-from edge_agent.sources import opcua_module
+from edge_agent.sources import lack, opcua_module
 from edge_agent.sources.modbus.link import MEANINGS, RefusedError
 from edge_agent.sources.modbus.polls import ModbusConnection, modbus_sources
 from edge_agent.sources.modbus.unit import Unit
@@ -103,6 +103,8 @@ def _asks(
     plant: Plant, devices: Sequence[Device], answers: Answers, whys: dict[str, str]
 ) -> tuple[Sequence[Coroutine[None, None, None]], Sequence[ModbusConnection]]:
     """What asks each machine, ready to run, and the Modbus connections among it."""
+    whys |= {device.name: why for device in devices if (why := lack(device))}
+    devices = [device for device in devices if device.name not in whys]
     modbus = [device for device in devices if isinstance(device.where, ModbusAddress)]
     connections = modbus_sources(modbus, plant.heartbeat_s, answers, Clock(), WatchedUnit)
     asks = [connection.read_once() for connection in connections]

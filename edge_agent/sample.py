@@ -42,5 +42,8 @@ class Sink(Protocol):
         ...
 
     def refused(self, device: str, channel: str, reason: str) -> None:
-        """A channel's value cannot be taken: told once per channel, to the database as well."""
+        """A channel's value cannot be taken: told once per channel, to the database as well.
+
+        Without a channel, the whole machine cannot be read.
+        """
         ...

@@ -8,9 +8,9 @@ left to paho, and so is the first packet of every read.
 from collections.abc import Callable
 from functools import lru_cache
 
-from paho.mqtt.client import Client
 from paho.mqtt.enums import MQTTErrorCode, MQTTProtocolVersion
 
+from edge_agent.connection import RetryingClient
 from ingest.inbox import Messages
 
 READ_AHEAD = 1 << 16  # bytes
@@ -19,7 +19,7 @@ PUBLISH, RETAINED = 0x30, 0x01  # head of a packet at QoS 0; a flag in it
 MOST_TOPICS = 10_000  # remembered; rubbish must not fill the memory
 
 
-class ReadAheadClient(Client):
+class ReadAheadClient(RetryingClient):
     """One call of `loop_read` reads from the socket at most once, so that writes get their turn.
 
     `on_plain` is given messages at QoS 0 that came together, in their place among those that

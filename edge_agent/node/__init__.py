@@ -17,6 +17,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from edge_agent.broker import Broker, wall_ms
+from edge_agent.errors import EdgeError
 from edge_agent.node.delivery import Delivery
 from edge_agent.node.devices import Device, Devices
 from edge_agent.node.group_commit import Keeping
@@ -49,7 +50,9 @@ log = structlog.get_logger()
 
 WATCH_S = 0.25  # between looks at the clock
 WEIGH_S = 60.0  # between looks at the size of the outbox
+UNUSABLE_S = 10.0  # between tries with settings of the broker that cannot be used
 RETURN_S = 1.0  # between leaving an offline host and waiting for it on a new connection
+UNHEARD_S = 10.0  # a host that is there tells its STATE at once, since it is retained
 LOOK = 64  # entries looked at for the oldest record; births may lie before it
 REFUSED_CHARACTERS = 500
 MOST_REFUSED = 1000  # channels of a device whose refusal is told
@@ -83,6 +86,8 @@ class Node:
         self._left = asyncio.Event()
         self._host = State(False, 0)
         self._bdseq: int | None = None  # of the connection; None without one
+        self._heard = False  # any word of the host in this connection
+        self._connected_at = 0.0
         self.clock_steps = 0
         self.given_up: dict[str, int] = {}  # times, by what was given up
         if outbox.rescued:
@@ -165,8 +170,10 @@ class Node:
             return
         if channel not in known.refused and len(known.refused) < MOST_REFUSED:
             known.refused.add(channel)
-            log.warning("a sample does not fit", device=device, channel=channel, reason=reason)
-            self._tell(REFUSED, f"{device}/{channel}: {reason}"[:REFUSED_CHARACTERS])
+            if channel:
+                log.warning("a sample does not fit", device=device, channel=channel, reason=reason)
+            of = f"{device}/{channel}" if channel else device
+            self._tell(REFUSED, f"{of}: {reason}"[:REFUSED_CHARACTERS])
 
     def clock_stepped(self, by_ms: int, at: int) -> None:
         """The clock was set: a record that lies before the first reading with the new time."""
@@ -229,9 +236,23 @@ class Node:
             with self._mending():
                 if self._delivery.born:
                     self._do(self.sender.passed(self._delivery.now()))
+            self._tell_unheard()
             if self._delivery.now() - weighed > WEIGH_S:
                 weighed = self._delivery.now()
                 await self.bound()
+
+    def _tell_unheard(self) -> None:
+        """Say once a connection which host is waited for, and where its word would be."""
+        waited = self._delivery.now() - self._connected_at
+        if self._heard or self._bdseq is None or waited < UNHEARD_S:
+            return
+        self._heard = True
+        log.warning(
+            "the host has not said a word; records are kept", host=self._mqtt.host_id,
+            topic=state_topic(self._mqtt.host_id), broker=f"{self._mqtt.host}:{self._mqtt.port}",
+            cure="is ingest running at this broker, with this host id ([mqtt] host_id here, "
+            "--host-id there), and may this user read that topic?",
+        )  # fmt: skip
 
     async def bound(self) -> None:
         """Give up what the outbox has too much of; the host is told."""
@@ -248,9 +269,15 @@ class Node:
         """Be connected; leave an offline host and wait for it on a new connection."""
         while True:
             self._left.clear()
-            broker = Broker(self._mqtt, self.site, self.name, self.outbox, self)
+            try:
+                broker = Broker(self._mqtt, self.site, self.name, self.outbox, self)
+                broker.open()
+            except (EdgeError, ValueError) as error:  # a file that is away, a host that is none
+                log.error("the broker cannot be tried; records are kept", reason=str(error))  # noqa: TRY400 - told, not traced
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._left.wait(), UNUSABLE_S)
+                continue
             self._delivery.wire = broker
-            broker.open()
             try:
                 await self._left.wait()
             finally:
@@ -296,6 +323,7 @@ class Node:
     def connected(self, bdseq: int) -> None:
         """A session began; births follow when the host is known to be online."""
         self._bdseq = bdseq
+        self._heard, self._connected_at = False, self._delivery.now()
         self._host = State(False, self._host.timestamp)
 
     def disconnected(self) -> None:
@@ -312,6 +340,7 @@ class Node:
                 self._obey(payload)
 
     def _hear(self, state: State | None) -> None:
+        self._heard = True
         if state is None or state.timestamp < self._host.timestamp:
             return
         self._host = state

@@ -8,12 +8,14 @@ import asyncio
 import contextlib
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 
 from edge_agent.node.pending import Lost, Waiting
 from edge_agent.outbox import DamagedError, Draft, Entry, Outbox
 from edge_agent.outbox.bounds import Bounds
+from edge_agent.outbox.writer import in_writer
 from edge_agent.wire import GivenUp
 
 log = structlog.get_logger()
@@ -93,9 +95,8 @@ class Keeping:
         left = len(self.waiting.drafts)
         while True:
             drafts, of, aside = self.waiting.next(), self._outbox.uuid, self._set_aside
-            writing = asyncio.ensure_future(
-                asyncio.to_thread(self._outbox.append, drafts, self._acknowledged, of)
-            )
+            append = partial(self._outbox.append, drafts, self._acknowledged, of)
+            writing = asyncio.ensure_future(in_writer(append))
             try:
                 entries = await asyncio.shield(writing)
             except asyncio.CancelledError:
@@ -135,7 +136,8 @@ class Keeping:
     async def _make_room(self) -> bool:
         """Delete what is acknowledged, thin what is left; whether the file has more room now."""
         spare = self._outbox.spare
-        await asyncio.to_thread(self._outbox.append, [], self._acknowledged, self._outbox.uuid)
+        forget = partial(self._outbox.append, [], self._acknowledged, self._outbox.uuid)
+        await in_writer(forget)
         full = self.waiting.full
         self._gave_up(await self.bounds.hold(disk_full=True, keep_records=not full))
         return self._outbox.spare > spare

@@ -16,6 +16,7 @@ import structlog
 
 from edge_agent.outbox import BegunAnewError, Entry, Outbox
 from edge_agent.outbox.thinning import LEVELS, Gauges, Passes, Spans, Thinner
+from edge_agent.outbox.writer import in_writer
 from edge_agent.wire import GivenUp
 
 SLICE = 512  # entries rewritten in one commit
@@ -124,7 +125,7 @@ class Bounds:
     async def _drop(self, number: int) -> None:
         """Whole records up to a number, in lots: each is a commit."""
         while self._outbox.first <= min(number, self._outbox.last):
-            await asyncio.to_thread(partial(self._outbox.give_up, number, of=self._of))
+            await in_writer(partial(self._outbox.give_up, number, of=self._of))
 
     def _dropped(self, began: int, why: str) -> list[GivenUp]:
         last = self._outbox.first - 1
@@ -179,6 +180,6 @@ class Bounds:
     ) -> list[Entry]:  # fmt: skip
         began = time.monotonic()
         rewrite = partial(self._outbox.rewrite, after, until, SLICE, change, note, of=self._of)
-        entries = await asyncio.to_thread(rewrite)
+        entries = await in_writer(rewrite)
         await asyncio.sleep(time.monotonic() - began)
         return entries

@@ -6,7 +6,9 @@ modbus-rtu+tcp://192.168.1.30:4001/1                   RTU frames through a seri
 opc.tcp://192.168.1.40:4840                            OPC UA
 """
 
+import re
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -16,6 +18,7 @@ RTU_TCP_CURE = 'write "modbus-rtu+tcp://192.168.1.30:4001/1" (host, port, unit i
 CURES = {"modbus-rtu": SERIAL_CURE, "modbus-rtu+tcp": RTU_TCP_CURE}
 # Modbus over Serial Line 2.2: units are 1 to 247, and 0 is a broadcast, which nobody answers.
 TCP_UNITS, RTU_UNITS = (0, 255, CURE), (1, 247, RTU_TCP_CURE)
+LABEL = re.compile(r"^[a-zA-Z0-9_]([a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?$")
 BAUDS = (300, 115_200)
 
 Parity = Literal["N", "E", "O"]
@@ -107,6 +110,9 @@ def parse_address(text: str) -> Address:
     if parts.scheme not in ("modbus", "modbus-rtu+tcp", "opc.tcp") or not parts.hostname:
         cure = CURES.get(parts.scheme, CURE)
         raise ValueError(f"{text!r} is not a machine's address; {cure}")
+    check_host(parts.hostname)
+    if port == 0:
+        raise ValueError(f"{text!r} has port 0, where nobody listens; give the machine's port")
     if parts.scheme == "opc.tcp":
         return _opcua(parts)
     rtu = parts.scheme == "modbus-rtu+tcp"
@@ -114,6 +120,31 @@ def parse_address(text: str) -> Address:
         raise ValueError(f"{text!r} names no port, and serial servers differ; {RTU_TCP_CURE}")
     unit = _unit(parts.path.strip("/") or "1", *RTU_UNITS if rtu else TCP_UNITS)
     return ModbusAddress(Tcp(parts.hostname, 502 if port is None else port, rtu), unit)
+
+
+def check_host(host: str) -> str:
+    """A name or address that can be asked for; ValueError with the cure when it is neither."""
+    cure = 'write an address like "192.168.1.20" or a name that the network knows'
+    if ":" in host:
+        return _ip(host, cure)
+    labels = host.removesuffix(".").split(".")
+    if labels[-1].isdecimal():  # no name ends in a number, and resolvers guess what it means
+        return _ip(host, f"{cure}; four numbers up to 255, without zeros before them")
+    try:
+        encoded = host.encode("idna").decode("ascii").removesuffix(".")
+    except UnicodeError:
+        raise ValueError(f"{host!r} is not a host's name; {cure}") from None
+    if not all(LABEL.match(label) for label in encoded.split(".")) or len(encoded) > 253:
+        raise ValueError(f"{host!r} is not a host's name; {cure}")
+    return host
+
+
+def _ip(host: str, cure: str) -> str:
+    try:
+        ip_address(host)
+    except ValueError:
+        raise ValueError(f"{host!r} is not an IP address; {cure}") from None
+    return host
 
 
 def opcua_address(text: str) -> OpcUaAddress:

@@ -8,7 +8,13 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from edge_agent.connection import Version
-from edge_agent.plantfile.address import Address, OpcUaAddress, opcua_address, parse_address
+from edge_agent.plantfile.address import (
+    Address,
+    OpcUaAddress,
+    check_host,
+    opcua_address,
+    parse_address,
+)
 from edge_agent.plantfile.profile import (
     Channel,
     Entry,
@@ -67,6 +73,7 @@ def _path(value: object) -> object:
     return Path(value) if isinstance(value, str) else value
 
 
+Host = Annotated[str, AfterValidator(check_host)]
 Time = Annotated[time, BeforeValidator(_parse_time)]
 FilePath = Annotated[Path, BeforeValidator(_path)]
 
@@ -74,7 +81,7 @@ FilePath = Annotated[Path, BeforeValidator(_path)]
 class Mqtt(Entry):
     """The broker; with `ca_file` the connection is TLS. Files are relative to the plant file."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 1883
     user: str | None = None
     password_file: FilePath | None = None

@@ -157,6 +157,7 @@ class PlantReading:
         self, file: TomlFile, keys: Keys, entry: Table, profile: "KnownProfile | None"
     ) -> Channel | None:
         channel = self._entry(file, keys, entry, Channel)
+        channel = channel and channel.as_counted()
         return profile.own.with_layout(channel) if channel and profile and profile.own else channel
 
     def _once(self, file: TomlFile, tables: list[tuple[Keys, Table]]) -> None:
@@ -208,7 +209,9 @@ class KnownProfile:
 
 def _laid_over(below: Table, above: Table) -> Table:
     """A profile's channel with a device's own keys over it; a new place replaces the old one."""
-    replaced = {*PLACES, "field"} if any(place in above for place in PLACES) else set[str]()
+    replaced = (
+        {*PLACES, "field", "element"} if any(place in above for place in PLACES) else set[str]()
+    )
     if "register" in above:
         replaced.add("type")
     return {key: value for key, value in below.items() if key not in replaced} | above

@@ -1,6 +1,7 @@
 """Channels, and the profiles that list the channels of a kind of machine."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -115,6 +116,7 @@ class Channel(Entry):
     node_id: Annotated[str, AfterValidator(_check_node_id)] | None = None
     path: Annotated[str, AfterValidator(_check_path)] | None = None
     field: str = ""
+    element: Annotated[int, Field(ge=0, le=65_535)] | None = None
     type: DataType | None = None
     word_order: WordOrder | None = None
     byte_order: ByteOrder | None = None
@@ -141,10 +143,12 @@ class Channel(Entry):
                 "has more than one of register, node_id and path; keep the one of this "
                 "machine's address"
             )
+        if self.element is not None and self.where:
+            raise ValueError("a register has no element; give the element's own address")
         if self.field and self.where:
             raise ValueError("a register has no field; take it out")
-        if self.where and self.type and self.type != self.where.type:
-            raise ValueError(f"type is {self.where.type} by its register; take `type` out")
+        if self.where and self.type and self.type != self.datatype:
+            raise ValueError(f"type is {self.datatype} by its register; take `type` out")
         if self.modulus is not None and self.kind != "counter":
             raise ValueError("only a counter has a modulus; take it out or set kind")
         if self.scale == 0:
@@ -159,13 +163,35 @@ class Channel(Entry):
     def datatype(self) -> DataType:
         """Type of its readings: the register's, the declared one, or the usual one of its kind.
 
-        A product is as wide as can be.
+        A product is as wide as can be. Whole numbers in reals or digits, numbers in digits and
+        text made of numbers take the widest type of their kind.
         """
         if self.times and self.where is not None:
             return "float64" if self.where.type.startswith("float") else "int64"
         if self.where is not None:
-            return self.where.type  # pyright: ignore[reportReturnType] -- CODES are DataTypes
+            known: DataType = self.where.type  # pyright: ignore[reportAssignmentType] -- CODES are DataTypes
+            return known if known in FITTING[self.kind] else self._converted(known)
         return self.type or USUAL_TYPE[self.kind]
+
+    def _converted(self, known: DataType) -> DataType:
+        """What a register of another type than the kind's own is told as."""
+        if known == "bool" and self.kind != "text":
+            return known  # no number
+        return USUAL_TYPE[self.kind]
+
+    def as_counted(self) -> "Channel":
+        """A signed counter in its unsigned width: after its highest number comes its lowest.
+
+        Counting knows counters that start again from 0 at their modulus, and this is one of them.
+        """
+        kind = self.where.type if self.where else self.type
+        if self.kind != "counter" or self.times or kind not in ("int16", "int32"):
+            return self
+        modulus = self.modulus or 1 << int(kind.removeprefix("int"))
+        if self.where is None:
+            return self.model_copy(update={"type": f"u{kind}", "modulus": modulus})
+        where = replace(self.where, type=f"u{kind}", form=kind)
+        return self.model_copy(update={"where": where, "modulus": modulus})
 
     @property
     def source(self) -> str:
@@ -173,14 +199,17 @@ class Channel(Entry):
         if self.where:
             return " x ".join((str(self.where), *self.times))
         place = self.node_id or self.path or ""
-        return f"{place} {self.field}" if self.field else place
+        part = self.field if self.element is None else f"{self.field}[{self.element}]"
+        return f"{place} {part}" if part else place
 
     @property
     def layout(self) -> Layout:
         """How the machine lays the value over bytes and registers."""
+        other = self.where is not None and not self.times and self.where.type != self.datatype
         return Layout(
-            self.word_order or "high-first", self.byte_order or "high-first", self.invalid or ()
-        )
+            self.word_order or "high-first", self.byte_order or "high-first", self.invalid or (),
+            self.datatype if other else "",
+        )  # fmt: skip
 
 
 def _check_invalid(invalid: dict[str, Contents]) -> dict[str, Contents]:

@@ -9,6 +9,7 @@ from operator import itemgetter
 from struct import Struct, unpack
 from typing import Any, Literal
 
+from edge_agent.plantfile.conversion import real, whole, word
 from edge_agent.sample import Value
 
 ByteOrder = Literal["high-first", "low-first"]
@@ -103,6 +104,10 @@ def _address(text: str) -> int:
     except ValueError:
         raise ValueError(f"{text!r} is not a register address; {CURE}") from None
     if not 0 <= address <= 0xFFFF:
+        if 400_000 < address <= 465_536 or 300_000 < address <= 365_536:
+            table, number = "input" if address < 400_000 else "holding", address % 100_000 - 1
+            what = f"{text} is a manual's number, which counts from 1"
+            raise ValueError(f"{what}; write {table}:{number}")
         raise ValueError(f"register address {text} is not within 0…65535; count from 0")
     return address
 
@@ -130,12 +135,14 @@ def _word(table: Table, address: int, kind: str) -> Register:
 class Layout:
     """How a device lays values over bytes and registers, and which raw values mean "none".
 
-    `invalid` holds register contents as unsigned numbers, the highest byte first.
+    `invalid` holds register contents as unsigned numbers, the highest byte first. `yields` is the
+    type of the channel where it is another than that of the registers.
     """
 
     word_order: WordOrder = "high-first"
     byte_order: ByteOrder = "high-first"
     invalid: tuple[int, ...] = ()
+    yields: str = ""
 
     def positions(self, width: int) -> list[int]:
         """For a number of `width` registers: its bytes, highest first, as offsets on the wire."""
@@ -160,6 +167,7 @@ class Layout:
 
 Decode = Callable[[bytes], tuple[Value | None, ...]]
 Finish = Callable[[Any], Value | None]
+CONVERSIONS: dict[str, Finish] = {"int64": whole, "float64": real, "text": word}
 
 
 def word_decoder(places: Sequence[tuple[Register, Layout]], start: int) -> Decode:
@@ -226,12 +234,14 @@ def _code(register: Register) -> str:
 
 
 def _is_plain_float(register: Register, layout: Layout) -> bool:
-    return register.type.startswith("float") and not layout.invalid
+    return register.type.startswith("float") and not layout.invalid and not layout.yields
 
 
 def _finish(register: Register, layout: Layout) -> Finish | None:
     """What is still to be done with an unpacked value; None when nothing."""
     finish = _form(register)
+    if layout.yields:
+        finish = partial(_converted, CONVERSIONS[layout.yields], finish or _same)
     if not layout.invalid:
         return finish
     return partial(_unless_invalid, _invalid(register, layout), finish or _same)
@@ -257,6 +267,11 @@ def _form(register: Register) -> Finish | None:
 
 def _unless_invalid(invalid: frozenset[float], finish: Finish, raw: Any) -> Value | None:
     return None if raw in invalid else finish(raw)
+
+
+def _converted(convert: Finish, finish: Finish, raw: Any) -> Value | None:
+    value = finish(raw)
+    return None if value is None else convert(value)
 
 
 def _same(raw: Any) -> Value:

@@ -9,13 +9,16 @@ import structlog
 
 from edge_agent.clock import Clock
 from edge_agent.errors import EdgeError
-from edge_agent.plantfile.address import ModbusAddress
-from edge_agent.plantfile.entries import Plant
+from edge_agent.plantfile.address import ModbusAddress, Serial
+from edge_agent.plantfile.entries import Meter, Plant, Press
 from edge_agent.sample import Sink
+from edge_agent.shutdown import asked_to_end
+from edge_agent.sources.modbus.link import require_serial
 from edge_agent.sources.modbus.polls import modbus_sources
 from edge_agent.sources.tally import Tallies
 
 PUNCTUALITY_S = 60
+AFRESH_S = 10.0  # until a source that failed is run again
 
 log = structlog.get_logger()
 
@@ -32,6 +35,41 @@ class Source(Protocol):
         """Read until cancelled; no fault of a machine ends it."""
         ...
 
+    def fail(self, why: str) -> None:
+        """It ended with a fault of its own: its machines are away until it is run again."""
+        ...
+
+
+async def keep_running(source: Source) -> None:
+    """Run a source until cancelled: what nobody thought of ends its machines' readings, no others.
+
+    It is told with its trace, and tried again.
+    """
+    while not asked_to_end():
+        try:
+            await source.run()
+        except Exception as error:
+            log.exception("source_failed", devices=source.devices)
+            source.fail(f"the edge failed at it: {error or type(error).__name__}")
+            await asyncio.sleep(AFRESH_S)
+
+
+class Unreadable:
+    """A machine that this installation cannot read: it lacks a library. It says so once."""
+
+    def __init__(self, device: str, why: str, sink: Sink) -> None:
+        self.devices, self.why, self.sink = [device], why, sink
+
+    async def run(self) -> None:
+        """Tell it, and wait to be cancelled."""
+        self.fail(self.why)
+        await asyncio.Event().wait()
+
+    def fail(self, why: str) -> None:
+        """Tell why it is not read."""
+        log.error("device_unreadable", device=self.devices[0], why=why)
+        self.sink.refused(self.devices[0], "", why)
+
 
 class Punctuality:
     """Tells each minute how late polls began: the figure that shows an overloaded edge box."""
@@ -46,6 +84,9 @@ class Punctuality:
         while True:
             await asyncio.sleep(PUNCTUALITY_S)
             self.tell()
+
+    def fail(self, why: str) -> None:
+        """Nobody is away by it."""
 
     def tell(self) -> None:
         """One line: polls since the last line, and their lateness in ms."""
@@ -64,14 +105,12 @@ def sources(
     clock: Clock | None = None,
     tallies: Tallies | None = None,
 ) -> list[Source]:
-    """The sources of one node's machines, not yet running; they share one clock, one tally.
-
-    Raises EdgeError when the plant needs OPC UA and asyncua is not installed.
-    """
-    mine = [device for device in plant.devices if device.node == node]
+    """The sources of one node's machines, not yet running; they share one clock, one tally."""
+    lacking = {device.name: lack(device) for device in plant.devices if device.node == node}
+    found: list[Source] = [Unreadable(name, why, sink) for name, why in lacking.items() if why]
+    mine = [device for device in plant.devices if lacking.get(device.name) == ""]
     modbus = [device for device in mine if isinstance(device.where, ModbusAddress)]
     opcua = [device for device in mine if device not in modbus]
-    found: list[Source] = []
     clock, tallies = clock or Clock(), tallies or Tallies()
     if modbus:
         connections = modbus_sources(
@@ -82,6 +121,18 @@ def sources(
         opcua_sources = opcua_module(opcua[0].name).opcua_sources
         found += opcua_sources(opcua, plant.servers, plant.heartbeat_s, sink, clock, tallies)
     return found
+
+
+def lack(device: Press | Meter) -> str:
+    """What this installation lacks to read a machine, with the cure; else empty."""
+    try:
+        if not isinstance(device.where, ModbusAddress):
+            opcua_module(device.name)
+        elif isinstance(device.where.link, Serial):
+            require_serial(device.name)
+    except EdgeError as error:
+        return str(error)
+    return ""
 
 
 def opcua_module(needed_by: str):

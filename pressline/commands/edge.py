@@ -15,10 +15,22 @@ edge = typer.Typer(
 @edge.command("check")
 def edge_check(file: PlantFile) -> None:
     """Validate a plant file and its profiles without touching the network."""
+    from edge_agent.agent import channel
+    from edge_agent.births import USUAL_LIMIT, birth_sizes
     from edge_agent.plantfile.plant import load_plant
+    from edge_agent.plantfile.questions import questions
+    from edge_agent.sources import lack
 
     loaded = load_plant(file)
     typer.echo(f"{file}: {len(loaded.presses)} presses, {len(loaded.meters)} meters: all right")
+    declared = {d.name: [channel(known) for known in d.channels] for d in loaded.devices}
+    for name, size in birth_sizes(declared).items():
+        much = ": more than many brokers take in one message" if size > USUAL_LIMIT else ""
+        typer.echo(f"  {name}: {len(declared[name])} channels, birth {size:,} bytes{much}")
+    for question in questions(loaded):
+        typer.echo(f"asked: {question}")
+    for why in filter(None, map(lack, loaded.devices)):
+        typer.echo(f"asked: {why}")
 
 
 @edge.command("read")

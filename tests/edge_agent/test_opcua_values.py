@@ -38,6 +38,13 @@ def a_channel(kind: str, type_: str) -> Channel:
         ("gauge", "float32", 3.4e38, 3.4e38),
         ("text", "text", ua.LocalizedText("模具7"), "模具7"),
         ("text", "text", "D-7\0\0\0", "D-7"),
+        ("counter", "uint32", 41.0, 41),  # PLCs count in reals and in strings
+        ("counter", "uint32", " 0041 ", 41),
+        ("state", "int64", "7", 7),
+        ("gauge", "float64", "-12.5", -12.5),
+        ("text", "text", 7, "7"),  # the die's number where its name is wanted
+        ("text", "text", 7.0, "7"),
+        ("text", "text", 12.5, "12.5"),
     ],
 )
 def test_values_are_taken_in_the_declared_type(
@@ -65,7 +72,9 @@ def test_values_are_taken_in_the_declared_type(
         ("gauge", "float32", 1e39, "BadOutOfRange"),
         ("gauge", "float64", "12,5", "BadTypeMismatch"),
         ("gauge", "float64", OBJECT, "BadTypeMismatch"),
-        ("text", "text", 7, "BadTypeMismatch"),
+        ("counter", "uint32", "12.5", "BadTypeMismatch"),
+        ("counter", "uint32", "", "BadTypeMismatch"),
+        ("counter", "uint32", 1e300, "BadTypeMismatch"),
         ("text", "text", datetime(2026, 1, 1, tzinfo=UTC), "BadTypeMismatch"),
         ("text", "text", ua.LocalizedText(None), "BadNoData"),
         ("text", "text", "a\0b", "BadDecodingError"),
@@ -78,6 +87,37 @@ def test_what_a_channel_cannot_hold_is_refused_with_the_reason(
 ) -> None:
     with pytest.raises(RefusedError, match=why):
         typed(given, a_channel(kind, type_))
+
+
+def counted(given: int, variant: ua.VariantType, type_: str) -> tuple[object, int]:
+    channel = a_channel("counter", type_).as_counted()
+    sample = sample_of(channel, ua.DataValue(ua.Variant(given, variant)), NOW)
+    return sample.value, channel.modulus or 0
+
+
+def test_a_signed_counter_goes_on_without_its_sign() -> None:
+    int16, int32 = ua.VariantType.Int16, ua.VariantType.Int32
+    assert [counted(n, int16, "uint16") for n in (32767, -32768, -1)] == [
+        (32767, 0), (32768, 0), (65535, 0),
+    ]  # fmt: skip
+    assert counted(-32768, int16, "int16") == (
+        32768,
+        65536,
+    )  # declared as it is: it wraps by itself
+    assert counted(-(2**31), int32, "int32") == (2**31, 2**32)
+    assert counted(-1, int16, "int64") == (65535, 0)  # undeclared: by what the server says
+    assert counted(-1, ua.VariantType.Int64, "int64") == (-1, 0)
+
+
+def test_a_channel_may_be_one_element_of_an_array() -> None:
+    known = {"name": "c", "kind": "counter", "node_id": "ns=2;s=Counts", "element": 1}
+    channel = Channel.model_validate(known)
+    variant = ua.Variant([7, 41], ua.VariantType.Int32, is_array=True)
+    assert sample_of(channel, ua.DataValue(variant), NOW).value == 41
+    assert channel.source == "ns=2;s=Counts [1]"
+    beyond = ua.Variant([7], ua.VariantType.Int32, is_array=True)
+    assert sample_of(channel, ua.DataValue(beyond), NOW).quality == BAD
+    assert sample_of(channel, ua.DataValue(ua.Variant(7)), NOW).quality == BAD
 
 
 @pytest.mark.parametrize(

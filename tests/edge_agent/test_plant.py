@@ -34,6 +34,57 @@ def faults(folder: Path, text: str, *, addresses: bool = True) -> list[str]:
     return str(caught.value).splitlines()
 
 
+def with_address(address: str) -> str:
+    return f"""
+        site = "s"
+        node = "n"
+        time_zone = "UTC"
+        [[line]]
+        name = "L1"
+        [[press]]
+        name = "P01"
+        line = "L1"
+        top_speed = 60
+        profile = "press-16bit"
+        address = "{address}"
+    """
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("modbus://192.168..1.20", "'192.168..1.20' is not an IP address; write an address like"),
+        ("modbus://press..hall/1", "'press..hall' is not a host's name"),
+        ("modbus://192.168.1.300/1", "'192.168.1.300' is not an IP address"),
+        ("modbus://192.168.001.020/1", "'192.168.001.020' is not an IP address"),  # octal to some
+        ("modbus://192.168.1/1", "'192.168.1' is not an IP address"),
+        ("modbus://-press-/1", "'-press-' is not a host's name"),
+        ("modbus-rtu+tcp://.press:4001/1", "'.press' is not a host's name"),
+        ("modbus://127.0.0.1:0/1", "has port 0, where nobody listens"),
+        ("modbus://press" + 70 * "x" + "/1", "is not a host's name"),
+    ],
+)
+def test_an_address_that_cannot_be_one_is_told_without_network(
+    address: str, told: str, tmp_path: Path
+) -> None:
+    [line] = faults(tmp_path, with_address(address))
+    assert "press.P01.address" in line
+    assert told in line
+
+
+def test_a_brokers_name_that_cannot_be_one_is_told_without_network(tmp_path: Path) -> None:
+    for host in ("10.0.0..1", ".broker", "", "broker hall"):
+        [line] = faults(tmp_path, f'{with_address("modbus://h/1")}\n[mqtt]\nhost = "{host}"\n')
+        assert "mqtt.host" in line
+
+
+@pytest.mark.parametrize(
+    "host", ["press-7", "press_7.hall.local.", "一号冲床", "[::1]", "10.0.0.1"]
+)
+def test_names_and_addresses_of_machines(host: str, tmp_path: Path) -> None:
+    assert load(tmp_path, with_address(f"modbus://{host}:502/1")).presses
+
+
 def test_the_sample_is_valid_and_complete() -> None:
     plant = load_plant(SAMPLE)
     assert (plant.site, plant.nodes, plant.heartbeat_s) == ("dongguan-1", ("edge-1",), 10)
@@ -283,10 +334,10 @@ ONE_FAULT = {
         "plant.toml:1: site: 's/1' cannot be a name; use 1 to 64 letters, digits, '-', '_' or "
         "'.', without spaces, quotes, '+', '#' or '/'",
     ),
-    "a counter with a fraction": (
+    "a counter of one bit": (
         HEAD + PRESS + '[[press.channel]]\nname = "t"\nkind = "counter"\n'
-        'register = "input:0:float32"\n',
-        "plant.toml:12: press.P01.channel.t: a counter cannot be float32; use one of uint16, ",
+        'register = "input:0:bit3"\n',
+        "plant.toml:12: press.P01.channel.t: a counter cannot be bool; use one of uint16, ",
     ),
     "no stroke counter": (
         HEAD + PRESS + 'stroke_counter = "hits"\n',

@@ -312,8 +312,8 @@ class Link:
         self.why = ""
         try:
             return await self._open()
-        except OSError as error:
-            self.why = _reason(error)
+        except Exception as error:
+            self.why = reason(error)
             raise
 
     def _changed(self, up: bool) -> None:
@@ -349,8 +349,13 @@ def _client(
     )  # fmt: skip
 
 
-def _reason(error: OSError) -> str:
+def reason(error: Exception) -> str:
     """Why a link could not be opened, in words that lead to the cure."""
+    if isinstance(error, UnicodeError):
+        return f"its address is no name: {error}"
+    if not isinstance(error, OSError):  # termios.error of an adapter, ValueError of a driver
+        told = error.args[-1] if error.args else type(error).__name__
+        return f"the device does not take its settings: {told}; check baud, parity and stop bits"
     if error.errno == errno.EACCES:
         return "permission denied: let this program's user into the group of the device, dialout"
     if error.errno in (errno.EAGAIN, errno.EBUSY):

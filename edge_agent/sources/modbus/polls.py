@@ -17,7 +17,7 @@ from edge_agent.plantfile.address import ModbusAddress, Serial, Tcp
 from edge_agent.plantfile.entries import Meter, Press
 from edge_agent.sample import Sample, Sink
 from edge_agent.shutdown import asked_to_end
-from edge_agent.sources.modbus.link import Link, NoAnswerError, RefusedError, require_serial
+from edge_agent.sources.modbus.link import Link, NoAnswerError, RefusedError, reason, require_serial
 from edge_agent.sources.modbus.rounds import Round
 from edge_agent.sources.modbus.unit import Unit
 from edge_agent.sources.tally import Tallies
@@ -85,6 +85,9 @@ class ModbusConnection:
             await self.link.open()
         except NoAnswerError as error:
             self._all_lost(str(error))
+            return
+        except Exception as error:  # a name that is none, a setting that the adapter does not take
+            self._all_lost(f"no connection ({reason(error)})")
             return
         try:
             samples = await self._round(unit).run()
@@ -164,6 +167,10 @@ class ModbusConnection:
         self._lost(unit, why)
         if self._is_deaf():
             unit.delay = FIRST_RETRY_S
+
+    def fail(self, why: str) -> None:
+        """None of its units can be read."""
+        self._all_lost(why)
 
     def _all_lost(self, why: str) -> None:
         """No link: none of its units can be read, and the next try is for all of them."""

@@ -84,16 +84,21 @@ class Machine:
             self.sink.refused(self.device.name, place.channel.name, why)
 
     def take_nowhere(self, places: Places) -> None:
-        """Channels that the server has no place for are bad."""
+        """Channels that the server has no place for are bad, those that had one too."""
         at = self.clock.now()
         unknown = StatusCodes.BadNodeIdUnknown
-        bad = [Sample(name, at, None, BAD, status=unknown) for name in places.nowhere]
-        for name, why in places.nowhere.items():
+        news = {name: why for name, why in places.nowhere.items() if not self._is_bad(name)}
+        bad = [Sample(name, at, None, BAD, status=unknown) for name in news]
+        for name, why in news.items():
             self._once("channel_nowhere", name, why=why)
             self.sink.refused(self.device.name, name, why)
-        news = self.changes.tell(bad, asyncio.get_running_loop().time())
-        if news:
-            self.sink.samples(self.device.name, news)
+        told = self.changes.tell(bad, asyncio.get_running_loop().time())
+        if told:
+            self.sink.samples(self.device.name, told)
+
+    def _is_bad(self, channel: str) -> bool:
+        last = self.changes.last.get(channel)
+        return last is not None and last.quality == BAD
 
     def heartbeat(self) -> None:
         """Repeat what is due; only while the server is heard."""

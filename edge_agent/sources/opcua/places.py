@@ -39,15 +39,24 @@ class Places:
     nowhere: dict[str, str] = field(default_factory=dict[str, str])
 
 
-async def find_places(session: Session, device: Press | Meter) -> Places:
-    """The places of a machine's channels; OSError or TimeoutError when the server is gone."""
+async def find_places(
+    session: Session, device: Press | Meter, channels: Sequence[Channel] | None = None
+) -> Places:
+    """The places of a machine's channels, or of some; OSError or TimeoutError without a server.
+
+    A field whose structure the server does not describe has no place either.
+    """
     search, places = Search(session, device), Places()
-    for channel in device.channels:
+    for channel in device.channels if channels is None else channels:
         try:
             places.found.append(Place(channel, await search.node(channel)))
         except (NowhereError, ua.UaError) as error:
             places.nowhere[channel.name] = str(error)
-    places.found = await _with_layouts(session, places.found, device.nodes_per_call)
+    found = await _with_layouts(session, places.found, device.nodes_per_call)
+    places.found = [place for place in found if place.layout or not place.channel.field]
+    for place in found:
+        if place not in places.found:
+            places.nowhere[place.channel.name] = "the server does not describe its structure"
     return places
 
 

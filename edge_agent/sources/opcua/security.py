@@ -51,7 +51,8 @@ CURES: dict[int, str] = {
     StatusCodes.BadTooManySessions: "close other clients of this server or allow it more sessions",
     StatusCodes.BadMaxConnectionsReached: "close other clients of this server",
     StatusCodes.BadTooManySubscriptions:
-        "the server allows fewer subscriptions than machines are read from it; each takes one",
+        "the server allows fewer subscriptions than machines are read from it, and each takes one: "
+        "allow it more, or end other clients",
 }  # fmt: skip
 
 log = structlog.get_logger()
@@ -132,6 +133,14 @@ def access_to(address: OpcUaAddress, servers: Sequence[OpcUa]) -> Access:
     path = server.password_file or Path()
     secret = certificate.read(path, "the password of user", "write it into that file")
     return Access(address.url, server.user, secret.decode().strip(), server)
+
+
+def why_refused(error: Exception) -> str:
+    """What a server said of one machine, and the cure where there is one."""
+    if not isinstance(error, UaStatusCodeError):
+        return str(error) or type(error).__name__
+    cure = CURES.get(error.code, "")
+    return f"{type(error).__name__}; {cure}" if cure else type(error).__name__
 
 
 async def why_not(error: BaseException, access: Access) -> str:

@@ -2,7 +2,8 @@
 
 A short break is bridged: the session or at least its subscriptions are taken up again, and what was
 missed comes first. A longer one, or anything in doubt, is told as bad and offline, and a new
-session begins with the server's current values (docs/decisions/0002).
+session begins with the server's current values (docs/decisions/0002). What is wrong with one
+machine alone is that machine's: the others go on, and it is begun again later.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ from edge_agent.plantfile.address import OpcUaAddress
 from edge_agent.plantfile.entries import OpcUa
 from edge_agent.shutdown import asked_to_end
 from edge_agent.sources.opcua.machine import Machine
-from edge_agent.sources.opcua.security import access_to, why_not
+from edge_agent.sources.opcua.security import access_to, why_not, why_refused
 from edge_agent.sources.opcua.session import LostError, Session
 from edge_agent.sources.opcua.subscription import Subscription
 
@@ -29,12 +30,26 @@ FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
 COMPARE_S = 10.0  # between looks whether what is notified is still true
 LOOK_S = 0.5
 MOST_REQUESTS = 10  # publish requests on their way
+SESSION_ENDED = (  # what says that no machine can be read in this session any more
+    StatusCodes.BadSessionIdInvalid, StatusCodes.BadSessionClosed,
+    StatusCodes.BadSessionNotActivated, StatusCodes.BadSecureChannelIdInvalid,
+    StatusCodes.BadSecureChannelClosed, StatusCodes.BadConnectionClosed, StatusCodes.BadShutdown,
+    StatusCodes.BadServerHalted, StatusCodes.BadCommunicationError,
+)  # fmt: skip
 
 log = structlog.get_logger()
 
 
 class BreakError(Exception):
     """The connection is gone, but what it carried may be taken up again."""
+
+
+@dataclass(slots=True)
+class Absence:
+    """When a machine that cannot be read is tried again, and how long it was waited for that."""
+
+    due: float = 0.0
+    delay: float = 0.0
 
 
 @dataclass
@@ -48,6 +63,7 @@ class OpcUaServer:
     session: Session | None = None
     why: str = ""  # it was lost last time; another reason is told
     subscriptions: dict[int, Subscription] = field(default_factory=dict[int, Subscription])
+    absent: dict[str, Absence] = field(default_factory=dict[str, Absence])
 
     @property
     def devices(self) -> list[str]:
@@ -83,24 +99,77 @@ class OpcUaServer:
         resume = self._bridgeable()
         same = await self.session.open(resume=resume)
         before = {kept.machine.device.name: kept for kept in self.subscriptions.values()}
-        self.subscriptions = {}
+        self.subscriptions, self.absent = {}, {}
         for machine in self.machines:
             kept = before.get(machine.device.name) if resume else None
-            if kept is None or not await kept.resume(same_session=same):
-                if machine.online:
-                    machine.go_offline("the server has not kept what it notified during a break")
-                kept = Subscription(self.session, machine)
-                await kept.begin()
-            self.subscriptions[kept.id] = kept
+            if kept is not None and await kept.resume(same_session=same):
+                self.subscriptions[kept.id] = kept
+                continue
+            if machine.online:
+                machine.go_offline("the server has not kept what it notified during a break")
+            await self._begin(self.session, machine, last=machine is self.machines[-1])
         if asked_to_end():
             raise asyncio.CancelledError  # asyncua took it for its own while it began
         await self._attend(self.session)
 
+    async def _begin(self, session: Session, machine: Machine, *, last: bool = False) -> None:
+        """A subscription for one machine; the error that hinders it when it hinders all."""
+        kept = Subscription(session, machine)
+        try:
+            await kept.begin()
+        except Exception as error:
+            if (last and not self.subscriptions) or not await self._is_its_own(session, error):
+                raise
+            await self._part(session, kept, why_refused(error))
+            self.machine_refused(machine, error)
+        else:
+            self.subscriptions[kept.id] = kept
+            self.absent.pop(machine.device.name, None)
+
+    async def _is_its_own(self, session: Session, error: Exception) -> bool:
+        """Whether an error is one machine's: the session still answers what others ask."""
+        if isinstance(error, UaStatusCodeError):
+            return error.code not in SESSION_ENDED
+        if isinstance(error, TimeoutError):
+            return await session.answers()
+        return not isinstance(error, OSError)
+
+    async def _part(self, session: Session, kept: Subscription, why: str) -> None:
+        """One machine is away; it is begun again within this session, later each time."""
+        self.subscriptions.pop(kept.id, None)
+        kept.machine.go_offline(why)
+        absence = self.absent.setdefault(kept.machine.device.name, Absence())
+        absence.delay = min(max(2 * absence.delay, FIRST_RETRY_S), LAST_RETRY_S)
+        absence.due = _now() + absence.delay
+        if kept.id:
+            await session.delete_subscription(kept.id)
+
+    def machine_refused(self, machine: Machine, error: Exception) -> None:
+        """What a server says of a machine as a whole goes to the database as well."""
+        if isinstance(error, UaStatusCodeError):
+            machine.sink.refused(machine.device.name, "", why_refused(error))
+
+    async def _join(self, session: Session) -> None:
+        """Begin again with machines that could not be read."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            for machine in self.machines:
+                absence = self.absent.get(machine.device.name)
+                if absence is not None and _now() >= absence.due:
+                    await self._begin(session, machine)
+
+    def fail(self, why: str) -> None:
+        """None of its machines can be read."""
+        for machine in self.machines:
+            machine.go_offline(why)
+        self.subscriptions = {}
+
     def _bridgeable(self) -> bool:
-        """Whether every machine was heard so recently that its silence can still be filled."""
+        """Whether all that is read was heard so recently that the silence can still be filled."""
         limit_s = min(BREAK_S, BREAK_HEARTBEATS * self.heartbeat_s)
         kept = self.subscriptions.values()
-        return len(kept) == len(self.machines) and all(one.silence_s < limit_s for one in kept)
+        whole = len(kept) + len(self.absent) == len(self.machines)
+        return bool(kept) and whole and all(one.silence_s < limit_s for one in kept)
 
     async def _lost(self, error: Exception) -> bool:
         """Tell what ended; True when it is a break that may still be bridged."""
@@ -117,9 +186,7 @@ class OpcUaServer:
         if why != self.why and all(machine.online is False for machine in self.machines):
             log.warning("server_not_reached", server=str(self.address), why=why)
         self.why = why
-        for machine in self.machines:
-            machine.go_offline(why)
-        self.subscriptions = {}
+        self.fail(why)
         if session is not None and broken:
             session.drop()  # it is closed over the next connection
         elif session is not None:
@@ -131,7 +198,9 @@ class OpcUaServer:
     async def _attend(self, session: Session) -> None:
         """Publish, watch and compare, until the first of them fails."""
         publishers = min(len(self.machines) + 1, MOST_REQUESTS)
-        works: list[Coroutine[Any, Any, None]] = [self._watch(session), self._compare()]
+        works: list[Coroutine[Any, Any, None]] = [
+            self._watch(session), self._compare(session), self._join(session),
+        ]  # fmt: skip
         works += [self._publish(session, first=number == 0) for number in range(publishers)]
         tasks = [asyncio.create_task(work) for work in works]
         try:
@@ -157,23 +226,42 @@ class OpcUaServer:
                 raise
             known = self.subscriptions.get(subscription)
             if known is not None:
-                await known.take(message)
+                await self._alone(session, known, known.take(message))
+
+    async def _alone(
+        self, session: Session, kept: Subscription, work: Coroutine[Any, Any, None]
+    ) -> None:
+        """What is lost of one machine is lost of that one, while others are read."""
+        try:
+            await work
+        except (LostError, UaStatusCodeError) as error:
+            alone = isinstance(error, LostError) or error.code not in SESSION_ENDED
+            if not alone or len(self.subscriptions) < 2:
+                raise
+            await self._part(session, kept, str(error))
 
     async def _watch(self, session: Session) -> None:
         """Heartbeats, silence and the keys of the channel."""
         while session.connected:
-            for kept in self.subscriptions.values():
+            for kept in list(self.subscriptions.values()):
                 if kept.silence_s > kept.patience_s:
-                    raise BreakError(f"the server said nothing for {kept.patience_s:.0f} s")
+                    await self._silent(session, kept)
                 kept.heartbeat()
             await session.renew_channel()
             await asyncio.sleep(LOOK_S)
         raise BreakError("the connection was lost")
 
-    async def _compare(self) -> None:
+    async def _silent(self, session: Session, kept: Subscription) -> None:
+        """A subscription that died while others live ends alone."""
+        why = f"the server said nothing for {kept.patience_s:.0f} s"
+        if all(one.silence_s > one.patience_s / 2 for one in self.subscriptions.values()):
+            raise BreakError(why)
+        await self._part(session, kept, why)
+
+    async def _compare(self, session: Session) -> None:
         while True:
             for kept in list(self.subscriptions.values()):
-                await kept.compare()
+                await self._alone(session, kept, kept.compare())
             await asyncio.sleep(COMPARE_S)
 
 

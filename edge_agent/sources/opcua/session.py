@@ -73,10 +73,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class ItemGiven:
-    """The server's answer for one item: a StatusCode, and how often it samples."""
+    """The server's answer for one item: a StatusCode, how often it samples, how many it keeps."""
 
     status: int
     sampling_ms: float
+    queue: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,17 @@ class Session:
     ) -> list[ua.DataValue]:
         try:
             return await self._service.read_attributes(list(nodes), attribute)
-        except (OSError, TimeoutError, UaStatusCodeError):
+        except UaStatusCodeError as error:
+            if error.code not in TOO_MUCH:
+                raise
+            if len(nodes) == 1:
+                return [ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(error.code)))]
+            self.read_limit = len(nodes) // 2  # it has a limit that it does not tell
+            found: list[ua.DataValue] = []
+            for part in _parts(nodes, self.read_limit):
+                found += await self._read(part, attribute)
+            return found
+        except (OSError, TimeoutError):
             raise
         except Exception:  # asyncua decodes all values or none, and fails in any way it likes
             if len(nodes) == 1:
@@ -302,12 +313,35 @@ class Session:
                 return [ItemGiven(error.code, 0.0)]
         else:
             return [
-                ItemGiven(int(one.StatusCode.value), float(one.RevisedSamplingInterval))
+                ItemGiven(
+                    int(one.StatusCode.value),
+                    float(one.RevisedSamplingInterval),
+                    int(one.RevisedQueueSize),
+                )
                 for one in results
             ]
         half = len(items) // 2
         first = await self._create_items(subscription, items[:half])
         return first + await self._create_items(subscription, items[half:])
+
+    async def delete_subscription(self, subscription: int) -> None:
+        """Let the server forget one; it may have done so already."""
+        with suppress(UaStatusCodeError):
+            await self._service.delete_subscriptions([subscription])
+
+    async def answers(self) -> bool:
+        """Whether the server still answers something simple."""
+        try:
+            await self._service.read_attributes([CURRENT_TIME], AttributeIds.Value)
+        except (OSError, TimeoutError, ua.UaError):
+            return False
+        return True
+
+    async def ask_namespaces(self) -> None:
+        """Which namespaces there are now: a server may be up before its own are."""
+        (names,) = await self._service.read_attributes([NAMESPACES], AttributeIds.Value)
+        found: Any = names.Value.Value if names.Value else None
+        self.namespaces = [str(uri) for uri in found or self.namespaces]
 
     def acknowledge(self, subscription: int, number: int) -> None:
         """Let the server forget a notification message, with the next publish request."""

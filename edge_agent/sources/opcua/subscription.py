@@ -10,17 +10,28 @@ from collections.abc import Sequence
 
 import structlog
 from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
+from edge_agent.plantfile.profile import Channel
 from edge_agent.sources.opcua.machine import Machine
-from edge_agent.sources.opcua.places import Place, find_places
-from edge_agent.sources.opcua.session import UNDECODABLE, Asked, Item, LostError, Message, Session
+from edge_agent.sources.opcua.places import Place, Places, find_places
+from edge_agent.sources.opcua.session import (
+    UNDECODABLE,
+    Asked,
+    Item,
+    ItemGiven,
+    LostError,
+    Message,
+    Session,
+)
 
 KEEPALIVE_S = 2.0  # the server says at least this often that it is there
 SILENCE_S = 4 * KEEPALIVE_S  # without a word for so long, the connection is given up
 SETTLE_S = 2.0  # a change that was read must be notified within this, at least
 SAMPLES = 5  # of a value in one publishing interval
 QUEUE = 32  # changes kept by the server between two publishes, per channel
+UNKNOWN = StatusCodes.BadNodeIdUnknown
 NUMBERS = 2**32 - 1  # sequence numbers run from 1 to this, then from 1 again (OPC 10000-4, 7.11)
 
 log = structlog.get_logger()
@@ -40,6 +51,7 @@ class Subscription:
         self.settle_s = SETTLE_S
         self._watched: dict[int, Place] = {}
         self._refused: list[Place] = []
+        self._nowhere: list[Channel] = []
         self._handle = 0
         self._lock = asyncio.Lock()
 
@@ -53,7 +65,7 @@ class Subscription:
         self.heard_at = asyncio.get_running_loop().time()
         self.patience_s = max(SILENCE_S, 3 * given.keepalive_s)
         self.machine.go_online()
-        self.machine.take_nowhere(places)
+        self._lack(places)
         sampling_ms = await self._watch(await self._decodable(places.found))
         self.settle_s = max(SETTLE_S, 3 * (given.publishing_ms + sampling_ms) / 1000)
         if (given.publishing_ms, sampling_ms) != (asked.publishing_ms, self._sampling_ms):
@@ -79,7 +91,51 @@ class Subscription:
                 status = ua.StatusCode(ua.UInt32(result.status))
                 refused.append((place, ua.DataValue(StatusCode=status)))
         self._refuse(refused)
+        self._tell_queues(places, results)
         return max((result.sampling_ms for result in results), default=self._sampling_ms)
+
+    def _tell_queues(self, places: Sequence[Place], results: Sequence[ItemGiven]) -> None:
+        """A server may keep fewer changes than were asked for; beyond them it drops the oldest."""
+        pairs = zip(places, results, strict=True)
+        short = {
+            p.channel.name: r.queue for p, r in pairs if not r.status >> 30 and r.queue < QUEUE
+        }
+        if short:
+            fewest = min(short.values())
+            log.info(
+                "queue_revised", device=self.machine.device.name, asked=QUEUE, kept=fewest,
+                channels=[name for name, kept in short.items() if kept == fewest],
+                told="changes beyond it between two publishes are dropped, the oldest first",
+            )  # fmt: skip
+
+    def _lack(self, places: Places) -> None:
+        """Channels without a place are bad; they are looked for with each comparison."""
+        self._nowhere = [c for c in self.machine.device.channels if c.name in places.nowhere]
+        self.machine.take_nowhere(places)
+
+    async def _look_again(self) -> None:
+        """A server may be up before its nodes, and a PLC program that is new has others."""
+        if not self._nowhere:
+            return
+        await self.session.ask_namespaces()
+        places = await find_places(self.session, self.machine.device, self._nowhere)
+        if len(places.nowhere) < len(self._nowhere):
+            names = [place.channel.name for place in places.found]
+            log.info("channels_found", device=self.machine.device.name, channels=names)
+        self._nowhere = [c for c in self._nowhere if c.name in places.nowhere]
+        self.machine.take_nowhere(places)
+        await self._watch(await self._decodable(places.found))
+
+    def _move_gone(self, places: Sequence[Place], values: Sequence[ua.DataValue]) -> None:
+        """Nodes found by name that are no more: they may be others now."""
+        gone = {
+            place.channel.name: place.channel
+            for place, data in zip(places, values, strict=True)
+            if place.channel.path and data.StatusCode and data.StatusCode.value == UNKNOWN
+        }
+        self._nowhere += gone.values()
+        self._watched = {n: p for n, p in self._watched.items() if p.channel.name not in gone}
+        self._refused = [place for place in self._refused if place.channel.name not in gone]
 
     async def _decodable(self, places: Sequence[Place]) -> list[Place]:
         """Those whose values can be decoded; another would spoil every message that it is in."""
@@ -156,9 +212,12 @@ class Subscription:
         """Hold what the server says when asked against what it notified.
 
         A subscription can be alive and tell nothing of a channel: then LostError. A channel that
-        was refused and can be read now is watched again.
+        was refused and can be read now is watched again; one that had no place is looked for.
         """
-        suspects = await self._differing(list(self._watched.values()))
+        watched = list(self._watched.values())
+        values = await self._read(watched)
+        self._move_gone(watched, values)
+        suspects = self._other(watched, values)
         asked_at = asyncio.get_running_loop().time()
         if suspects:
             await asyncio.sleep(self.settle_s)
@@ -170,15 +229,25 @@ class Subscription:
                         f"{place.channel.name} changes at the server, and the subscription does "
                         "not tell it"
                     )
-        again = await self._differing(self._refused)
+        refused = list(self._refused)
+        values = await self._read(refused)
+        self._move_gone(refused, values)
+        again = self._other(refused, values)
         if again:
             self._refused = [place for place in self._refused if place not in again]
             await self._watch(again)
+        await self._look_again()
 
     async def _differing(self, places: list[Place]) -> list[Place]:
+        return self._other(places, await self._read(places))
+
+    async def _read(self, places: Sequence[Place]) -> list[ua.DataValue]:
         if not places:
             return []
         nodes = [place.node for place in places]
-        values = await self.session.read(nodes, self.machine.device.nodes_per_call)
+        return await self.session.read(nodes, self.machine.device.nodes_per_call)
+
+    def _other(self, places: Sequence[Place], values: Sequence[ua.DataValue]) -> list[Place]:
+        """Those whose values are not those that were told last."""
         pairs = zip(places, values, strict=True)
         return [place for place, data in pairs if self.machine.differs(place, data)]

@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any
+from typing import Any, cast
 
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes, get_name_and_doc
 
+from edge_agent.plantfile.conversion import real, whole, word
 from edge_agent.plantfile.profile import Channel
 from edge_agent.sample import BAD, GOOD, STALE, Sample, Value
 from edge_agent.sources.opcua.structure import Layout
@@ -18,6 +19,10 @@ FLOAT32_MAX = 3.4028234663852886e38
 RANGES = {f"uint{bits}": (0, 2**bits) for bits in (16, 32, 64)} | {
     f"int{bits}": (-(2 ** (bits - 1)), 2 ** (bits - 1)) for bits in (16, 32, 64)
 }
+COUNTED = {"uint16": 16, "uint32": 32, "uint64": 64}
+SIGNED = {
+    ua.VariantType.SByte: 8, ua.VariantType.Int16: 16, ua.VariantType.Int32: 32,
+}  # fmt: skip
 OVERFLOW = 0x480  # info bits of a good value: older ones of the same channel were dropped
 
 
@@ -47,7 +52,8 @@ def sample_of(
     if status >> 30 >= 2:
         return Sample(channel.name, at, None, BAD, source_at, status)
     try:
-        value = typed(_raw(data, channel.field, layout), channel)
+        raw = _element(_raw(data, channel.field, layout), channel.element)
+        value = typed(_counted(raw, data, channel), channel)
     except RefusedError as refused:
         return Sample(channel.name, at, None, BAD, source_at, refused.status)
     if status >> 30 == 1:
@@ -65,6 +71,28 @@ def _raw(data: ua.DataValue, field: str, layout: Layout | None) -> Any:
         return layout.value(raw, field)
     except ua.UaError:
         raise RefusedError(StatusCodes.BadDecodingError) from None
+
+
+def _element(raw: Any, number: int | None) -> Any:
+    """One of an array's elements, where the channel is one."""
+    if number is None or raw is None:
+        return raw
+    if not isinstance(raw, list):
+        raise RefusedError(StatusCodes.BadTypeMismatch)
+    elements = cast("list[Any]", raw)
+    if number >= len(elements):
+        raise RefusedError(StatusCodes.BadIndexRangeNoData)
+    return elements[number]
+
+
+def _counted(raw: Any, data: ua.DataValue, channel: Channel) -> Any:
+    """A counter of a signed type goes on below its highest number: what it is without a sign."""
+    if channel.kind != "counter" or not isinstance(raw, int) or raw >= 0:
+        return raw
+    bits = COUNTED.get(channel.datatype, 0)
+    if not bits and data.Value and not channel.field:
+        bits = SIGNED.get(data.Value.VariantType, 0)
+    return raw + (1 << bits) if bits and -raw <= 1 << (bits - 1) else raw
 
 
 def _source_at(source: datetime | None, at: int) -> int | None:
@@ -94,6 +122,8 @@ def _text(value: Any) -> str:
     text = value.Text if isinstance(value, ua.LocalizedText) else value
     if text is None:
         raise RefusedError(StatusCodes.BadNoData)
+    if isinstance(text, int | float):
+        text = word(text)
     if not isinstance(text, str):
         raise RefusedError(StatusCodes.BadTypeMismatch)
     text = text.rstrip("\0")  # PLCs pad to a fixed length
@@ -113,15 +143,21 @@ def _bool(value: Any) -> bool:
 
 
 def _real(value: Any, kind: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise RefusedError(StatusCodes.BadTypeMismatch)
-    number = float(value)
+    number = real(value) if isinstance(value, str) else float(value)
+    if number is None:
+        raise RefusedError(StatusCodes.BadTypeMismatch)
     if not isfinite(number) or (kind == "float32" and abs(number) > FLOAT32_MAX):
         raise RefusedError(StatusCodes.BadOutOfRange)
     return number
 
 
 def _whole(value: Any, kind: str, *, flags: bool) -> int:
+    if isinstance(value, float) and isfinite(value) and not value.is_integer():
+        raise RefusedError(StatusCodes.BadTypeMismatch)  # a part of a stroke is none
+    if isinstance(value, (float, str)):
+        value = whole(value)
     if not isinstance(value, int) or (isinstance(value, bool) and not flags):
         raise RefusedError(StatusCodes.BadTypeMismatch)
     low, high = RANGES[kind]
