@@ -25,6 +25,7 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 # Compiling a plan takes seconds where the server's planner thinks it worth it; ours run in ms.
+SAMPLE = "change-me"  # what our sample files had for a password
 SESSION = "-c TimeZone=UTC -c jit=off"
 RETRY_FIRST = 0.2  # seconds
 RETRY_LONGEST = 1.0  # seconds; a few programs ask, and a plant waits for them
@@ -44,6 +45,12 @@ def database_url(given: str | None = None) -> str:
         raise UnreachableError(
             "No database address. Set DATABASE_URL (postgresql://user@host:5432/name) "
             "or pass --database; `make demo` brings its own server."
+        )
+    password = conninfo_to_dict(url).get("password") or os.environ.get("PGPASSWORD", "")
+    if str(password).startswith(SAMPLE):
+        raise UnreachableError(
+            "The password of the database is still the sample's. Change it in .env, and in the "
+            "server: alter role pressline password '…'"
         )
     return url
 

@@ -1523,6 +1523,8 @@ CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
 
 CREATE INDEX work_order_printed ON erp.work_order USING btree (upper(NORMALIZE(code, NFKC)));
 
+CREATE INDEX act_press ON mes.act USING btree (press, at);
+
 CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 
 CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (amount);

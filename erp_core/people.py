@@ -141,7 +141,7 @@ def set_pin(connection: Connection, act: PersonAct, pin: str) -> None:
 def leave(connection: Connection, act: PersonAct) -> None:
     """Somebody leaves: badge, PIN and sessions end together. Once for each act.
 
-    Raises UnknownError.
+    Raises UnknownError, ArgumentError.
     """
     if _record(connection, act, "leave"):
         _leave(connection, [act.person], act.who, act.at)
@@ -161,7 +161,10 @@ def leave_unlisted(
 
 
 def _record(connection: Connection, act: PersonAct, kind: str) -> bool:
-    """Whether the act is new; raises UnknownError when nobody who is here goes by that code."""
+    """Whether the act is new; raises UnknownError, and ArgumentError when `who` may not do it."""
+    doer = find(connection, act.who)
+    if doer is None or not doer.active or not may(doer.role, "manage_people"):
+        raise ArgumentError(act.who, "may not do this", "IT and the manager may: give their code")
     held = connection.execute(
         "select 1 from erp.person where code = %s and active for update", [act.person]
     ).fetchone()

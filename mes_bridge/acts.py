@@ -40,6 +40,9 @@ from mes_bridge.states import facts, stops
 Outcome = dict[str, Any]
 
 CLOCK_AHEAD = timedelta(minutes=1)  # so far a terminal's clock may run ahead; it then means "now"
+OLDEST = timedelta(days=7)  # so long an act may have waited for the network
+CHANGEABLE = timedelta(days=3)  # what was so long ago is not explained anew by who works at a press
+DECIDABLE = timedelta(days=35)  # nor by who decides: the month is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +103,7 @@ def _apply(connection: Connection, act: Act, now: datetime) -> Outcome:
     act = _on_time(act, now)
     press, line = _press(connection, entry.press(connection, act, args))
     _check_person(connection, act, press, line)
+    _check_clock(connection, press, now)
     moment = Moment(connection, act.id, act.who, press, act.at, now)
     stops.settle(connection, press)
     try:
@@ -115,7 +119,24 @@ def _apply(connection: Connection, act: Act, now: datetime) -> Outcome:
 def _on_time(act: Act, now: datetime) -> Act:
     if act.at > now + CLOCK_AHEAD:
         raise Refused("act_in_future", at=act.at)
+    if act.at < now - OLDEST:
+        raise Refused("act_too_old", at=act.at)
     return replace(act, at=min(act.at, now))
+
+
+def _check_clock(connection: Connection, press: str, now: datetime) -> None:
+    """No act is taken from before one that is recorded as done: the clock was set back."""
+    row = connection.execute("select max(at) from mes.act where press = %s", [press]).fetchone()
+    if row and row[0] and row[0] > now:
+        raise Refused("clock_set_back", until=row[0])
+
+
+def _check_age(moment: Moment, since: datetime) -> None:
+    """What is over is over: sooner for who works at a press than for who decides."""
+    person = people.find(moment.connection, moment.who)
+    decides = person is not None and people.may(person.role, "assign")
+    if since < moment.now - (DECIDABLE if decides else CHANGEABLE):
+        raise Refused("too_long_ago", at=since)
 
 
 def _press(connection: Connection, name: str | None) -> tuple[str, str]:
@@ -314,6 +335,7 @@ def _output(moment: Moment, args: arguments.Output) -> Outcome:
 def _stop_reason(moment: Moment, args: arguments.StopReason) -> Outcome:
     _reason(moment, "stop", args.reason)
     since, until = (args.since, args.to) if args.since else stops.meant(moment)
+    _check_age(moment, since)
     end = stops.label(moment, since, until, args.reason)
     facts.refresh(moment.connection, moment.press, since, moment.now)
     told = "stop_reason_late" if args.since is None and end is not None else "stop_reason"
@@ -327,6 +349,7 @@ def _finish(moment: Moment, _args: arguments.Nothing) -> Outcome:
 
 
 def _assign(moment: Moment, args: arguments.Assign) -> Outcome:
+    _check_age(moment, args.since)
     run = runs.assign(moment, args.work_order, args.since, args.to)
     facts.refresh(moment.connection, moment.press, args.since, moment.now)
     return {"message": "assigned", "run": run, "work_order": args.work_order,

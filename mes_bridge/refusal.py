@@ -32,6 +32,19 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "The clock of this terminal is ahead: {at} is still to come. Set it, then do it again.",
         "本终端时钟偏快：{at} 尚未到。请校准时钟后重做。",
     ),
+    "act_too_old": Sentence(
+        "This was done on {at}, too long ago to be recorded now. Tell the shift leader.",
+        "该操作时间为 {at}，已过太久，不能再记录。请告知班长。",
+    ),
+    "clock_set_back": Sentence(
+        "The server's clock was set back: what was done up to {until} is already recorded. "
+        "Your act is kept and sent again by itself: do not repeat it.",
+        "服务器时钟被调回：{until} 之前的操作已有记录。本次操作已保存，将自动重新提交，请勿重做。",
+    ),
+    "too_long_ago": Sentence(
+        "{at} is too long ago to be changed here. Ask the shift leader, or the office.",
+        "{at} 已过太久，不能在此更改。请找班长或办公室处理。",
+    ),
     "args_wrong": Sentence(
         "{argument}: {problem}. Correct it and send it again.",
         "{argument}：{problem}。请改正后重新提交。",
@@ -286,6 +299,9 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
 })  # fmt: skip
 
 
+HEALED_BY_TIME = frozenset({"act_in_future", "interval_future", "clock_set_back"})
+
+
 class Refused(Exception):  # noqa: N818 - the word the shop floor and the golden stories use
     """An act that was refused; nothing was written.
 
@@ -298,6 +314,11 @@ class Refused(Exception):  # noqa: N818 - the word the shop floor and the golden
     def __init__(self, code: str, **facts: object) -> None:
         self.code, self.facts = code, facts
         super().__init__(f"{code}: {self.text('en')}")
+
+    @property
+    def again(self) -> bool:
+        """Whether the same act will be taken later: only a clock stands in its way."""
+        return self.code in HEALED_BY_TIME
 
     def text(self, locale: str) -> str:
         """The sentence in `en` or `zh` that says what happened and what to do."""

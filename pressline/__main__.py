@@ -17,6 +17,7 @@ from pressline.commands import (
     edge,
     ingest,
     masters,
+    people,
     plant,
     quarantine,
     scenario,
@@ -34,8 +35,8 @@ for top in (database.top, bridge.top, demo.top, ingest.top):
     app.add_typer(top)
 for name, group in {
     "edge": edge.edge, "ingest": ingest.ingest, "bridge": bridge.bridge, "web": web.web,
-    "plant": plant.plant, "masters": masters.masters, "quarantine": quarantine.quarantine,
-    "scenario": scenario.scenario, "broker": broker.broker,
+    "plant": plant.plant, "masters": masters.masters, "people": people.people,
+    "quarantine": quarantine.quarantine, "scenario": scenario.scenario, "broker": broker.broker,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 

@@ -216,6 +216,25 @@ create or replace view board.work_order_progress as
     where op.work_order = w.code
   ) energy on true;
 
+-- Whether an order ran on one of these lines, or can run there: its dies fit; any line while no die says.
+create function board.order_on_lines(code text, lines text[]) returns boolean
+language sql stable security definer set search_path = '' as $$
+  select exists (
+    select from erp.work_order_operation op
+    join mes.press p on p.line = any (lines)
+      and (op.die is null
+           or not exists (select from erp.die_press f where f.die = op.die)
+           or exists (select from erp.die_press f where f.die = op.die and f.press = p.name))
+    where op.work_order = code
+  ) or exists (
+    select from erp.work_order_operation op
+    join mes.run_output o on o.operation = op.id
+    join mes.run r on r.id = o.run
+    join mes.press p on p.name = r.press and p.line = any (lines)
+    where op.work_order = code
+  )
+$$;
+
 -- For time series and timelines in Grafana.
 create or replace view board.minute as
   select f.press, p.line, f.minute, sum(f.strokes)::bigint as strokes, sum(f.running_s) as running_s,

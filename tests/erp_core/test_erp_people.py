@@ -1,9 +1,14 @@
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 
-from database.connection import Connection
+from database.connection import Connection, database_url
+from database.errors import UnreachableError
 from erp_core import masters, people, pins, sign_ins
+from erp_core.errors import ArgumentError
+from erp_core.people import PersonAct
 from erp_core.sign_ins import Place, SignIn
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -152,3 +157,70 @@ def test_a_pin_hash_that_was_damaged_is_refused_and_logged(
     for damaged in ("rubbish", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$", "$argon2id$v=19$m=1"):
         assert not pins.right(damaged, "4711")
         assert "a PIN hash is damaged: set the PIN anew" in capsys.readouterr().out
+
+
+def person(code: str, **more: object) -> dict[str, object]:
+    return {"code": code, "role": "it", "badge": f"EMP:{code}", **more}
+
+
+def active(connection: Connection) -> list[str]:
+    rows = connection.execute("select code from erp.person where active order by code")
+    return [code for (code,) in rows]
+
+
+def test_whom_the_masters_file_names_no_more_has_left_and_comes_back_with_it(
+    staffed: Connection,
+) -> None:
+    token = people.open_session(staffed, "E1", None, NOW, SHIFT)
+    loaded = masters.load(staffed, {"person": [person("E2")]}, NOW)
+    assert str(loaded).endswith("left: E1")
+    assert active(staffed) == ["E2"]
+    assert people.session_person(staffed, token, NOW) is None
+    masters.load(staffed, {"item": [{"code": "X"}]}, NOW)  # a file without people tells nothing
+    assert active(staffed) == ["E2"]
+    masters.load(staffed, {"person": [person("E1"), person("E2")]}, NOW)
+    assert active(staffed) == ["E1", "E2"]
+    assert sign_ins.by_badge(staffed, "EMP:E1", HERE, NOW).person
+
+
+def test_the_masters_file_puts_back_neither_a_leaver_nor_a_pin(staffed: Connection) -> None:
+    both = {"person": [person("E1", pin="4711"), person("E2", pin="1111")]}
+    masters.load(staffed, both, NOW)
+    people.leave(staffed, PersonAct(uuid4(), "E2", "E1", NOW))
+    people.set_pin(staffed, PersonAct(uuid4(), "E2", "E2", NOW), "2222")
+    masters.load(staffed, both, NOW)
+    assert active(staffed) == ["E2"]
+    assert try_pin(staffed, "E1", "4711", HERE, NOW).refusal == "pin_wrong"
+    assert try_pin(staffed, "E2", "1111", HERE, NOW).refusal == "pin_wrong"
+    assert try_pin(staffed, "E2", "2222", HERE, NOW).person
+
+
+@pytest.mark.parametrize(("who", "given"), [("E1", "2222"), ("NONE", "2222"), ("E2", "12")])
+def test_only_some_set_pins_and_only_pins(staffed: Connection, who: str, given: str) -> None:
+    with pytest.raises(ArgumentError):
+        people.set_pin(staffed, PersonAct(uuid4(), who, "E1", NOW), given)
+
+
+def test_a_damaged_hash_is_no_pin_and_no_end_of_the_world(staffed: Connection) -> None:
+    staffed.execute("update erp.person set pin_hash = '$argon2id$damaged' where code = 'E1'")
+    assert try_pin(staffed, "E1", "4711", HERE, NOW).refusal == "pin_wrong"
+
+
+def test_a_pin_costs_the_same_time_whether_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    held: list[str] = []
+    verify = pins.hasher.verify
+
+    def noted(kept: str, pin: str) -> bool:
+        held.append(kept)
+        return verify(kept, pin)
+
+    monkeypatch.setattr(pins, "hasher", SimpleNamespace(verify=noted))
+    assert not pins.right(None, "4711")
+    assert not pins.right(None, "nobody")
+    assert len(held) == 2
+    assert held[0].rsplit("$", 2)[0] == pins.NOBODY.rsplit("$", 2)[0]
+
+
+def test_the_password_of_a_sample_is_refused() -> None:
+    with pytest.raises(UnreachableError, match="still the sample's"):
+        database_url("postgresql://pressline:change-me@localhost/pressline")

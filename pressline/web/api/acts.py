@@ -19,7 +19,7 @@ from mes_bridge.refusal import Refused
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, Text, sees
+from pressline.web.shell.sign_in import SignedIn, Text, scope
 
 router = APIRouter()
 
@@ -52,7 +52,7 @@ def post_act(
         with connection.transaction():
             outcome = record(connection, act, now)
     except Refused as refused:
-        return _refusal(refused.code, refused.text(locale))
+        return _refusal(refused.code, refused.text(locale), again=refused.again)
     told = {
         **outcome,
         "done": outcome["message"],
@@ -61,8 +61,9 @@ def post_act(
     return JSONResponse(jsonable_encoder(told))
 
 
-def _refusal(code: str, text: str) -> JSONResponse:
-    return JSONResponse({"code": code, "message": text}, 409)
+def _refusal(code: str, text: str, *, again: bool = False) -> JSONResponse:
+    """`again`: nothing is wrong with the act, the terminal keeps it and asks again."""
+    return JSONResponse({"code": code, "message": text, "again": again}, 409)
 
 
 def message(locale: str, act: str, outcome: Mapping[str, Any], zone: str) -> str:
@@ -99,12 +100,13 @@ def reports(person: SignedIn, connection: Database, state: str = "waiting") -> d
 def reports_in(connection: Connection, person: Person, state: str) -> list[dict[str, Any]]:
     """Reports in this state on this person's lines."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
+        return cursor.execute(
             """
             select report, work_order, item, n, press, line, good, excess, other, state, flags,
                    proposed_at, decided_at, decided_by, reason
-            from board.report where state = %s order by proposed_at desc limit 200
+            from board.report
+            where state = %(state)s and (%(lines)s::text[] is null or line = any (%(lines)s))
+            order by proposed_at desc limit 200
             """,
-            [state],
+            {"state": state, "lines": scope(person)},
         ).fetchall()
-    return [row for row in rows if sees(person, row["line"])]

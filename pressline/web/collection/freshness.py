@@ -4,7 +4,7 @@ Unknown is a state: a machine is called good only while it is heard. One cause i
 a node that is offline nothing is said of its machines, below a host that is down nothing of nodes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from ingest.clock_repair import AHEAD
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, keeps_running, language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn
+from pressline.web.shell.sign_in import NotAllowedError, SignedIn, scope
 
 router = APIRouter()
 
@@ -69,7 +69,7 @@ def freshness(
     """What each node delivers, how old it is, and where someone must act."""
     locale = language(request, person.locale)
     host = at_work_on(connection, "ingest")
-    nodes = nodes_at(connection, now)
+    nodes = nodes_at(connection, now, scope(person))
     calls = judge(nodes, host=host)
 
     def lasting(seconds: float | None) -> str:
@@ -171,8 +171,13 @@ def _judge_devices(node: Row, calls: Calls) -> None:
 # -- what the database knows ----------------------------------------------------------------------
 
 
-def nodes_at(connection: Connection, now: datetime) -> list[Row]:
-    """Every node with its outboxes, gaps, clock steps and machines; ages in seconds at `now`."""
+def nodes_at(
+    connection: Connection, now: datetime, lines: Sequence[str] | None = None
+) -> list[Row]:
+    """Every node with its outboxes, gaps, clock steps and machines; ages in seconds at `now`.
+
+    With `lines`: only their machines, and the nodes that read one of them.
+    """
     nodes = _rows(connection, NODES, now=now, lately=now - LATELY, ahead=AHEAD / 1000)
     for node in nodes:
         mine = {"site": node["site"], "node": node["node"], "now": now}
@@ -181,14 +186,16 @@ def nodes_at(connection: Connection, now: datetime) -> list[Row]:
         node["steps"] = _rows(
             connection, STEPS, **mine, since=now - SHOWN, lately=now - LATELY, name=STEP, most=MOST
         )
-        node["devices"] = _devices(connection, node, now)
+        node["devices"] = _devices(connection, node, now, lines)
         node["planned"] = any(device["planned"] for device in node["devices"])
-    return nodes
+    return [node for node in nodes if lines is None or node["devices"]]
 
 
-def _devices(connection: Connection, node: Row, now: datetime) -> list[Row]:
+def _devices(
+    connection: Connection, node: Row, now: datetime, lines: Sequence[str] | None
+) -> list[Row]:
     mine = {"site": node["site"], "node": node["node"]}
-    devices = _rows(connection, DEVICES, **mine, now=now)
+    devices = _rows(connection, DEVICES, **mine, now=now, lines=lines)
     offset = node["clock_offset"] or 0
     off = timedelta(seconds=offset if offset <= AHEAD / 1000 else 0)  # beyond: dated anew by ingest
     doubtful = _rows(
@@ -270,11 +277,14 @@ DEVICES = """
 select d.device, d.online, d.since, extract(epoch from %(now)s - d.since)::float as since_s,
        d.birth, machine.name is not null as planned
 from signal.device d
-left join (select name, node, position from mes.press
-           union all select name, node, 1000000 from mes.meter) machine
+left join (select name, node, position, line from mes.press
+           union all
+           select m.name, m.node, 1000000, p.line
+           from mes.meter m left join mes.press p on p.name = m.press) machine
   on machine.name = d.device and (machine.node is null or machine.node = d.node)
      and d.site = (select site from mes.plant)
 where (d.site, d.node) = (%(site)s, %(node)s)
+  and (%(lines)s::text[] is null or machine.line = any (%(lines)s))
 order by machine.position nulls last, d.device
 """
 

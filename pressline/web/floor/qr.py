@@ -1,6 +1,7 @@
 """QR codes as SVG, and sheets of them to print: what a scanner at a press reads."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import segno
@@ -13,7 +14,7 @@ from erp_core import reasons
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotFoundError, SignedIn
+from pressline.web.shell.sign_in import NotFoundError, SignedIn, scope
 
 router = APIRouter()
 
@@ -68,23 +69,36 @@ def labels(request: Request, person: SignedIn, connection: Database) -> Response
         locale,
         figures.time_zone(connection),
         person=person,
-        orders=_orders(connection),
-        dies=_dies(connection),
+        orders=_orders(connection, scope(person)),
+        dies=_dies(connection, scope(person)),
         reasons={kind: reasons.codes(connection, kind) for kind in CARDS},
     )
 
 
-def _orders(connection: Connection) -> list[dict[str, Any]]:
+def _orders(connection: Connection, lines: Sequence[str] | None) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
             select w.code, w.item, w.qty, i.name_zh, i.name_en
             from erp.work_order w join erp.item i on i.code = w.item
-            where w.state in ('released', 'running') order by w.due nulls last, w.code limit 120
-            """
+            where w.state in ('released', 'running')
+              and (%(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s))
+            order by w.due nulls last, w.code limit 120
+            """,
+            {"lines": lines},
         ).fetchall()
 
 
-def _dies(connection: Connection) -> list[dict[str, Any]]:
+def _dies(connection: Connection, lines: Sequence[str] | None) -> list[dict[str, Any]]:
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute("select code, name from erp.die order by code limit 200").fetchall()
+        return cursor.execute(
+            """
+            select d.code, d.name from erp.die d
+            where %(lines)s::text[] is null
+               or not exists (select from erp.die_press f where f.die = d.code)
+               or exists (select from erp.die_press f join mes.press p on p.name = f.press
+                          where f.die = d.code and p.line = any (%(lines)s))
+            order by d.code limit 200
+            """,
+            {"lines": lines},
+        ).fetchall()

@@ -15,7 +15,7 @@ from pressline.web.office import evidence
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, sees
+from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, scope, sees
 
 router = APIRouter()
 
@@ -136,40 +136,15 @@ def ladder(order: Row, runs: Sequence[Row]) -> list[tuple[str, object]]:
     ]
 
 
-def lines_of(connection: Connection, codes: Sequence[str]) -> dict[str, set[str]]:
-    """Lines an order ran on or can run on: where its dies fit; every line while no die says."""
-    rows = connection.execute(
-        """
-        select op.work_order, p.line
-        from erp.work_order_operation op
-        join mes.press p on op.die is null
-          or not exists (select from erp.die_press f where f.die = op.die)
-          or exists (select from erp.die_press f where f.die = op.die and f.press = p.name)
-        where op.work_order = any (%(codes)s)
-        union
-        select op.work_order, p.line
-        from erp.work_order_operation op
-        join mes.run_output o on o.operation = op.id
-        join mes.run r on r.id = o.run
-        join mes.press p on p.name = r.press
-        where op.work_order = any (%(codes)s)
-        """,
-        {"codes": list(codes)},
-    )
-    lines: dict[str, set[str]] = {}
-    for code, line in rows:
-        lines.setdefault(code, set()).add(line)
-    return lines
-
-
-def seen(connection: Connection, person: Person, codes: Sequence[str]) -> set[str]:
-    """Which of these orders this person may look at."""
-    if person.role == "manager" or not person.lines:
-        return set(codes)
-    lines = lines_of(connection, codes)
-    return {code for code in codes if any(sees(person, line) for line in lines.get(code, ()))}
+def seen(connection: Connection, person: Person, code: str) -> bool:
+    """Whether this person may look at this order: it ran or can run on their lines."""
+    lines = scope(person)
+    if lines is None:
+        return True
+    row = connection.execute("select board.order_on_lines(%s, %s)", [code, lines]).fetchone()
+    return row is not None and row[0]
 
 
 def _must_see(connection: Connection, person: Person, code: str) -> None:
-    if code not in seen(connection, person, [code]):
+    if not seen(connection, person, code):
         raise NotYoursError(code, person.lines)

@@ -11,11 +11,10 @@ from erp_core.people import Person
 from ingest import quarantine
 from pressline.web.api import acts
 from pressline.web.collection import freshness
-from pressline.web.office.work_order import seen
 from pressline.web.shell import figures
 from pressline.web.shell.pages import keeps_running, language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import Anyone, SignedIn, sees
+from pressline.web.shell.sign_in import Anyone, SignedIn, scope, sees
 
 router = APIRouter()
 
@@ -61,7 +60,7 @@ def work_orders(request: Request, person: SignedIn, connection: Database) -> HTM
 def orders(connection: Connection, person: Person) -> list[Row]:
     """Work orders of this person's lines with their progress: running ones, then by due date."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(
+        return cursor.execute(
             """
             select p.work_order, p.item, i.name_zh, i.name_en, p.qty, p.state, p.due,
                    p.good_live, p.waiting, p.in_stock, live.presses,
@@ -76,10 +75,10 @@ def orders(connection: Connection, person: Person) -> list[Row]:
               where o.work_order = p.work_order
             ) live
             where p.state <> 'cancelled'
+              and (%(lines)s::text[] is null or board.order_on_lines(p.work_order, %(lines)s))
             order by live.presses is null, p.state = 'running' desc,
                      p.state in ('closed', 'produced'), p.due nulls last, p.work_order
             limit 300
-            """
+            """,
+            {"lines": scope(person)},
         ).fetchall()
-    mine = seen(connection, person, [row["work_order"] for row in rows])
-    return [row for row in rows if row["work_order"] in mine]

@@ -77,7 +77,8 @@ def page(
 
     def other_language() -> str:
         other = "en" if locale == "zh" else "zh"
-        return str(request.url.include_query_params(lang=other).replace(scheme="", netloc=""))
+        here = str(request.url.include_query_params(lang=other).replace(scheme="", netloc=""))
+        return f"/{here.lstrip('/')}"  # two slashes would lead elsewhere
 
     html = templates.get_template(template).render(
         t=t,

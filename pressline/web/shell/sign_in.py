@@ -112,6 +112,11 @@ def sees(person: Person, line: str) -> bool:
     return person.role == "manager" or person.works_on(line)
 
 
+def scope(person: Person) -> list[str] | None:
+    """The lines this person may look at, for a query's `where`; None: every one."""
+    return None if person.role == "manager" or not person.lines else list(person.lines)
+
+
 def told(person: Person) -> dict[str, object]:
     """What pages are told about a person."""
     return {

@@ -61,6 +61,12 @@ export function outbox(hooks) {
       hooks.signOn();
       return false;
     }
+    if (said.again) {
+      // Only a clock stands in its way: it stays first in the row and is sent again.
+      clearTimeout(timer);
+      timer = setTimeout(deliver, 5000);
+      return false;
+    }
     if (status === 200) {
       await acts.drop(n);
       hooks.done(entry, said);
