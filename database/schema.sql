@@ -120,13 +120,17 @@ CREATE TABLE erp.die (
     due_share numeric DEFAULT 1.0 NOT NULL,
     opening_strokes bigint DEFAULT 0 NOT NULL,
     ideal_spm numeric,
+    planned_spm numeric,
     CONSTRAINT die_ideal_spm CHECK ((ideal_spm > (0)::numeric)),
-    CONSTRAINT die_life CHECK ((life_strokes > 0))
+    CONSTRAINT die_life CHECK ((life_strokes > 0)),
+    CONSTRAINT die_planned_spm CHECK ((planned_spm > (0)::numeric))
 );
 
 COMMENT ON COLUMN erp.die.opening_strokes IS 'Strokes made before pressline counted them.';
 
 COMMENT ON COLUMN erp.die.ideal_spm IS 'Ideal strokes per minute; null: the top speed of the press is the ideal.';
+
+COMMENT ON COLUMN erp.die.planned_spm IS 'Strokes per minute the plan counts on; null: the ideal speed.';
 
 CREATE TABLE mes.die_mount (
     id bigint NOT NULL,
@@ -241,13 +245,22 @@ CREATE TABLE erp.production_report (
     decided_at timestamp with time zone,
     decided_by text,
     reason text,
+    surplus bigint DEFAULT 0 NOT NULL,
+    transferred bigint DEFAULT 0 NOT NULL,
+    to_order text,
     CONSTRAINT report_decided CHECK (((state = 'waiting'::text) = (decided_at IS NULL))),
-    CONSTRAINT report_state CHECK ((state = ANY (ARRAY['waiting'::text, 'accepted'::text, 'rejected'::text, 'reversed'::text])))
+    CONSTRAINT report_state CHECK ((state = ANY (ARRAY['waiting'::text, 'accepted'::text, 'rejected'::text, 'reversed'::text, 'withdrawn'::text])))
 );
+
+COMMENT ON COLUMN erp.production_report.excess IS 'Parts beyond order and tolerance that wait for a decision; in reports of earlier versions, also accepted ones.';
 
 COMMENT ON COLUMN erp.production_report.other IS 'Parts made that are not good: scrap, setup scrap, trial, maintenance, sample, rework. They use material.';
 
 COMMENT ON COLUMN erp.production_report.material_lots IS 'component -> lot mounted on the press for this run';
+
+COMMENT ON COLUMN erp.production_report.surplus IS 'Parts that were decided to be surplus: in stock, but not with the ordinary goods.';
+
+COMMENT ON COLUMN erp.production_report.transferred IS 'Parts that were decided to be another order''s: they are in a report of that one.';
 
 CREATE TABLE erp.work_order (
     code text NOT NULL,
@@ -306,14 +319,37 @@ CREATE TABLE mes.act (
 
 COMMENT ON TABLE mes.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
 
+CREATE TABLE mes.disposition (
+    id bigint NOT NULL,
+    act uuid,
+    report bigint NOT NULL,
+    run_output bigint NOT NULL,
+    shift bigint,
+    kind text NOT NULL,
+    reason text,
+    qty bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT disposition_kind CHECK ((kind = ANY (ARRAY['scrap'::text, 'surplus'::text, 'transfer'::text]))),
+    CONSTRAINT disposition_qty CHECK ((qty <> 0))
+);
+
+COMMENT ON TABLE mes.disposition IS 'What people decided about excess, append-only: so many parts of an output are of that kind. A transfer is taken from one output (more than 0) and given to another (less).';
+
+COMMENT ON COLUMN mes.disposition.at IS 'An instant of the shift that made the parts: scrap counts there.';
+
 CREATE TABLE mes.run_output (
     id bigint NOT NULL,
     run bigint NOT NULL,
     item text NOT NULL,
-    operation bigint
+    operation bigint,
+    given boolean DEFAULT false NOT NULL
 );
 
 COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
+
+COMMENT ON COLUMN mes.run_output.given IS 'No stroke makes these parts: they were excess of the run''s own output, and a person gave them to this order.';
 
 CREATE TABLE mes.stop_reason (
     id bigint NOT NULL,
@@ -365,7 +401,7 @@ CREATE TABLE mes.posting (
     at timestamp with time zone NOT NULL,
     who text NOT NULL,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    CONSTRAINT posting_kind CHECK ((kind = ANY (ARRAY['good'::text, 'excess'::text, 'setup'::text, 'trial'::text, 'maintenance'::text, 'scrap'::text, 'rework'::text, 'sample'::text, 'adjust'::text, 'unattributed'::text]))),
+    CONSTRAINT posting_kind CHECK ((kind = ANY (ARRAY['good'::text, 'excess'::text, 'surplus'::text, 'setup'::text, 'trial'::text, 'maintenance'::text, 'scrap'::text, 'rework'::text, 'sample'::text, 'adjust'::text, 'transfer'::text, 'unattributed'::text]))),
     CONSTRAINT posting_qty CHECK ((qty <> 0))
 );
 
@@ -830,6 +866,15 @@ ALTER TABLE mes.counter_rule ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 
 ALTER TABLE mes.die_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.die_mount_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+ALTER TABLE mes.disposition ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME mes.disposition_id_seq
     START WITH 1
     INCREMENT BY 1
     NO MINVALUE
@@ -1375,6 +1420,9 @@ ALTER TABLE ONLY mes.die_mount
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_press EXCLUDE USING gist (press WITH =, span WITH &&);
 
+ALTER TABLE ONLY mes.disposition
+    ADD CONSTRAINT disposition_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY mes.counter_event
     ADD CONSTRAINT event_once UNIQUE NULLS NOT DISTINCT (press, meter, n);
 
@@ -1428,9 +1476,6 @@ ALTER TABLE ONLY mes.press_watch
 
 ALTER TABLE ONLY mes.run
     ADD CONSTRAINT run_no_overlap EXCLUDE USING gist (press WITH =, source WITH =, span WITH &&);
-
-ALTER TABLE ONLY mes.run_output
-    ADD CONSTRAINT run_output_once UNIQUE (run, item);
 
 ALTER TABLE ONLY mes.run_output
     ADD CONSTRAINT run_output_pkey PRIMARY KEY (id);
@@ -1533,6 +1578,10 @@ CREATE INDEX count_unseen ON mes.count USING btree (press) WHERE unseen;
 
 CREATE INDEX counter_rule_channel ON mes.counter_rule USING btree (channel, id DESC);
 
+CREATE INDEX disposition_report ON mes.disposition USING btree (report);
+
+CREATE INDEX disposition_run_output ON mes.disposition USING btree (run_output);
+
 CREATE INDEX fact_minute_segment ON mes.fact_minute USING btree (segment);
 
 CREATE INDEX fact_minute_unattributed ON mes.fact_minute USING btree (press) WHERE ((segment IS NULL) AND (strokes > 0));
@@ -1540,6 +1589,10 @@ CREATE INDEX fact_minute_unattributed ON mes.fact_minute USING btree (press) WHE
 CREATE INDEX posting_report ON mes.posting USING btree (report);
 
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
+
+CREATE UNIQUE INDEX run_output_given_once ON mes.run_output USING btree (run, operation) WHERE given;
+
+CREATE UNIQUE INDEX run_output_once ON mes.run_output USING btree (run, item) WHERE (NOT given);
 
 CREATE INDEX channel_device ON signal.channel USING btree (device, name);
 
@@ -1580,6 +1633,10 @@ CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_r
 CREATE TRIGGER counter_rule_never_emptied BEFORE TRUNCATE ON mes.counter_rule FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER die_mount_wears AFTER INSERT OR UPDATE OF span ON mes.die_mount FOR EACH ROW EXECUTE FUNCTION mes.wear_by_mounts();
+
+CREATE TRIGGER disposition_append_only BEFORE DELETE OR UPDATE ON mes.disposition FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+
+CREATE TRIGGER disposition_never_emptied BEFORE TRUNCATE ON mes.disposition FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
@@ -1624,6 +1681,9 @@ ALTER TABLE ONLY erp.person_act
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);
+
+ALTER TABLE ONLY erp.production_report
+    ADD CONSTRAINT production_report_to_order_fkey FOREIGN KEY (to_order) REFERENCES erp.work_order(code);
 
 ALTER TABLE ONLY erp.routing
     ADD CONSTRAINT routing_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
@@ -1702,6 +1762,18 @@ ALTER TABLE ONLY mes.die_mount
 
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
+ALTER TABLE ONLY mes.disposition
+    ADD CONSTRAINT disposition_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY mes.disposition
+    ADD CONSTRAINT disposition_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
+
+ALTER TABLE ONLY mes.disposition
+    ADD CONSTRAINT disposition_run_output_fkey FOREIGN KEY (run_output) REFERENCES mes.run_output(id);
+
+ALTER TABLE ONLY mes.disposition
+    ADD CONSTRAINT disposition_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id);
 
 ALTER TABLE ONLY mes.fact_minute
     ADD CONSTRAINT fact_minute_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);

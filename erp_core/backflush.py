@@ -1,8 +1,8 @@
 """Backflush: material that an order used is issued by what was made, and returned by the same rule.
 
-Due = quantity per part x parts made (good, excess and other) by the accepted reports of the last
-operation. What is posted is the signed difference between due and issued, so that running it twice
-posts nothing. Quantities are Decimals in the component's unit; nothing is rounded.
+Due = quantity per part x parts made (good, excess, surplus and other) by the accepted reports of
+the last operation. What is posted is the signed difference between due and issued, so that running
+it twice posts nothing. Quantities are Decimals in the component's unit; nothing is rounded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ def materials(connection: Connection, work_order: str) -> list[Material]:
               coalesce(used.qty, 0) as issued
             from erp.work_order_material m
             cross join (
-              select coalesce(sum(r.good + r.excess + r.other), 0) as parts
+              select coalesce(sum(r.good + r.excess + r.surplus + r.other), 0) as parts
               from erp.production_report r
               join erp.work_order_operation o on o.id = r.operation
               where o.work_order = %(order)s and o.last and r.state = 'accepted'

@@ -115,14 +115,17 @@ def _write_die(connection: Connection, die: DieRow) -> None:
     connection.execute(
         """
         insert into erp.die (code, name, life_strokes, warn_share, due_share, opening_strokes,
-          ideal_spm)
-        values (%s, %s, %s, %s, %s, %s, %s)
+          ideal_spm, planned_spm)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (code) do update set name = excluded.name,
           life_strokes = excluded.life_strokes, warn_share = excluded.warn_share,
           due_share = excluded.due_share, opening_strokes = excluded.opening_strokes,
-          ideal_spm = excluded.ideal_spm
+          ideal_spm = excluded.ideal_spm, planned_spm = excluded.planned_spm
         """,
-        [die.code, die.name, die.life, die.warn, die.due, die.opening_strokes, die.speed],
+        [
+            *(die.code, die.name, die.life, die.warn, die.due, die.opening_strokes),
+            *(die.speed, die.planned_speed),
+        ],
     )
     connection.execute("delete from erp.die_press where die = %s", [die.code])
     with connection.cursor() as cursor:

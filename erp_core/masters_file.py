@@ -101,7 +101,7 @@ class OutputRow(Row):
 
 
 class DieRow(Row):
-    """[[die]]: life in strokes, speed in strokes per minute."""
+    """[[die]]: life in strokes, speeds (ideal, planned) in strokes per minute."""
 
     code: Code
     name: str = ""
@@ -110,6 +110,7 @@ class DieRow(Row):
     due: Positive = Decimal(1)
     opening_strokes: int = Field(default=0, strict=True, ge=0)
     speed: Positive | None = None
+    planned_speed: Positive | None = None
     outputs: tuple[OutputRow, ...] = Field(min_length=1)
     presses: Names
 

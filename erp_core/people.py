@@ -22,7 +22,7 @@ FLOOR = frozenset({
     "mount", "dismount", "scan", "segment", "first_article", "scrap", "output", "stop_reason",
     "finish",
 })  # fmt: skip
-DECIDE = frozenset({"assign", "decide", "accept", "reject", "reverse", "swap"})
+DECIDE = frozenset({"assign", "decide", "accept", "dispose", "reject", "reverse", "swap"})
 PLAN = frozenset({"create_order", "release_order", "close_order", "cancel_order"})
 STORE = frozenset({"receive", "count_stock", "move_stock"})
 OFFICE = frozenset({"load_masters", "manage_people", "replay_messages"})

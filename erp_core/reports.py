@@ -21,11 +21,14 @@ from erp_core.stock import Cause, Move
 
 SYSTEM = "pressline"  # who accepts a report that nobody has to look at
 WAITING = "report"  # kind of the notification
+EXCESS = "excess"  # the flag of a report of parts beyond the order
 
 # (state, step) -> state; what is not here is refused.
 STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("waiting", "accept"): "accepted",
     ("waiting", "reject"): "rejected",
+    ("waiting", "dispose"): "accepted",
+    ("waiting", "withdraw"): "withdrawn",
     ("accepted", "reverse"): "reversed",
 })  # fmt: skip
 
@@ -34,6 +37,7 @@ CURES = MappingProxyType({
     "accepted": "reverse it if it is wrong",
     "rejected": "nothing is left to do: the next report tells what is still missing",
     "reversed": "nothing is left to do: the next report tells what is still missing",
+    "withdrawn": "nothing is left to do: its parts are no longer too many",
 })  # fmt: skip
 
 
@@ -41,7 +45,9 @@ CURES = MappingProxyType({
 class Report:
     """What one run output made since the report before, in parts; negative for a correction.
 
-    `good` and `excess` go into stock, `other` (scrap, setup, trial, …) only uses material.
+    `good` goes into stock, `surplus` beside it, `other` (scrap, setup, trial, …) only uses
+    material. `excess` is more than was ordered: it waits until somebody says what becomes of it;
+    `transferred` went to the order `to_order`, and is in a report of that one.
     `n` counts from 1 within the work order. `lot` is the lot of the output, `material_lots` what
     was mounted (component -> lot). `flags` say why someone has to look at it.
     """
@@ -56,6 +62,9 @@ class Report:
     shift: int | None
     good: int
     excess: int
+    surplus: int
+    transferred: int
+    to_order: str | None
     other: int
     state: str
     flags: list[str]
@@ -79,10 +88,13 @@ def propose(
 ) -> Report:  # fmt: skip
     """Write a report: accepted at once when no flag is raised, else waiting for a leader.
 
-    `press` is where the leader is to look. Raises UnknownError when there is no such operation.
+    One with excess waits in any case. `press` is where the leader is to look. Raises UnknownError
+    when there is no such operation.
     """
     order = orders.operation(connection, operation).work_order
     orders.lock(connection, order)
+    if excess > 0 and EXCESS not in flags:
+        flags = [*flags, EXCESS]
     number = _write(connection, {
         "operation": operation, "order": order, "run": run, "shift": shift, "lot": lot,
         "good": good, "excess": excess, "other": other, "flags": list(flags),
@@ -115,15 +127,83 @@ def _write(connection: Connection, values: Mapping[str, object]) -> int:
 def accept(connection: Connection, report: int, who: str, now: datetime) -> Report:
     """Take a waiting report into stock: output in, material out, in this transaction.
 
-    Raises StateError naming state and cure when it is not waiting.
+    Raises StateError naming state and cure when it is not waiting, or when it holds excess: that
+    is never ordinary stock.
     """
-    taken = _take_step(connection, report, "accept", now, who=who)
+    found = get(connection, report)
+    if found.state == "waiting" and found.excess > 0:
+        raise StateError(
+            f"report {found.name}", f"{found.excess} parts are more than was ordered",
+            "say what becomes of them: another order, surplus stock, or scrap",
+        )  # fmt: skip
+    return _into_stock(connection, _take_step(connection, report, "accept", now, who=who), who, now)
+
+
+def _into_stock(connection: Connection, taken: Report, who: str, now: datetime) -> Report:
     cause = _cause(taken, "accept", who, "report", now)
     if taken.last:
         _put_out(connection, taken, cause)
         backflush.reconcile(connection, taken.work_order, taken.material_lots, cause)
     orders.follow_reports(connection, taken.work_order)
     return taken
+
+
+def dispose(
+    connection: Connection, report: int, who: str, now: datetime, *, reason: str | None,
+    surplus: int = 0, scrap: int = 0, transferred: int = 0, to_order: str | None = None,
+) -> Report:  # fmt: skip
+    """Decide excess that waits: so many parts are surplus, scrap, or another order's.
+
+    What remains of it is for the caller to report again. Raises StateError when it is not
+    waiting, ArgumentError when it does not hold so much excess.
+    """
+    found = get(connection, report)
+    if not 0 < surplus + scrap + transferred <= found.excess:
+        raise ArgumentError(
+            f"report {found.name}", f"it has {found.excess} parts in excess", "give at most that"
+        )
+    taken = _take_step(connection, report, "dispose", now, who=who, reason=reason)
+    row = connection.execute(
+        """
+        update erp.production_report
+        set excess = 0, surplus = %(surplus)s, transferred = %(transferred)s,
+          to_order = %(order)s, other = other + %(scrap)s
+        where id = %(report)s returning other
+        """,
+        {"surplus": surplus, "transferred": transferred, "order": to_order, "scrap": scrap,
+         "report": report},
+    ).fetchone()  # fmt: skip
+    assert row is not None
+    taken = replace(
+        taken, excess=0, surplus=surplus, transferred=transferred, to_order=to_order, other=row[0]
+    )
+    return _into_stock(connection, taken, who, now)
+
+
+def excess_waiting(
+    connection: Connection, operation: int, run: int, shift: int | None
+) -> Report | None:
+    """The report of nothing but excess of a run and shift that waits, or None."""
+    row = connection.execute(
+        "select id from erp.production_report where operation = %s and run = %s "
+        "and shift is not distinct from %s and state = 'waiting' and excess > 0 "
+        "and good = 0 and other = 0",
+        [operation, run, shift],
+    ).fetchone()
+    return get(connection, row[0]) if row else None
+
+
+def amend_excess(connection: Connection, report: int, excess: int, now: datetime) -> Report:
+    """Excess that waits has become more or less; a report of none is withdrawn."""
+    found = get(connection, report)
+    orders.lock(connection, found.work_order)
+    connection.execute(
+        "update erp.production_report set excess = %s where id = %s and state = 'waiting'",
+        [excess, report],
+    )
+    if excess == 0:
+        return _take_step(connection, report, "withdraw", now, who=SYSTEM)
+    return get(connection, report)
 
 
 def reject(connection: Connection, report: int, who: str, reason: str, now: datetime) -> Report:
@@ -175,8 +255,8 @@ def get(connection: Connection, report: int) -> Report:
         found = cursor.execute(
             """
             select r.id, o.work_order, w.item, r.n, r.operation, o.last, r.run, r.shift, r.good,
-              r.excess, r.other, r.state, r.flags, r.lot, r.material_lots, r.proposed_at,
-              r.decided_at, r.decided_by, r.reason
+              r.excess, r.surplus, r.transferred, r.to_order, r.other, r.state, r.flags,
+              r.lot, r.material_lots, r.proposed_at, r.decided_at, r.decided_by, r.reason
             from erp.production_report r
             join erp.work_order_operation o on o.id = r.operation
             join erp.work_order w on w.code = o.work_order
@@ -213,22 +293,25 @@ def _take_step(
 
 
 def _put_out(connection: Connection, report: Report, cause: Cause) -> None:
-    parts = Decimal(report.good + report.excess)
-    if parts == 0:
-        return
-    stock.make_lot(connection, report.item, report.lot, cause.at)
-    ways = (stock.PRODUCTION, stock.FINISHED) if parts > 0 else (stock.FINISHED, stock.PRODUCTION)
-    moved = Move(report.item, report.lot, abs(parts), *ways)
-    stock.move(connection, moved, replace(cause, key=f"{cause.key}/output"))
+    parts = {"output": (report.good + report.excess, stock.FINISHED),
+             "surplus": (report.surplus, stock.SURPLUS)}  # fmt: skip
+    for name, (qty, place) in parts.items():
+        if qty == 0:
+            continue
+        stock.make_lot(connection, report.item, report.lot, cause.at)
+        ways = (stock.PRODUCTION, place) if qty > 0 else (place, stock.PRODUCTION)
+        moved = Move(report.item, report.lot, Decimal(abs(qty)), *ways)
+        stock.move(connection, moved, replace(cause, key=f"{cause.key}/{name}"))
 
 
 def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
     rows = connection.execute(
-        "select id from erp.stock_move where idempotency_key = %s",
-        [f"report/{report.id}/accept/output"],
+        "select id, idempotency_key from erp.stock_move where idempotency_key = any(%s)",
+        [[f"report/{report.id}/accept/{name}" for name in ("output", "surplus")]],
     )
-    for (number,) in rows.fetchall():
-        stock.reverse(connection, number, replace(cause, key=f"{cause.key}/output"))
+    for number, key in rows.fetchall():
+        name = key.rpartition("/")[2]
+        stock.reverse(connection, number, replace(cause, key=f"{cause.key}/{name}"))
 
 
 def _cause(report: Report, step: str, who: str, reason: str, now: datetime) -> Cause:

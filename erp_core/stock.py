@@ -15,7 +15,7 @@ from psycopg.rows import class_row
 from database.connection import Connection
 from erp_core.errors import ArgumentError, ConflictError, UnknownError
 
-RAW, WIP, FINISHED = "RAW", "WIP", "FG"
+RAW, WIP, FINISHED, SURPLUS = "RAW", "WIP", "FG", "SURPLUS"
 PRODUCTION, SCRAP, SUPPLIER, CUSTOMER, COUNT = (
     "PRODUCTION", "SCRAP", "SUPPLIER", "CUSTOMER", "COUNT",
 )  # fmt: skip
@@ -24,6 +24,7 @@ LOCATIONS = (
     (RAW, "原材料", "Raw material", "stock"),
     (WIP, "在制品", "Work in progress", "stock"),
     (FINISHED, "成品", "Finished goods", "stock"),
+    (SURPLUS, "超产库存", "Surplus stock", "stock"),
     (PRODUCTION, "生产", "Production", "production"),
     (SCRAP, "报废", "Scrap", "scrap"),
     (SUPPLIER, "供应商", "Supplier", "supplier"),

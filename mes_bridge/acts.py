@@ -34,7 +34,8 @@ from mes_bridge.errors import (
 from mes_bridge.jobs import first_articles, materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
-from mes_bridge.reporting import reporting
+from mes_bridge.reporting import dispositions, reporting
+from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
 
 Outcome = dict[str, Any]
@@ -387,8 +388,27 @@ def _swap(moment: Moment, args: arguments.Swap) -> Outcome:
 
 
 def _accept(moment: Moment, args: arguments.Accept) -> Outcome:
+    try:
+        report = reports.find(moment.connection, args.report)
+    except UnknownError:
+        raise Refused("report_unknown", report=args.report) from None
+    if report.state == "waiting" and report.excess > 0:
+        raise Refused("report_excess", report=args.report, excess=report.excess)
     return _decided(moment, args.report, lambda: reporting.accept(
         moment.connection, args.report, moment.who, moment.now))  # fmt: skip
+
+
+def _dispose(moment: Moment, args: arguments.Dispose) -> Outcome:
+    if args.to == "order" and args.work_order is None:
+        raise Refused("args_wrong", argument="work_order", problem="missing")
+    if args.to == "scrap" and args.reason not in {None, dispositions.OVERRUN}:
+        _reason(moment, "scrap", args.reason or "")
+    choice = Choice(args.to, args.qty, args.work_order, args.reason)
+    report, made = dispositions.dispose(moment, args.report, choice)
+    qty = report.surplus or report.transferred or args.qty or report.other
+    return {"message": f"excess_{args.to}", **_shown_report(report), "qty": qty,
+            "work_order": args.work_order or report.work_order,
+            "reports": [_shown_report(each) for each in made]}  # fmt: skip
 
 
 def _reject(moment: Moment, args: arguments.Decline) -> Outcome:
@@ -449,7 +469,9 @@ def _press_of_event(_connection: Connection, _act: Act, args: arguments.Decide) 
 
 
 def _press_of_report(
-    connection: Connection, _act: Act, args: arguments.Accept | arguments.Decline
+    connection: Connection,
+    _act: Act,
+    args: arguments.Accept | arguments.Dispose | arguments.Decline,
 ) -> str | None:
     try:
         return reporting.press_of(connection, args.report)
@@ -479,6 +501,7 @@ ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
     "assign": Entry(arguments.Assign, _assign),
     "decide": Entry(arguments.Decide, _decide, _press_of_event),
     "accept": Entry(arguments.Accept, _accept, _press_of_report),
+    "dispose": Entry(arguments.Dispose, _dispose, _press_of_report),
     "reject": Entry(arguments.Decline, _reject, _press_of_report),
     "reverse": Entry(arguments.Decline, _reverse, _press_of_report),
     "swap": Entry(arguments.Swap, _swap),

@@ -164,6 +164,16 @@ class Accept(Arguments):
     report: Code
 
 
+class Dispose(Arguments):
+    """dispose{report, to, qty?, work_order?, reason?}: what becomes of excess."""
+
+    report: Code
+    to: Literal["order", "surplus", "scrap"]
+    qty: Whole | None = None
+    work_order: Code | None = None
+    reason: Reason | None = None
+
+
 class Decline(Arguments):
     """reject{report, reason}, reverse{report, reason}."""
 

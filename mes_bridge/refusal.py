@@ -218,6 +218,38 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "There is no report {report}. Open the list of reports and choose one.",
         "没有报工单 {report}。请从报工清单中选择。",
     ),
+    "report_excess": Sentence(
+        "{excess} parts of report {report} are more than was ordered: they never become ordinary "
+        "stock. Give them to another order, to surplus stock, or scrap them.",
+        "报工单 {report} 有 {excess} 件超产，不能通过入库。请转给其他工单、转入超产库存或报废。",
+    ),
+    "report_no_excess": Sentence(
+        "Report {report} has no parts in excess. Accept or reject it.",
+        "报工单 {report} 没有超产件。请通过或驳回。",
+    ),
+    "excess_less": Sentence(
+        "{qty} of report {report} cannot be decided: it has {excess} parts in excess. Reload the "
+        "list.",
+        "报工单 {report} 超产 {excess} 件，不能处理 {qty} 件。请刷新清单。",
+    ),
+    "excess_same_order": Sentence(
+        "The parts are more than {work_order} wants: choose another order.",
+        "这些零件正是 {work_order} 的超产：请选择另一张工单。",
+    ),
+    "excess_other_item": Sentence(
+        "{work_order} is for {other}, and these parts are {item}. Choose an order for {item}.",
+        "{work_order} 需要的是 {other}，而这些零件是 {item}。请选择 {item} 的工单。",
+    ),
+    "excess_other_step": Sentence(
+        "In {work_order} these parts would be at another operation than in report {report}. "
+        "Choose another order.",
+        "这些零件在 {work_order} 中所处工序与报工单 {report} 不同。请选择另一张工单。",
+    ),
+    "excess_no_room": Sentence(
+        "{work_order} wants {room} more parts, not {qty}. Give it at most so many, and decide the "
+        "rest apart.",
+        "{work_order} 只差 {room} 件，不是 {qty} 件。请最多转 {room} 件，其余另行处理。",
+    ),
     "report_wrong_state": Sentence(
         "Report {report} is {state}: this cannot be done with it now. Reload the list.",
         "报工单 {report} 状态为 {state}，不能执行此操作。请刷新清单。",
@@ -277,6 +309,7 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "assign": Sentence("assign", "补录工单"),
         "decide": Sentence("decide", "计数判定"),
         "accept": Sentence("accept", "审核通过"),
+        "dispose": Sentence("dispose", "处理超产"),
         "reject": Sentence("reject", "驳回报工"),
         "reverse": Sentence("reverse", "冲销报工"),
         "swap": Sentence("swap", "更换计数器"),
@@ -295,6 +328,7 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "accepted": Sentence("accepted", "已通过"),
         "rejected": Sentence("rejected", "已驳回"),
         "reversed": Sentence("reversed", "已冲销"),
+        "withdrawn": Sentence("withdrawn", "已撤回"),
     },
 })  # fmt: skip
 

@@ -97,6 +97,18 @@ def boundary_after(connection: Connection, instant: datetime) -> datetime:
     return row[0] if row and row[0] else quarter
 
 
+def boundary_before(connection: Connection, instant: datetime) -> datetime:
+    """The last quarter hour or shift end not after `instant`, whichever came last."""
+    quarter = EPOCH + (instant - EPOCH) // QUARTER * QUARTER
+    row = connection.execute(
+        "select max(upper(span)) from mes.shift "
+        "where upper(span) > %(quarter)s and upper(span) <= %(at)s "
+        "and span && tstzrange(%(quarter)s - interval '1 us', %(at)s)",
+        {"quarter": quarter, "at": instant},
+    ).fetchone()
+    return row[0] if row and row[0] else quarter
+
+
 def _days(first: date, last: date) -> Iterator[date]:
     for number in range((last - first).days + 1):
         yield first + number * DAY

@@ -31,7 +31,27 @@ $$;
 create or replace view board.scrap as
   select (a.outcome ->> 'run_output')::bigint as run_output, a.at, a.who, a.press,
          a.args ->> 'reason' as reason, (a.outcome ->> 'qty')::bigint as qty
-  from mes.act a where a.act = 'scrap';
+  from mes.act a where a.act = 'scrap'
+  union all
+  select d.run_output, d.at, d.who, r.press, d.reason, d.qty
+  from mes.disposition d join mes.run_output o on o.id = d.run_output join mes.run r on r.id = o.run
+  where d.kind = 'scrap';
+
+-- Planned seconds of a span until an instant: within shifts, breaks out. A plant without shifts
+-- plans every second.
+create or replace function board.planned_s(of_span tstzrange, until timestamptz) returns numeric
+language sql stable security definer set search_path = '' as $$
+  select case
+    when not exists (select from mes.shift) then coalesce(extract(epoch from upper(asked.span) - lower(asked.span)), 0)
+    else coalesce((
+      select sum(extract(epoch from upper(s.span * asked.span) - lower(s.span * asked.span))
+                 - coalesce((
+                     select sum(extract(epoch from upper(b.span * asked.span) - lower(b.span * asked.span)))
+                     from mes.shift_break b where b.shift = s.id and b.span && asked.span), 0))
+      from mes.shift s where s.span && asked.span), 0)
+    end
+  from (select of_span * tstzrange(null, until) as span) asked
+$$;
 
 -- One row per output of a run: what it made so far, live.
 create or replace view board.run_output as
@@ -40,7 +60,9 @@ create or replace view board.run_output as
          coalesce(made.production, 0) as production, coalesce(made.other, 0) as other,
          coalesce(made.strokes, 0) as strokes,
          coalesce(lost.qty, 0) as scrap,
-         coalesce(made.production, 0) - coalesce(lost.qty, 0) as good
+         coalesce(decided.surplus, 0) as surplus, coalesce(decided.transferred, 0) as transferred, ro.given,
+         coalesce(made.production, 0) - coalesce(lost.qty, 0)
+           - coalesce(decided.surplus, 0) - coalesce(decided.transferred, 0) as good
   from mes.run_output ro
   join mes.run r on r.id = ro.run
   left join erp.work_order_operation op on op.id = ro.operation
@@ -52,7 +74,12 @@ create or replace view board.run_output as
   ) made on true
   left join lateral (
     select sum(s.qty)::bigint as qty from board.scrap s where s.run_output = ro.id
-  ) lost on true;
+  ) lost on true
+  left join lateral (
+    select sum(d.qty) filter (where d.kind = 'surplus')::bigint as surplus,
+           sum(d.qty) filter (where d.kind = 'transfer')::bigint as transferred
+    from mes.disposition d where d.run_output = ro.id
+  ) decided on true;
 
 -- Strokes and share of life of each die: strokes belong to the die mounted at that instant.
 create or replace view board.die_life as
@@ -71,13 +98,16 @@ create or replace view board.die_life as
     where x.die = d.code
   ) worn on true;
 
--- What each press is doing at an instant, for the wall board and the terminal.
+-- What each press is doing at an instant, for the wall board and the terminal. `gap_parts`: parts of
+-- the running run beyond (less: behind) its planned speed in planned time, until the last reading. `over_parts`, `excess_parts`:
+-- most that an order has beyond its quantity, and beyond its tolerance too. `alarm`: it stands and
+-- should not; a break, setup, and a press without a job are no alarm.
 create or replace function board.press_at(as_of timestamptz)
 returns table (press text, line text, "position" int, state text, since timestamptz, state_s numeric,
                reason text, data_age_s numeric, run bigint, run_since timestamptz, segment_kind text,
                die text, die_strokes bigint, die_share numeric, die_state text,
                work_orders text[], items text[], good bigint, target bigint, gap_parts bigint,
-               spm numeric, unattributed bigint)
+               spm numeric, unattributed bigint, over_parts bigint, excess_parts bigint, alarm boolean)
 language sql stable security definer set search_path = '' as $$
   select p.name, p.line, p.position,
          now_state.state, now_state.since,
@@ -87,8 +117,10 @@ language sql stable security definer set search_path = '' as $$
          r.id, lower(r.span), seg.kind, coalesce(r.die, m.die),
          dl.strokes, dl.share, dl.state,
          job.work_orders, job.items, job.good, job.target,
-         (job.good - floor(pace.production_s * coalesce(d.ideal_spm, p.top_spm) / 60 * job.ratio))::bigint,
-         fast.spm, coalesce(orphan.strokes, 0)
+         (job.own - floor(pace.strokes * coalesce(d.planned_spm, d.ideal_spm, p.top_spm) / 60))::bigint,
+         fast.spm, coalesce(orphan.strokes, 0), coalesce(job.over, 0), coalesce(job.excess, 0),
+         now_state.state = 'stopped' and r.id is not null and seg.kind = 'production' and planned.now
+           and coalesce(why.reason not in ('meal', 'changeover'), true)
   from mes.press p
   cross join mes.plant plant
   left join lateral (
@@ -110,6 +142,11 @@ language sql stable security definer set search_path = '' as $$
     where sr.press = p.name and sr.span @> as_of and now_state.state <> 'running'
     order by lower(sr.span) desc limit 1
   ) why on true
+  cross join lateral (
+    select not exists (select from mes.shift) or exists (
+      select from mes.shift s where s.span @> as_of
+        and not exists (select from mes.shift_break b where b.shift = s.id and b.span @> as_of)) as now
+  ) planned
   left join mes.run r on r.press = p.name and r.source = 'scan' and r.span @> as_of
   left join mes.run_segment seg on seg.run = r.id and seg.span @> as_of
   left join mes.die_mount m on m.press = p.name and m.span @> as_of
@@ -121,19 +158,22 @@ language sql stable security definer set search_path = '' as $$
            (array_agg(o.good order by o.work_order is null, o.run_output))[1]
              + coalesce((array_agg(earlier.good order by o.work_order is null, o.run_output))[1], 0) as good,
            (array_agg(w.qty order by o.work_order is null, o.run_output))[1] as target,
-           (array_agg(so.parts_num::numeric / so.parts_den order by o.work_order is null, o.run_output))[1] as ratio
+           (array_agg(o.good + o.surplus + o.transferred order by o.work_order is null, o.run_output))[1] as own,
+           (array_agg(o.run_output order by o.work_order is null, o.run_output))[1] as first,
+           max(greatest(o.good + coalesce(earlier.good, 0) - w.qty, 0)) as over,
+           max(greatest(o.good + coalesce(earlier.good, 0) - floor(w.qty * (1 + i.over_tolerance))::bigint, 0)) as excess
     from board.run_output o
+    join erp.item i on i.code = o.item
     left join erp.work_order w on w.code = o.work_order
-    left join mes.segment_output so on so.run_output = o.run_output and so.segment = seg.id
     left join lateral (
       select sum(e.good)::bigint as good from board.run_output e
       where e.operation = o.operation and e.run_output <> o.run_output
     ) earlier on true
-    where o.run = r.id
+    where o.run = r.id and not o.given
   ) job on r.id is not null
   left join lateral (
-    select coalesce(sum(f.running_s + f.stopped_s + f.unknown_s), 0) as production_s
-    from mes.run_segment ps join mes.fact_minute f on f.segment = ps.id
+    select coalesce(sum(board.planned_s(ps.span, least(as_of, seen.at)) * so.parts_num / so.parts_den), 0) as strokes
+    from mes.run_segment ps join mes.segment_output so on so.segment = ps.id and so.run_output = job.first
     where ps.run = r.id and ps.kind = 'production'
   ) pace on r.id is not null
   left join lateral (
@@ -164,11 +204,12 @@ create or replace view board.work_order_progress as
   select w.code as work_order, w.item, w.qty, w.state, w.due,
          coalesce(live.good, 0) as good_live, coalesce(live.strokes, 0) as strokes,
          coalesce(posted.good, 0) as good, coalesce(posted.excess, 0) as excess, coalesce(posted.scrap, 0) as scrap,
+         coalesce(posted.surplus, 0) as surplus, coalesce(posted.transferred, 0) as transferred,
          coalesce(posted.other, 0) as other, coalesce(report.waiting, 0) as waiting, coalesce(report.accepted, 0) as accepted,
          coalesce(stock.qty, 0) as in_stock,
          coalesce(energy.run_wh, 0) as wh, coalesce(energy.idle_wh, 0) as idle_wh,
          coalesce(energy.unknown_wh, 0) as unknown_wh,
-         round(energy.run_wh / nullif(posted.good + posted.excess + posted.scrap, 0), 3) as wh_per_part
+         round(energy.run_wh / nullif(posted.good + posted.excess + posted.scrap + posted.surplus + posted.transferred, 0), 3) as wh_per_part
   from erp.work_order w
   left join lateral (
     select sum(o.good)::bigint as good, sum(o.strokes)::bigint as strokes
@@ -179,7 +220,9 @@ create or replace view board.work_order_progress as
     select sum(p.qty) filter (where p.kind = 'good')::bigint as good,
            sum(p.qty) filter (where p.kind = 'excess')::bigint as excess,
            sum(p.qty) filter (where p.kind = 'scrap')::bigint as scrap,
-           sum(p.qty) filter (where p.kind not in ('good', 'excess', 'scrap'))::bigint as other
+           coalesce(sum(p.qty) filter (where p.kind = 'surplus'), 0)::bigint as surplus,
+           coalesce(sum(p.qty) filter (where p.kind = 'transfer'), 0)::bigint as transferred,
+           sum(p.qty) filter (where p.kind not in ('good', 'excess', 'scrap', 'surplus', 'transfer'))::bigint as other
     from mes.posting p join mes.run_output ro on ro.id = p.run_output
     join erp.work_order_operation op on op.id = ro.operation and op.last
     where op.work_order = w.code
@@ -196,7 +239,7 @@ create or replace view board.work_order_progress as
     from erp.stock_move m
     join erp.location t on t.code = m.to_location
     join erp.location f on f.code = m.from_location
-    where m.work_order = w.code and m.item = w.item
+    where m.work_order = w.code and m.item = w.item and 'SURPLUS' not in (m.from_location, m.to_location)
   ) stock on true
   left join lateral (
     select sum(e.run_wh * share.own) as run_wh, sum(e.idle_wh * share.own) as idle_wh,
@@ -266,7 +309,7 @@ create or replace view board.counter_event as
 
 create or replace view board.report as
   select op.work_order || '/' || w.item || '/' || pr.n as report, op.work_order, w.item, pr.n, r.press, p.line,
-         pr.good, pr.excess, pr.other, pr.state, pr.flags, pr.proposed_at, pr.decided_at, pr.decided_by, pr.reason
+         pr.good, pr.excess, pr.surplus, pr.transferred, pr.to_order, pr.other, pr.state, pr.flags, pr.proposed_at, pr.decided_at, pr.decided_by, pr.reason
   from erp.production_report pr
   join erp.work_order_operation op on op.id = pr.operation
   join erp.work_order w on w.code = op.work_order

@@ -83,7 +83,7 @@ def outputs(connection: Connection, run: int) -> list[Output]:
             select o.id, o.run, o.item, o.operation, op.work_order
             from mes.run_output o
             left join erp.work_order_operation op on op.id = o.operation
-            where o.run = %s order by o.id
+            where o.run = %s and not o.given order by o.id
             """,
             [run],
         ).fetchall()
@@ -134,7 +134,7 @@ def _before(moment: Moment, item: str | None, work_order: str | None) -> list[Ru
               and (%(order)s::text is null or exists (
                 select 1 from mes.run_output o
                 join erp.work_order_operation op on op.id = o.operation
-                where o.run = r.id and op.work_order = %(order)s))
+                where o.run = r.id and not o.given and op.work_order = %(order)s))
             order by lower(r.span) desc, r.source desc limit %(most)s
             """,
             {
@@ -189,7 +189,7 @@ def _carry_on(moment: Moment, before: int, run: int) -> None:
         from mes.run_output b
         join erp.work_order_operation op on op.id = b.operation
         join erp.work_order w on w.code = op.work_order
-        where o.run = %(run)s and b.run = %(before)s and b.item = o.item and o.operation is null
+        where o.run = %(run)s and b.run = %(before)s and b.item = o.item and not b.given and o.operation is null
           and w.state in ('released', 'running', 'produced')
         """,
         {"run": run, "before": before},

@@ -65,7 +65,7 @@ def lay(connection: Connection, run: int, kind: str, span: Span, act: UUID) -> N
               where die = r.die and item = o.item and from_at <= %(start)s
               order by from_at desc limit 1
             ) d on true
-            where o.run = %(run)s
+            where o.run = %(run)s and not o.given
             """,
             {"segment": segment, "run": run, "start": start},
         )

@@ -21,6 +21,7 @@ EQUATIONS = {
     "strokes": "strokes (Wh) read = attributed + unattributed + held",
     "parts": "floor(strokes x parts per stroke) = posted, by output",
     "reports": "posted = accepted + waiting",
+    "decided": "excess decided = posted, and what one order gave another got",
     "stock": "on hand = sum of moves of accepted reports",
     "wear": "strokes counted while a die was mounted = what wore it",
 }
@@ -102,6 +103,7 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
             rows += _rows(connection, _PARTS, as_of)
             rows += _rows(connection, _WEAR, as_of)
         rows += _rows(connection, _REPORTS, as_of)
+        rows += _rows(connection, _DECIDED, as_of)
         rows += _rows(connection, _OUTPUT, as_of)
         rows += _rows(connection, _MATERIAL, as_of)
     return AuditResult(rows)
@@ -188,7 +190,10 @@ group by m.id order by m.id
 _REPORTS: LiteralString = """
 with posted as (
   select p.report, sum(p.qty) filter (where p.kind in ('good', 'excess')) as stocked,
-         sum(p.qty) filter (where p.kind not in ('good', 'excess')) as other
+         sum(p.qty) filter (where p.kind = 'surplus') as surplus,
+         sum(p.qty) filter (where p.kind = 'transfer') as transferred,
+         sum(p.qty) filter (
+           where p.kind not in ('good', 'excess', 'surplus', 'transfer')) as other
   from mes.posting p where p.report is not null group by p.report
 )
 select 'reports' as equation, run.press, r.run, null::date as day,
@@ -201,6 +206,8 @@ left join posted p on p.report = r.id
 cross join lateral (select r.state in ('accepted', 'waiting') as counts) s
 cross join lateral (values
   ('good', coalesce(p.stocked, 0), case when s.counts then r.good + r.excess else 0 end),
+  ('surplus', coalesce(p.surplus, 0), case when s.counts then r.surplus else 0 end),
+  ('given away', coalesce(p.transferred, 0), case when s.counts then r.transferred else 0 end),
   ('other', coalesce(p.other, 0), case when s.counts then r.other else 0 end)
 ) as part(name, posted, reported)
 union all
@@ -209,12 +216,39 @@ from mes.posting p
 join mes.run_output o on o.id = p.run_output
 join mes.run r on r.id = o.run
 where p.report is null and p.kind not in ('adjust', 'unattributed')
+  and not (p.kind = 'transfer' and o.given)
 group by r.press, r.id, o.item
+"""
+
+# What people decided about excess, beside what was posted; parts given and got add up to nothing.
+_DECIDED: LiteralString = """
+with side as (
+  select run_output, kind, qty as decided, 0 as posted from mes.disposition
+  where kind in ('surplus', 'transfer')
+  union all
+  select run_output, kind, 0, qty from mes.posting where kind in ('surplus', 'transfer')
+)
+select 'decided' as equation, r.press, r.id as run, null::date as day,
+       o.item || ' ' || s.kind as subject,
+       sum(s.decided) as recounted, sum(s.posted) as booked, 0 as waits
+from side s join mes.run_output o on o.id = s.run_output join mes.run r on r.id = o.run
+group by r.press, r.id, o.id, o.item, s.kind
+union all
+select 'decided', null, null, null, op.work_order || '/' || pr.n || ' given and got',
+       sum(d.qty), 0, 0
+from mes.disposition d
+join erp.production_report pr on pr.id = d.report
+join erp.work_order_operation op on op.id = pr.operation
+where d.kind = 'transfer' group by pr.id, op.work_order, pr.n
 """
 
 _OUTPUT: LiteralString = """
 with moved as (
-  select m.report, m.item, sum(case when f.kind = 'production' then m.qty else -m.qty end) as parts
+  select m.report, m.item,
+         sum(case when f.kind = 'production' then m.qty else -m.qty end)
+           filter (where 'SURPLUS' not in (m.from_location, m.to_location)) as parts,
+         sum(case when f.kind = 'production' then m.qty else -m.qty end)
+           filter (where 'SURPLUS' in (m.from_location, m.to_location)) as surplus
   from erp.stock_move m
   join erp.location f on f.code = m.from_location
   join erp.location t on t.code = m.to_location
@@ -222,20 +256,24 @@ with moved as (
   group by m.report, m.item
 )
 select 'stock' as equation, run.press, r.run, null::date as day,
-       o.work_order || '/' || r.n || ' ' || w.item as subject,
-       case when o.last and r.state = 'accepted' then r.good + r.excess else 0 end as recounted,
-       coalesce(m.parts, 0) as booked, 0 as waits
+       o.work_order || '/' || r.n || ' ' || w.item || part.name as subject,
+       case when o.last and r.state = 'accepted' then part.reported else 0 end as recounted,
+       coalesce(part.moved, 0) as booked, 0 as waits
 from erp.production_report r
 join erp.work_order_operation o on o.id = r.operation
 join erp.work_order w on w.code = o.work_order
 left join mes.run run on run.id = r.run
 left join moved m on m.report = r.id and m.item = w.item
+cross join lateral (values
+  ('', r.good + r.excess, m.parts), (' surplus', r.surplus, m.surplus)
+) as part(name, reported, moved)
+where part.name = '' or part.reported <> 0 or part.moved is not null
 order by r.id
 """
 
 _MATERIAL: LiteralString = """
 with made as (
-  select o.work_order, greatest(sum(r.good + r.excess + r.other), 0) as parts
+  select o.work_order, greatest(sum(r.good + r.excess + r.surplus + r.other), 0) as parts
   from erp.production_report r
   join erp.work_order_operation o on o.id = r.operation and o.last
   where r.state = 'accepted' group by o.work_order

@@ -8,13 +8,14 @@ Correct the past: the difference is posted. Lock order: presses, work orders, it
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 
 from database.connection import Connection
 from erp_core import reports, stock
 from erp_core.reports import Report
 from mes_bridge import shifts
 from mes_bridge.jobs import materials
-from mes_bridge.reporting import targets, yields
+from mes_bridge.reporting import postings, targets, yields
 from mes_bridge.reporting.targets import Source
 from mes_bridge.reporting.yields import Key, Target
 from mes_bridge.states import stops
@@ -22,7 +23,7 @@ from mes_bridge.states import stops
 SYSTEM = reports.SYSTEM
 LATELY = timedelta(days=1)  # a run that ended within it is counted anew with every proposal
 OLD = timedelta(days=14)  # a run that began before it is counted anew only when asked for
-UNREPORTED = frozenset({"unattributed", "adjust"})
+UNREPORTED = frozenset({"unattributed", "adjust", "transfer"})
 
 
 def propose(
@@ -31,16 +32,16 @@ def propose(
 ) -> list[Report]:  # fmt: skip
     """Report what the facts say beyond what was posted, of one run, one press or all of them.
 
-    Strokes before `boundary` count (None: all). One report per run output and shift: accepted at
-    once when nothing is held, unattributed or in excess, else waiting for a shift leader.
+    Strokes before `boundary` count (None: all). One report per run output and shift, accepted at
+    once unless a count of this run is held; parts in excess wait in a report of their own.
     """
     _lock_presses(connection, press, run)
     if run is None:
         stops.settle(connection, press)
     counted = _to_count(connection, now, press, run)
     of = targets.sources(connection, counted)
-    _lock_orders(connection, of)
-    posted = _posted(connection, [source.id for source in of])
+    lock_orders(connection, of)
+    posted = postings.so_far(connection, [source.id for source in of])
     wanted = targets.wanted(connection, of, set(counted), posted, boundary)
     by_id = {source.id: source for source in of}
     held = {s.id for s in of if (run is None or s.run == run) and press in {None, s.press}}
@@ -48,8 +49,7 @@ def propose(
     own = {key: qty for key, qty in missing.items() if key.run_output in held}
     made: list[Report] = []
     for (output, _), part in groupby(sorted(own.items(), key=_order), key=_place):
-        report = _post(connection, by_id[output], dict(part), boundary, now)
-        made += [report] if report else []
+        made += _post(connection, by_id[output], dict(part), now)
     return made
 
 
@@ -69,7 +69,7 @@ def reject(connection: Connection, name: str, who: str, reason: str, now: dateti
     """
     report = _locked(connection, name)
     rejected = reports.reject(connection, report.id, who, reason, now)
-    _take_back(connection, rejected, who, now)
+    postings.take_back(connection, rejected, who, now)
     remind_of(connection, report.run, now)
     return rejected
 
@@ -77,13 +77,22 @@ def reject(connection: Connection, name: str, who: str, reason: str, now: dateti
 def reverse(connection: Connection, name: str, who: str, reason: str, now: datetime) -> Report:
     """Take an accepted report back, its stock moves with it; its good parts become adjusted.
 
+    What was decided about excess by it is undecided again, and waits.
     Raises erp_core's UnknownError, StateError, ArgumentError.
     """
     report = _locked(connection, name)
+    lock_orders(connection, _sources_of(connection, report.run))
     reversed_ = reports.reverse(connection, report.id, who, reason, now)
-    _take_back(connection, reversed_, who, now)
+    postings.take_back(connection, reversed_, who, now)
     remind_of(connection, report.run, now)
+    if postings.undecide(connection, reversed_, who):
+        propose(connection, shifts.boundary_before(connection, now), now, run=report.run)
     return reversed_
+
+
+def _sources_of(connection: Connection, run: int) -> list[Source]:
+    rows = connection.execute("select id from mes.run_output where run = %s", [run]).fetchall()
+    return targets.sources(connection, [output for (output,) in rows])
 
 
 def remind(connection: Connection, press: str, since: datetime, now: datetime) -> None:
@@ -157,9 +166,14 @@ def _to_count(
     rows = connection.execute(
         """
         with told as (
-          select (outcome ->> 'run_output')::bigint as run_output,
-            sum((outcome ->> 'qty')::bigint) as scrap
-          from mes.act where act = 'scrap' and at >= %(old)s group by 1
+          select run_output, sum(qty) as scrap
+          from (
+            select (outcome ->> 'run_output')::bigint as run_output,
+              (outcome ->> 'qty')::bigint as qty
+            from mes.act where act = 'scrap' and at >= %(old)s
+            union all
+            select run_output, qty from mes.disposition where kind = 'scrap' and at >= %(old)s
+          ) each group by 1
         )
         select o.id from mes.run_output o
         join mes.run r on r.id = o.run
@@ -189,7 +203,7 @@ def _to_count(
     return [output for (output,) in rows]
 
 
-def _lock_orders(connection: Connection, of: Iterable[Source]) -> None:
+def lock_orders(connection: Connection, of: Iterable[Source]) -> None:
     """Take all orders and their materials at once and in order, so that no two reports cross."""
     codes = sorted({source.work_order for source in of if source.work_order})
     connection.execute(
@@ -203,15 +217,6 @@ def _lock_orders(connection: Connection, of: Iterable[Source]) -> None:
     stock.lock_items(connection, [component for (component,) in rows])
 
 
-def _posted(connection: Connection, run_outputs: list[int]) -> Target:
-    rows = connection.execute(
-        "select run_output, shift, kind, reason, sum(qty)::bigint from mes.posting "
-        "where run_output = any(%s) group by run_output, shift, kind, reason",
-        [run_outputs],
-    )
-    return {Key(*key): qty for *key, qty in rows}
-
-
 def _order(entry: tuple[Key, int]) -> tuple[int, int, str, str]:
     key = entry[0]
     return key.run_output, key.shift or 0, key.kind, key.reason or ""
@@ -221,35 +226,80 @@ def _place(entry: tuple[Key, int]) -> tuple[int, int | None]:
     return entry[0].run_output, entry[0].shift
 
 
-def _post(
-    connection: Connection, source: Source, missing: Target, boundary: datetime | None,
-    now: datetime,
-) -> Report | None:  # fmt: skip
+def _post(connection: Connection, source: Source, missing: Target, now: datetime) -> list[Report]:
+    """Post what is missing of one output and shift: excess apart, so that it waits alone."""
     told = {key: qty for key, qty in missing.items() if key.kind not in UNREPORTED}
-    report = None
-    if told and source.operation is not None:
-        report = _report(connection, source, told, boundary, now)
-    for key, qty in missing.items():
-        named = report.id if report and key in told else None
-        _write(connection, key, qty, report=named, who=SYSTEM, now=now)
-    return report
+    silent = {key: qty for key, qty in missing.items() if key.kind in UNREPORTED}
+    if source.operation is None:
+        silent, told = missing, {}
+    alone = _take_excess(connection, source, told)
+    made: list[Report] = []
+    if told:
+        made.append(_report(connection, source, told, now))
+        _write_all(connection, told, made[0], now)
+    if alone:
+        made.append(_amend_excess(connection, source, alone, now))
+    _write_all(connection, silent, None, now)
+    return made
+
+
+def _write_all(
+    connection: Connection, of: Mapping[Key, int], report: Report | None, now: datetime
+) -> None:
+    for key, qty in of.items():
+        named = report.id if report else None
+        postings.write(connection, key, qty, report=named, who=SYSTEM, now=now)
+
+
+class _Excess(NamedTuple):
+    """So much more or less excess, for the report of it that waits, if there is one."""
+
+    key: Key
+    change: int
+    waits: Report | None
+
+
+def _take_excess(connection: Connection, source: Source, told: Target) -> _Excess | None:
+    """Take out of `told` the excess that is to wait; what no waiting report can lose stays."""
+    key = next((key for key in told if key.kind == reports.EXCESS), None)
+    if key is None or source.operation is None:
+        return None
+    waits = reports.excess_waiting(connection, source.operation, source.run, key.shift)
+    own = max(told[key], -waits.excess if waits else 0)
+    told[key] -= own
+    if told[key] == 0:
+        del told[key]
+    return _Excess(key, own, waits) if own else None
+
+
+def _amend_excess(connection: Connection, source: Source, alone: _Excess, now: datetime) -> Report:
+    """Let the report of excess that waits grow or shrink, or write the first one."""
+    part = {alone.key: alone.change}
+    if alone.waits is None:
+        report = _report(connection, source, part, now)
+        _write_all(connection, part, report, now)
+        return report
+    _write_all(connection, part, alone.waits, now)
+    excess = alone.waits.excess + alone.change
+    return reports.amend_excess(connection, alone.waits.id, excess, now)
 
 
 def _report(
-    connection: Connection, source: Source, told: Target, boundary: datetime | None, now: datetime
+    connection: Connection, source: Source, told: Mapping[Key, int], now: datetime
 ) -> Report:
     assert source.operation is not None
     sums = {"good": 0, "excess": 0, "other": 0}
     for key, qty in told.items():
         sums[key.kind if key.kind in sums else "other"] += qty
     shift = next(iter(told)).shift
+    flags = [reports.EXCESS] if sums["excess"] > 0 else _flags(connection, source.run, shift)
     return reports.propose(
         connection,
         operation=source.operation,
         run=source.run,
         shift=shift,
         **sums,
-        flags=_flags(connection, source.press, shift, boundary, sums),
+        flags=flags,
         lot=f"{source.work_order}-{source.run}",
         material_lots=materials.on_run(connection, source.run, now),
         now=now,
@@ -257,90 +307,22 @@ def _report(
     )
 
 
-def _flags(
-    connection: Connection, press: str, shift: int | None, boundary: datetime | None,
-    sums: Mapping[str, int],
-) -> list[str]:  # fmt: skip
-    """Why a person has to look at the report."""
-    row = connection.execute(
-        """
-        select exists (
-            select 1 from mes.counter_event e
-            where e.press = %(press)s and e.held and e.decided_act is null),
-          case when exists (  -- the facts say quickly that there is none, as there usually is
-            select 1 from mes.fact_minute f
-            where f.press = %(press)s and f.segment is null and f.strokes > 0
-              and (f.minute is null or f.minute >= coalesce(lower(span.of), '-infinity')))
-          then exists (
-            select 1 from mes.owned_count c
-            where c.press = %(press)s and c.measure = 'stroke' and c.segment is null
-              and c.at >= coalesce(lower(span.of), '-infinity')
-              and c.at < coalesce(upper(span.of), 'infinity')
-              and c.shift is not distinct from %(shift)s
-              and (%(boundary)s::timestamptz is null or c.at < %(boundary)s))
-          else false end
-        from (select (select s.span from mes.shift s where s.id = %(shift)s) as of) span
-        """,
-        {"press": press, "shift": shift, "boundary": boundary},
-    ).fetchone()
-    assert row is not None
-    held, unattributed = row
-    raised = {"held": held, "unattributed": unattributed, "excess": sums["excess"] > 0}
-    return [flag for flag, is_raised in raised.items() if is_raised]
+def _flags(connection: Connection, run: int, shift: int | None) -> list[str]:
+    """Why a person has to look at the report: a count of that very run and shift is in doubt.
 
-
-def _write(
-    connection: Connection, key: Key, qty: int, *, report: int | None, who: str, now: datetime
-) -> None:
-    """Write a posting; its idempotency key counts the revisions of what it is posted under."""
-    connection.execute(
+    Strokes that belong to no order are not in it, and wait alone.
+    """
+    held = connection.execute(
         """
-        insert into mes.posting
-          (run_output, shift, kind, reason, qty, report, idempotency_key, at, who)
-        select n.run_output, n.shift, n.kind, n.reason, %(qty)s, %(report)s,
-          concat_ws('/', n.run_output, coalesce(n.shift::text, '-'), n.kind,
-            coalesce(n.reason, '-'), count(p.id) + 1),
-          %(now)s, %(who)s
-        from (
-          select %(output)s::bigint as run_output, %(shift)s::bigint as shift,
-            %(kind)s::text as kind, %(reason)s::text as reason
-        ) n
-        left join mes.posting p on p.run_output = n.run_output and p.kind = n.kind
-          and p.shift is not distinct from n.shift and p.reason is not distinct from n.reason
-          and p.reverses is null
-        group by n.run_output, n.shift, n.kind, n.reason
+        select from mes.counter_event e
+        join mes.run r on r.press = e.press and r.id = %(run)s
+        where e.held and e.decided_act is null
+          and r.span && tstzrange(e.from_at, e.at, '(]')
+          and (%(shift)s::bigint is null
+               or tstzrange(e.from_at, e.at, '(]')
+                  && (select s.span from mes.shift s where s.id = %(shift)s))
+        limit 1
         """,
-        {
-            "output": key.run_output,
-            "shift": key.shift,
-            "kind": key.kind,
-            "reason": key.reason,
-            "qty": qty,
-            "report": report,
-            "now": now,
-            "who": who,
-        },
+        {"run": run, "shift": shift},
     )
-
-
-def _take_back(connection: Connection, report: Report, who: str, now: datetime) -> None:
-    """Counter every posting of the report; its good and excess become adjusted."""
-    adjusted = connection.execute(
-        """
-        select run_output, shift, sum(qty)::bigint from mes.posting
-        where report = %s and kind in ('good', 'excess') and reverses is null
-        group by run_output, shift having sum(qty) <> 0
-        """,
-        [report.id],
-    ).fetchall()
-    connection.execute(
-        """
-        insert into mes.posting
-          (run_output, shift, kind, reason, qty, report, reverses, idempotency_key, at, who)
-        select run_output, shift, kind, reason, -qty, report, id, 'reverse/' || id, %(now)s, %(who)s
-        from mes.posting where report = %(report)s and reverses is null
-        """,
-        {"report": report.id, "now": now, "who": who},
-    )
-    for output, shift, qty in adjusted:
-        _write(connection, Key(output, shift, "adjust"), qty, report=None, who=who, now=now)
+    return ["held"] if held.fetchone() is not None else []

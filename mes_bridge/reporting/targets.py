@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from database.connection import Connection
 from mes_bridge.reporting import yields
-from mes_bridge.reporting.yields import Cell, Key, Scrap, Share, Target
+from mes_bridge.reporting.yields import Cell, Decided, Key, Scrap, Share, Target
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -44,6 +44,7 @@ class Figures:
     cells: Mapping[int, Sequence[Cell]]
     scraps: Mapping[int, Sequence[Scrap]]
     adjusted: Mapping[int, Mapping[int | None, int]]
+    decided: Mapping[int, Sequence[Decided]]
 
 
 def sources(connection: Connection, run_outputs: Sequence[int]) -> list[Source]:
@@ -97,6 +98,7 @@ def _target(source: Source, figures: Figures) -> Target:
         figures.cells.get(source.id, ()),
         figures.scraps.get(source.id, ()),
         figures.adjusted.get(source.id, {}),
+        figures.decided.get(source.id, ()),
         ordered=source.operation is not None,
     )
 
@@ -142,7 +144,10 @@ def read(connection: Connection, of: Sequence[Source], boundary: datetime | None
         "presses": presses,
     }
     return Figures(
-        _cells(connection, bound), _scraps(connection, bound), _adjusted(connection, bound)
+        _cells(connection, bound),
+        _scraps(connection, bound),
+        _adjusted(connection, bound),
+        _decided(connection, bound),
     )
 
 
@@ -202,3 +207,16 @@ def _adjusted(
     for output, shift, qty in rows:
         adjusted.setdefault(output, Counter())[shift] += qty
     return dict(adjusted)
+
+
+def _decided(connection: Connection, bound: Mapping[str, object]) -> dict[int, list[Decided]]:
+    rows = connection.execute(
+        "select run_output, shift, kind, reason, sum(qty)::bigint from mes.disposition "
+        "where run_output = any(%(outputs)s) group by run_output, shift, kind, reason "
+        "order by run_output, shift, kind, reason",
+        bound,
+    )
+    decided: dict[int, list[Decided]] = {}
+    for output, *of in rows:
+        decided.setdefault(output, []).append(Decided(*of))
+    return decided

@@ -43,6 +43,15 @@ class Scrap(NamedTuple):
     shift: int | None
 
 
+class Decided(NamedTuple):
+    """Excess that somebody decided about: so many parts are of that kind (docs/counting.md)."""
+
+    shift: int | None
+    kind: str
+    reason: str | None
+    qty: int
+
+
 class Key(NamedTuple):
     """What a posting is counted under."""
 
@@ -74,11 +83,12 @@ def whole_parts(cells: Iterable[Cell]) -> list[int]:
 
 def target(
     run_output: int, cells: Sequence[Cell], scraps: Iterable[Scrap],
-    adjusted: Mapping[int | None, int], *, ordered: bool,
+    adjusted: Mapping[int | None, int], decided: Iterable[Decided] = (), *, ordered: bool,
 ) -> Target:  # fmt: skip
     """What should be posted for one output, before excess; zeros are left out.
 
-    `adjusted` is what was rejected or reversed, by shift. An output without an order (`ordered`
+    `adjusted` is what was rejected or reversed, by shift; a `decided` transfer takes parts away, or
+    (less than 0) gives them. An output without an order (`ordered`
     False) is unattributed as a whole.
     """
     main = "good" if ordered else "unattributed"
@@ -93,6 +103,9 @@ def target(
     for shift, qty in adjusted.items():
         made[Key(run_output, shift, main)] -= qty
         made[Key(run_output, shift, "adjust")] += qty
+    for shift, kind, reason, qty in decided:
+        made[Key(run_output, shift, main)] -= qty
+        made[Key(run_output, shift, kind, reason)] += qty
     return {key: qty for key, qty in made.items() if qty}
 
 

@@ -74,8 +74,11 @@ class ReportRow(Entry):
     n: int | None = None
     good: int | None = None
     excess: int | None = None
+    surplus: int | None = None
+    transferred: int | None = None
+    to_order: str | None = None
     other: int | None = None
-    state: Literal["waiting", "accepted", "rejected", "reversed"] | None = None
+    state: Literal["waiting", "accepted", "rejected", "reversed", "withdrawn"] | None = None
 
 
 class StockRow(Entry):

@@ -42,7 +42,8 @@ order by p.id
 """
 
 REPORT: LiteralString = """
-select op.work_order, w.item, r.n, r.good, r.excess, r.other, r.state
+select op.work_order, w.item, r.n, r.good, r.excess, r.surplus, r.transferred,
+       coalesce(r.to_order, '') as to_order, r.other, r.state
 from erp.production_report r
 join erp.work_order_operation op on op.id = r.operation
 join erp.work_order w on w.code = op.work_order

@@ -55,6 +55,21 @@ def test_a_flagged_report_waits_for_the_leader_and_moves_nothing(shop: Shop) -> 
     assert notifications.open_for(shop.connection, "leader") == []
 
 
+def test_excess_is_never_accepted_into_ordinary_stock(shop: Shop) -> None:
+    """38 good and 2 too many, in one report as earlier versions wrote it."""
+    report = shop.report(38, excess=2, flags=["excess"])
+    with pytest.raises(StateError, match="2 parts are more than was ordered; say what becomes"):
+        reports.accept(shop.connection, report.id, "L01", NOW)
+    with pytest.raises(ArgumentError, match="it has 2 parts in excess; give at most that"):
+        reports.dispose(shop.connection, report.id, "L01", NOW, reason=None, surplus=3)
+    done = reports.dispose(shop.connection, report.id, "L01", NOW, reason=None, surplus=2)
+    assert done == reports.find(shop.connection, "WO1/BRACKET/1")
+    assert shop.stock("BRACKET") == {("FG", "WO1-1"): 38, ("SURPLUS", "WO1-1"): 2}
+    assert shop.stock("COIL") == {("RAW", None): -20}
+    reports.reverse(shop.connection, report.id, "L01", "counted again", NOW)
+    assert shop.stock("BRACKET") == {}
+
+
 def test_accepting_twice_is_refused_and_moves_nothing_more(shop: Shop) -> None:
     report = shop.report(40)
     with pytest.raises(StateError, match=r"^report WO1/BRACKET/1: cannot accept while accepted; "):
@@ -101,7 +116,7 @@ def test_the_order_is_produced_when_full_and_runs_again_when_a_report_is_reverse
     shop: Shop,
 ) -> None:
     shop.report(60)
-    second = shop.report(38, excess=2, flags=["excess"])
+    second = shop.report(40, flags=["held"])
     assert shop.state() == "running"
     reports.accept(shop.connection, second.id, "L01", NOW)
     assert shop.state() == "produced"
@@ -194,7 +209,7 @@ Made = tuple[int, int, int, bool]
 STEPS = st.lists(
     st.one_of(
         st.tuples(PARTS, PARTS, PARTS, st.booleans()),
-        st.tuples(st.sampled_from(["accept", "reject", "reverse"]), st.integers(0, 5)),
+        st.tuples(st.sampled_from(["accept", "reject", "reverse", "dispose"]), st.integers(0, 5)),
     ),
     max_size=12,
 )
@@ -234,17 +249,20 @@ def decide(connection: Connection, act: str, report: int) -> None:
         match act:
             case "accept":
                 reports.accept(connection, report, "L01", NOW)
+            case "dispose":
+                excess = reports.get(connection, report).excess
+                reports.dispose(connection, report, "L01", NOW, reason=None, surplus=excess)
             case "reject":
                 reports.reject(connection, report, "L01", "test", NOW)
             case _:
                 reports.reverse(connection, report, "L01", "test", NOW)
-    except StateError:
+    except (StateError, ArgumentError):
         assert connection.execute("select count(*) from erp.stock_move").fetchone() == before
 
 
 def check_stock(shop: Shop) -> None:
     accepted = shop.connection.execute(
-        "select good + excess, other from erp.production_report where state = 'accepted'"
+        "select good + excess + surplus, other from erp.production_report where state = 'accepted'"
     ).fetchall()
     into_stock = sum(made for made, _ in accepted)
     finished = sum((h.qty for h in stock.on_hand(shop.connection, "BRACKET")), Decimal(0))

@@ -26,6 +26,10 @@ happenings = st.one_of(
     st.tuples(st.just("assign"), st.sampled_from(sorted(ORDERS))),
     st.tuples(st.just("quarter"), st.none()),
     st.tuples(st.just("accept"), st.integers(0, 5)),
+    st.tuples(
+        st.just("dispose"),
+        st.tuples(st.sampled_from(["order", "surplus", "scrap"]), st.integers(0, 5)),
+    ),
     st.tuples(st.just("reject"), st.integers(0, 5)),
     st.tuples(st.just("reverse"), st.integers(0, 5)),
 )
@@ -74,6 +78,13 @@ class Floor:
                 shop.lead(at, what, work_order=how, **given)
             case "quarter":
                 shop.report(at)
+            case "dispose":
+                shop.report(at)
+                assert isinstance(how, tuple)
+                to, number = how
+                order = {"work_order": "B"} if to == "order" else {}
+                shop.lead(at, what, press=None, report=self.report(number, "waiting"), to=to,
+                          qty=number + 1, **order)  # fmt: skip
             case "accept" | "reject" | "reverse":
                 shop.report(at)
                 reason = {} if what == "accept" else {"reason": "count_wrong"}
@@ -118,7 +129,8 @@ PARTS = """
   from mes.run_output o
 """
 REPORTED = """
-  select case when r.state in ('accepted', 'waiting') then r.good + r.excess + r.other else 0 end,
+  select case when r.state in ('accepted', 'waiting')
+           then r.good + r.excess + r.surplus + r.transferred + r.other else 0 end,
     (select coalesce(sum(p.qty), 0) from mes.posting p where p.report = r.id)
   from erp.production_report r
 """

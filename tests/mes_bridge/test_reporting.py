@@ -6,7 +6,8 @@ import pytest
 from press_shop import Shop, clock
 
 from database.connection import Connection, connect
-from erp_core import notifications
+from erp_core import notifications, orders
+from mes_bridge import attention
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import reporting
 
@@ -134,15 +135,67 @@ def test_over_production_waits_and_scrap_frees_room_for_it(shop: Shop) -> None:
     shop.producing("08:00", "WO", die="D1")
     shop.strokes("08:10", 118)
     shop.report("08:15")
-    assert shop.reports("WO") == [(1, 110, 8, 0, "waiting")]
-    assert shop.in_stock("BRK") == 0
-    shop.lead("08:16", "accept", press=None, report="WO/BRK/1")
-    assert shop.in_stock("BRK") == 118
+    assert shop.reports("WO") == [(1, 110, 0, 0, "accepted"), (2, 0, 8, 0, "waiting")]
+    assert shop.in_stock("BRK") == 110
+    with pytest.raises(Refused, match="report_excess"):
+        shop.lead("08:16", "accept", press=None, report="WO/BRK/2")
     shop.do("08:20", "scrap", qty=5, reason="burr")
     shop.report("08:30")
     assert shop.posted("WO") == {"good": 110, "excess": 3, "scrap:burr": 5}
-    assert shop.reports("WO")[1] == (2, 0, -5, 5, "accepted")
-    assert shop.in_stock("BRK") == 113
+    assert shop.reports("WO")[1:] == [(2, 0, 3, 0, "waiting"), (3, 0, 0, 5, "accepted")]
+    assert shop.in_stock("BRK") == 110
+
+
+def test_excess_that_waits_grows_and_is_withdrawn_when_the_order_wants_it(shop: Shop) -> None:
+    """Good up to 110: 118 made, then 130: one report of 20 waits. Ordered 200: nothing does."""
+    shop.order("WO", "BRK", 100)
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 118)
+    shop.report("08:15")
+    shop.strokes("08:20", 12)
+    shop.report("08:30")
+    assert shop.reports("WO") == [(1, 110, 0, 0, "accepted"), (2, 0, 20, 0, "waiting")]
+    orders.change(shop.connection, "WO", 200, None)
+    shop.report("08:45")
+    assert shop.reports("WO")[1:] == [(2, 0, 0, 0, "withdrawn"), (3, 20, 0, 0, "accepted")]
+    assert notifications.open_for(shop.connection, "leader", ["L1"]) == []
+
+
+def test_excess_becomes_another_orders_part_by_part_and_never_ordinary_stock(shop: Shop) -> None:
+    """30 too many: 12 for WO2, which wants 12; 10 scrap; 8 surplus."""
+    shop.order("WO", "BRK", 100)
+    shop.order("WO2", "BRK", 12)
+    shop.order("L", "LEFT", 50)
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 140)
+    shop.report("08:15")
+
+    def decide(report: str, to: str, **args: object) -> dict[str, object]:
+        return shop.lead("08:16", "dispose", press=None, report=report, to=to, **args)
+
+    for code, args in (
+        ("excess_no_room", {"work_order": "WO2"}), ("excess_other_item", {"work_order": "L"}),
+        ("excess_same_order", {"work_order": "WO"}), ("work_order_unknown", {"work_order": "NO"}),
+        ("args_wrong", {}), ("excess_less", {"work_order": "WO2", "qty": 31}),
+    ):  # fmt: skip
+        with pytest.raises(Refused, match=code):
+            decide("WO/BRK/2", "order", **args)
+    with pytest.raises(Refused, match="report_wrong_state"):
+        decide("WO/BRK/1", "surplus")
+    decide("WO/BRK/2", "order", work_order="WO2", qty=12)
+    decide("WO/BRK/3", "scrap", qty=10)
+    decide("WO/BRK/4", "surplus")
+    assert shop.posted("WO") == {"good": 110, "transfer": 12, "scrap:overrun": 10, "surplus": 8}
+    assert shop.posted("WO2") == {"good": 12, "transfer": -12}
+    assert shop.in_stock("BRK") == 110 + 12 + 8
+    ordinary = shop.connection.execute(
+        "select sum(in_stock) from board.work_order_progress where item = 'BRK'"
+    ).fetchone()
+    assert ordinary == (122,)
+    shop.lead("08:20", "reverse", press=None, report="WO/BRK/2", reason="order_wrong")
+    assert shop.posted("WO2") == {}
+    assert shop.reports("WO")[-1] == (5, 0, 12, 0, "waiting")
+    assert shop.report("08:30") == []
 
 
 def test_a_full_order_may_change_its_coil_and_take_missed_strokes_but_not_start_again(
@@ -176,67 +229,77 @@ def test_an_order_on_two_presses_is_full_once(shop: Shop) -> None:
     shop.strokes("08:12", 50, press="P02")
     shop.report("08:15")
     assert shop.posted("WO") == {"good": 110, "excess": 20}
-    assert sorted(shop.reports("WO")) == [(1, 80, 0, 0, "accepted"), (2, 30, 20, 0, "waiting")]
+    assert sorted(shop.reports("WO")) == [
+        (1, 80, 0, 0, "accepted"), (2, 30, 0, 0, "accepted"), (3, 0, 20, 0, "waiting"),
+    ]  # fmt: skip
 
 
-def test_unattributed_strokes_make_reports_wait_until_someone_looks(shop: Shop) -> None:
-    """6 strokes before the scan. 40 after it wait. Assigned, the 6 are posted at once."""
+def test_three_stray_strokes_wait_alone_and_hold_no_report(shop: Shop) -> None:
+    """3 strokes before the scan, 900 after it: the 900 are in stock, the 3 wait. Assigned: 903."""
     shop.order("WO", "BRK")
     shop.do("07:50", "mount", die="D1")
-    shop.strokes("08:05", 6)
+    shop.strokes("08:05", 3)
     shop.producing("08:06", "WO")
-    shop.strokes("08:10", 40)
+    shop.strokes("08:10", 900)
     report = shop.report("08:15")[0]
-    assert (report.state, report.flags) == ("waiting", ["unattributed"])
+    assert (report.state, report.flags) == ("accepted", [])
+    assert shop.in_stock("BRK") == 900
+    attention.raise_due(shop.connection, clock("08:15"))
     waiting = notifications.open_for(shop.connection, "leader", ["L1"])
-    assert [(each.kind, each.subject) for each in waiting] == [("report", "WO/BRK/1")]
+    assert [(each.kind, each.subject) for each in waiting] == [("unattributed", "P01")]
     assigned = shop.lead(
         "08:20", "assign", work_order="WO",
         since=clock("08:00").isoformat(), to=clock("08:06").isoformat(),
     )  # fmt: skip
-    assert [(r["good"], r["state"]) for r in assigned["reports"]] == [(6, "accepted")]
-    accepted = shop.lead("08:21", "accept", press=None, report="WO/BRK/1")
-    assert (accepted["message"], accepted["state"]) == ("report_accepted", "accepted")
-    assert shop.posted("WO") == {"good": 46}
-    assert shop.in_stock("BRK") == 46
+    assert [(r["good"], r["state"]) for r in assigned["reports"]] == [(3, "accepted")]
+    assert shop.posted("WO") == {"good": 903}
+    assert shop.in_stock("BRK") == 903
+    attention.raise_due(shop.connection, clock("08:21"))
     assert notifications.open_for(shop.connection, "leader", ["L1"]) == []
 
 
 def test_a_report_that_waits_says_so_at_the_press(shop: Shop) -> None:
-    shop.order("WO", "BRK")
-    shop.strokes("08:05", 6)
+    shop.order("WO", "BRK", 10)
     shop.producing("08:06", "WO", die="D1")
     shop.strokes("08:10", 40)
     finished = shop.do("08:12", "finish")
     assert finished["message"] == "reported_waiting"
-    assert finished["reports"][0]["flags"] == ["unattributed"]
+    assert [report["flags"] for report in finished["reports"]] == [[], ["excess"]]
 
 
-def test_strokes_of_another_shift_raise_no_flag(shop: Shop) -> None:
-    shop.order("WO", "BRK")
-    shop.strokes("07:59", 6)
-    shop.producing("08:06", "WO", die="D1")
-    shop.strokes("08:10", 40)
-    assert shop.report("08:15")[0].flags == []
-
-
-def test_a_held_event_makes_reports_wait(shop: Shop) -> None:
-    shop.order("WO", "BRK")
-    shop.producing("08:00", "WO", die="D1")
-    shop.strokes("08:10", 40)
+def hold(shop: Shop, since: str, at: str) -> None:
     shop.connection.execute(
         "insert into mes.counter_event (press, n, channel, kind, from_at, at, amount, held) "
         "values ('P01', 1, 1, 'jump', %s, %s, 9000, true)",
-        [clock("08:09"), clock("08:10")],
+        [clock(since), clock(at)],
     )
+
+
+def test_a_held_count_makes_the_report_of_its_own_run_wait(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 40)
+    hold(shop, "08:09", "08:10")
     assert shop.report("08:15")[0].flags == ["held"]
+
+
+@pytest.mark.parametrize("since", ["05:00", "07:40"])
+def test_a_held_count_of_an_earlier_shift_or_run_holds_nothing(shop: Shop, since: str) -> None:
+    shop.order("WO", "BRK")
+    shop.order("WO2", "BRK")
+    shop.producing("04:00", "WO2", die="D1")
+    shop.do("07:55", "finish")
+    hold(shop, since, "07:45")
+    shop.producing("08:00", "WO")
+    shop.strokes("08:10", 40)
+    assert [report.flags for report in shop.report("08:15")] == [[]]
 
 
 def test_a_rejected_report_is_adjusted_and_its_scrap_told_again(shop: Shop) -> None:
     """75 made, 5 scrap: 70 good rejected. Next: only the 5 scrap. Then 10 more good."""
     shop.order("WO", "BRK")
-    shop.strokes("08:01", 5)
     shop.producing("08:02", "WO", die="D1")
+    hold(shop, "08:09", "08:10")
     shop.strokes("08:10", 75)
     shop.do("08:11", "scrap", qty=5, reason="burr")
     shop.report("08:15")
@@ -269,15 +332,15 @@ def test_a_reversed_report_leaves_stock_and_comes_to_rest(shop: Shop) -> None:
 
 
 def test_rejected_excess_makes_no_room_and_no_more_excess(shop: Shop) -> None:
-    """Good up to 110; 120 made: 110 + 10 rejected. 5 more made: 5 good, since nothing is left."""
+    """Good up to 110; 120 made, the 10 rejected. 5 more made: in excess, the order is full."""
     shop.order("WO", "BRK", 100)
     shop.producing("08:00", "WO", die="D1")
     shop.strokes("08:10", 120)
     shop.report("08:15")
-    shop.lead("08:16", "reject", press=None, report="WO/BRK/1", reason="order_wrong")
+    shop.lead("08:16", "reject", press=None, report="WO/BRK/2", reason="order_wrong")
     shop.strokes("08:20", 5)
     shop.report("08:30")
-    assert shop.posted("WO") == {"adjust": 120, "good": 5}
+    assert shop.posted("WO") == {"adjust": 10, "good": 110, "excess": 5}
 
 
 def test_a_late_correction_of_the_kind_posts_only_the_difference(shop: Shop) -> None:

@@ -105,7 +105,7 @@ def test_a_report_with_a_doubt_waits_and_the_leader_decides(opened: Pair) -> Non
     shop.later(1)
     with site.signed_in() as client:
         assert act(client, "finish").json()["message"] == "工单已上报，请等待审核"
-        report = "WO-2604/WSH-08/1"
+        report = "WO-2604/WSH-08/2"
         refused = act(client, "accept", report=report)
         assert (refused.status_code, refused.json()["code"]) == (409, "not_allowed")
     with site.signed_in("EMP:B-202", press=None) as client:
@@ -113,7 +113,9 @@ def test_a_report_with_a_doubt_waits_and_the_leader_decides(opened: Pair) -> Non
     with site.signed_in("EMP:B-201") as client:
         waiting = client.get("/api/reports?state=waiting").json()["reports"]
         assert [(r["report"], r["flags"]) for r in waiting] == [(report, ["excess"])]
-        assert act(client, "accept", report=report).json()["done"] == "report_accepted"
+        assert act(client, "accept", report=report).json()["code"] == "report_excess"
+        surplus = act(client, "dispose", report=report, to="surplus").json()
+        assert surplus["message"] == "WO-2604 超产 20 件已转入超产库存"
         assert client.get("/api/reports?state=waiting").json()["reports"] == []
 
 

@@ -100,13 +100,40 @@ def reports(person: SignedIn, connection: Database, state: str = "waiting") -> d
 def reports_in(connection: Connection, person: Person, state: str) -> list[dict[str, Any]]:
     """Reports in this state on this person's lines."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
+        rows = cursor.execute(
             """
-            select report, work_order, item, n, press, line, good, excess, other, state, flags,
+            select report, work_order, item, n, press, line, good, excess, surplus, transferred,
+                   to_order, other, state, flags,
                    proposed_at, decided_at, decided_by, reason
             from board.report
             where state = %(state)s and (%(lines)s::text[] is null or line = any (%(lines)s))
             order by proposed_at desc limit 200
             """,
             {"state": state, "lines": scope(person)},
+        ).fetchall()
+    for row in rows:
+        waits = row["state"] == "waiting" and row["excess"] > 0
+        row["takers"] = takers(connection, row) if waits else []
+    return rows
+
+
+def takers(connection: Connection, report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Orders that want more of the report's parts, made by the same die: where excess can go."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select w.code as work_order, w.due, w.qty - made.parts as room
+            from erp.work_order w
+            cross join lateral (
+              select coalesce(sum(p.qty), 0)::bigint as parts
+              from erp.work_order_operation op
+              join mes.run_output o on o.operation = op.id
+              join mes.posting p on p.run_output = o.id and p.kind in ('good', 'excess')
+              where op.work_order = w.code and op.last
+            ) made
+            where w.item = %(item)s and w.code <> %(work_order)s
+              and w.state in ('released', 'running') and w.qty > made.parts
+            order by w.due nulls last, w.code limit 20
+            """,
+            dict(report),
         ).fetchall()

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 from database.connection import Connection
 from erp_core import reasons
 from erp_core.people import Person
+from mes_bridge.reporting.dispositions import OVERRUN
 from pressline.web.api import acts
 from pressline.web.shell import figures
 from pressline.web.shell.pages import decides, language, page
@@ -53,6 +54,7 @@ def attention(request: Request, person: Decider, connection: Database, now: Now)
         person=person,
         presses=presses,
         reports=acts.reports_in(connection, person, "waiting"),
+        scrap_reasons=(OVERRUN, *reasons.codes(connection, "scrap")),
         strokes=strokes(connection, presses, now),
         events=events(connection, presses),
         decided=decided(connection, presses, now),
@@ -270,14 +272,17 @@ def decided(connection: Connection, presses: Sequence[str], now: datetime) -> li
             select a.at, e.name as who_name, a.press, a.act, a.args ->> 'reason' as reason,
                    coalesce(a.args ->> 'report', a.args ->> 'event', a.args ->> 'work_order')
                      as subject,
-                   (a.args ->> 'from')::timestamptz as since, (a.args ->> 'to')::timestamptz as to,
+                   case a.act when 'assign' then (a.args ->> 'from')::timestamptz end as since,
+                   case a.act when 'assign' then (a.args ->> 'to')::timestamptz end as to,
+                   a.args ->> 'to' as became,
+                   case when a.act = 'dispose' then a.outcome ->> 'qty' end as parts,
                    case a.act when 'decide' then a.outcome ->> 'count'
                               when 'assign' then (
                      select sum(f.strokes)::text from mes.run_segment g
                      join mes.fact_minute f on f.segment = g.id
                      where g.run = (a.outcome ->> 'run')::bigint) end as strokes
             from mes.act a join erp.person e on e.code = a.who
-            where a.act in ('assign', 'decide', 'accept', 'reject', 'reverse')
+            where a.act in ('assign', 'decide', 'accept', 'dispose', 'reject', 'reverse')
               and a.press = any (%s) and a.at > %s
             order by a.at desc, a.recorded_at desc limit 20
             """,

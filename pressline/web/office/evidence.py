@@ -23,7 +23,7 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             select o.run, o.run_output, o.press, o.die, o.since, o.until, o.source, o.item,
                    op.seq, op.name as operation, op.last, a.who, e.name as who_name,
                    o.strokes, o.production, o.other, o.scrap, o.good,
-                   g.run_wh, g.idle_wh, g.unknown_wh,
+                   o.surplus, o.transferred, o.given, g.run_wh, g.idle_wh, g.unknown_wh,
                    array(select channel from mes.counter k where k.press = o.press) as channels
             from board.run_output o
             join erp.work_order_operation op on op.id = o.operation
@@ -94,7 +94,8 @@ def reports(connection: Connection, code: str) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            select r.report, r.press, r.line, r.good, r.excess, r.other, r.state, r.flags,
+            select r.report, r.press, r.line, r.good, r.excess, r.surplus, r.transferred,
+                   r.to_order, r.other, r.state, r.flags,
                    r.proposed_at, r.decided_at, r.decided_by, e.name as decided_name, r.reason
             from board.report r left join erp.person e on e.code = r.decided_by
             where r.work_order = %s order by r.proposed_at, r.n

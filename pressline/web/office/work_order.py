@@ -121,14 +121,19 @@ def ladder(order: Row, runs: Sequence[Row]) -> list[tuple[str, object]]:
     production = sum(run["production"] for run in last)
     other = sum(run["other"] for run in last)
     scrap = sum(run["scrap"] for run in last)
+    surplus = sum(run["surplus"] for run in last)
+    transferred = sum(run["transferred"] for run in last)
+    good = production - scrap - surplus - transferred
     posted = order["good"] + order["excess"]
+    decided = [("surplus", -surplus), ("transferred", -transferred)]
     return [
         ("strokes", strokes),
         ("made", production + other),
         ("not_for_sale", -other),
         ("declared_scrap", -scrap),
-        ("good_live", production - scrap),
-        ("not_yet_posted", -(production - scrap - posted)),
+        *(step for step in decided if step[1]),
+        ("good_live", good),
+        ("not_yet_posted", posted - good),
         ("posted", posted),
         ("waiting", -order["waiting"]),
         ("accepted", order["accepted"]),

@@ -83,6 +83,7 @@ def page(
     html = templates.get_template(template).render(
         t=t,
         when=when,
+        at=when(request.app.state.clock(), "%H:%M:%S"),
         number=number,
         per_cent=per_cent,
         reason_word=partial(words.plant_word, locale, "reason"),

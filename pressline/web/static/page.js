@@ -1,5 +1,6 @@
 // Office pages: signing in and out, deciding, and pages that follow their presses.
 import { follow } from "./follow.js";
+import { renew } from "./renewal.js";
 import { listen } from "./replay.js";
 import { uuid } from "./uuid.js";
 
@@ -28,38 +29,41 @@ form?.addEventListener("submit", async (event) => {
   form.badge.focus();
 });
 
-// The server renders; while a press works on the order, the page takes its news every few seconds.
-const AGAIN = 4000; // milliseconds
-const presses = document.querySelector("[data-live]")?.dataset.live.split(" ").filter(Boolean) ?? [];
-
-// Nothing that somebody reads, opens or fills in is taken from under their hands.
-const busy = () =>
-  document.hidden || !getSelection().isCollapsed || document.querySelector("main details[open], main form[data-dirty]")
-  || document.activeElement?.closest("main form");
-
-// Whether the page could be renewed.
-async function renew() {
-  const answer = await fetch(location.href).catch(() => null);
-  if (!answer?.ok || answer.redirected) return false;
-  const news = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.querySelector("main").replaceChildren(...news.querySelector("main").childNodes);
-  return true;
-}
-
-// A page without a press to follow asks again by itself, and says when nobody answers.
+// The server renders; while a press works, the page takes its news every few seconds. Whether it can
+// be trusted, the page judges as the wall does: by the stream of figures, and by its own questions.
+const live = document.querySelector("[data-live], [data-renew]");
+const AGAIN = 1000 * Number(live?.dataset.pace ?? 4); // milliseconds between two questions
+const presses = (live?.dataset.live ?? "").split(" ").filter(Boolean);
 const every = Number(document.querySelector("[data-renew]")?.dataset.renew ?? 0); // seconds
-if (every > 0) {
-  setInterval(async () => {
-    if (!busy()) document.querySelector("main").classList.toggle("silent", !(await renew()));
-  }, every * 1000);
+const trust = { stream: true, answers: true };
+
+function showTrust() {
+  const cut = document.getElementById("cut");
+  const lost = !(trust.stream && trust.answers);
+  const main = document.querySelector("main");
+  main.classList.toggle("silent", lost);
+  if (lost && cut.hidden) cut.textContent = cut.dataset.text.replace("…", main.dataset.at);
+  cut.hidden = !lost;
 }
 
-if (presses.length > 0) {
+async function take() {
+  if (document.hidden) return;
+  trust.answers = await renew();
+  showTrust();
+}
+
+if (every > 0) setInterval(take, every * 1000);
+
+if (live) {
   let due;
+  const later = () => (due ??= setTimeout(() => take().finally(() => (due = undefined)), AGAIN));
   follow("/api/events", ({ presses: rows }) => {
-    if (!rows.some((row) => presses.includes(row.press))) return;
-    due ??= setTimeout(() => Promise.resolve(busy() ? null : renew()).finally(() => (due = undefined)), AGAIN);
-  }, (silent) => document.querySelector("main").classList.toggle("silent", silent));
+    if (rows.some((row) => presses.includes(row.press))) later();
+  }, (silent) => {
+    trust.stream = !silent;
+    if (!silent && every === 0) later();
+    showTrust();
+  });
 }
 
 // Deciding: a form is an act. What was asked keeps its number until the server has answered it.
@@ -78,7 +82,7 @@ function actsOf(form) {
   const { act, args, each } = form.dataset;
   const given = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
   const plain = given.filter(([name]) => name !== each).map(([name, value]) =>
-    [name, name === "count" && /^\d+$/.test(value.trim()) ? Number(value) : value.trim()]);
+    [name, ["count", "qty"].includes(name) && /^\d+$/.test(value.trim()) ? Number(value) : value.trim()]);
   const all = { ...JSON.parse(args), ...Object.fromEntries(plain) };
   const chosen = given.filter(([name]) => name === each);
   return (chosen.length ? chosen : [[]]).map(([name, value]) =>
@@ -99,20 +103,23 @@ async function decide(form) {
     if (!ok) return tell(form, said.message);
     told.push(said.message);
   }
-  await renew();
+  await renew({ done: form });
   announce(told.join(" · "));
   countAttention();
 }
 
+// Stays until the next one, or until somebody closes it.
 function announce(text) {
   const note = document.querySelector(".told");
-  note.textContent = text;
+  const close = document.createElement("button");
+  close.ariaLabel = note.dataset.close;
+  close.addEventListener("click", () => (note.hidden = true));
+  note.replaceChildren(text, close);
   note.hidden = false;
-  note.scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("input", (event) => {
-  const form = event.target.closest("form.deed");
+  const form = event.target.closest("main form");
   if (form) form.dataset.dirty = "";
 });
 
@@ -142,6 +149,6 @@ async function countAttention() {
   badge.hidden = n === 0;
 }
 
-listen({ post, renew, announce, tell });
+listen({ post, renew: () => renew({ anew: true }), announce, tell });
 countAttention();
 setInterval(countAttention, 30000);

@@ -7,7 +7,7 @@ import { clock, count, duration, percent, reasonWord, shiftWord, speak, t } from
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const root = document.getElementById("board");
-const state = { presses: stamped(boot.presses), lines: boot.lines, silent: false, offset: 0 };
+const state = { presses: stamped(boot.presses), lines: boot.lines, silent: false, offset: 0, told: Date.parse(boot.now) };
 speak(boot.words, boot.locale);
 // The plant's clock is the server's: a wall screen's own may be wrong.
 const keepOffset = (now) => (state.offset = Date.parse(now) - Date.now());
@@ -21,7 +21,7 @@ function look(row) {
 }
 
 function head(row, shown) {
-  const word = row.segment_kind && row.segment_kind !== "production" && shown === "running"
+  const word = row.segment_kind && row.segment_kind !== "production" && shown !== "unknown"
     ? t(`segment.${row.segment_kind}`) : t(`state.${shown}`);
   const time = row.since === null || shown !== row.state ? "" : duration(row.state_s + since(row));
   return html`<header>
@@ -32,22 +32,37 @@ function head(row, shown) {
 
 function number(row) {
   if (row.run === null) return html`<div class="count none">${t("wall.no_job")}</div>`;
-  const target = row.target === null ? "" : html`<span class="target">/ ${count(row.target)}</span>`;
-  const long = count(row.good).length + (row.target === null ? 0 : count(row.target).length) > 10;
-  return html`<div class="count${long ? " long" : ""}"><span class="good">${count(row.good)}</span>${target}</div>`;
+  return html`<div class=${`count${count(row.good).length > 9 ? " long" : ""}`}><span class="good">${count(row.good)}</span></div>`;
+}
+
+// What was ordered, and at once what is made beyond it.
+function order(row) {
+  const target = row.run === null || row.target === null ? "" : html`<span class="target">/ ${count(row.target)}</span>`;
+  const over = row.over_parts > 0
+    ? html`<b class=${`over${row.excess_parts > 0 ? " excess" : ""}`}>${t("wall.over", { n: count(row.over_parts) })}</b>` : "";
+  return html`<div class="order">${target}${over}</div>`;
+}
+
+// Standing is red only where it should not be: not in a break, in setup, or without a job.
+const alarms = (row) => look(row) === "stopped" && row.alarm;
+
+function why(row, shown) {
+  if (shown !== "stopped") return "";
+  const word = row.reason ? reasonWord(row.reason) : row.alarm ? t("wall.no_reason")
+    : row.run !== null && row.segment_kind === "production" ? t("wall.calm") : "";
+  return word && html`<span class="why">${word}</span>`;
 }
 
 function pace(row, shown, age) {
   if (shown === "unknown") {
     return html`<div class="pace blind">${age === null ? t("wall.never") : t("wall.silent", { time: duration(age) })}</div>`;
   }
-  const reason = shown === "stopped"
-    ? html`<span class="why">${row.reason ? reasonWord(row.reason) : t("wall.no_reason")}</span>` : "";
+  const reason = why(row, shown);
   if (row.run === null) {
     return html`<div class="pace">${row.unattributed > 0
       ? html`<b class="loose">${t("wall.unattributed", { n: count(row.unattributed) })}</b>` : reason}</div>`;
   }
-  if (row.gap_parts === null || row.segment_kind !== "production") return html`<div class="pace">${reason}</div>`;
+  if (row.gap_parts === null || row.over_parts > 0 || row.segment_kind !== "production") return html`<div class="pace">${reason}</div>`;
   return html`<div class="pace">${gapOf(row.gap_parts)}${reason}</div>`;
 }
 
@@ -65,18 +80,20 @@ function tile(row) {
   const shown = look(row);
   const age = ageOf(row);
   const setup = row.segment_kind && row.segment_kind !== "production" ? "setup" : "";
+  const calm = shown === "stopped" && !alarms(row) ? "calm" : "";
   const due = row.die_state === "due" ? "die-due" : "";
-  return html`<article key=${row.press} class=${`tile ${shown} ${setup} ${due}`} data-press=${row.press} data-state=${shown}>
-    ${head(row, shown)}${number(row)}${pace(row, shown, age)}${dieBar(row)}
+  return html`<article key=${row.press} class=${`tile ${shown} ${calm} ${setup} ${due}`} data-press=${row.press} data-state=${shown}>
+    ${head(row, shown)}${number(row)}${order(row)}${pace(row, shown, age)}${dieBar(row)}
     <footer><span class="job">${(row.work_orders ?? []).join(" + ")}</span>
       <span class="age">${age === null ? "" : t("wall.age", { time: duration(age) })}</span></footer>
   </article>`;
 }
 
 function footer(row) {
-  return html`<section class="line" key=${row.line}><div>
+  return html`<section class=${`line${state.silent ? " old" : ""}`} key=${row.line}><div>
     <b class="name">${row.line}</b>
     <span class="shift">${shiftWord(row.shift_code)}</span>
+    ${state.silent ? html`<b class="cut">${t("wall.cut_at", { time: clock(state.told, boot.zone) })}</b>` : ""}
     <span class="figure"><small>OEE</small><b>${percent(row.oee)}</b>
       <small class="cover">${t("wall.coverage", { share: percent(row.coverage) })}</small></span>
     <span class="figure"><small>${t("wall.good")}</small><b>${count(row.good)}</b></span>
@@ -86,10 +103,10 @@ function footer(row) {
 
 function paint() {
   const columns = [3, 3, 3, 3, 3, 3, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5][state.presses.length - 1] ?? 6;
-  const stopped = state.presses.filter((row) => look(row) === "stopped").length;
+  const stopped = state.presses.filter((row) => alarms(row)).length;
   render(html`
     <div class="bar"><h1>${boot.line ?? t("wall.plant")}</h1>
-      <span class="sum">${t("wall.running", { n: state.presses.filter((row) => look(row) === "running").length, all: state.presses.length })}</span>
+      <span class=${`sum${state.silent ? " old" : ""}`}>${t("wall.running", { n: state.presses.filter((row) => look(row) === "running").length, all: state.presses.length })}</span>
       ${stopped > 0 ? html`<span class="sum alarm">${t("wall.stopped", { n: stopped })}</span>` : ""}
       ${state.silent ? html`<span class="sum lost">${t("wall.page_silent")}</span>` : ""}
       <time>${clock(Date.now() + state.offset, boot.zone)}</time></div>
@@ -99,6 +116,7 @@ function paint() {
 
 function take(picture) {
   keepOffset(picture.now);
+  state.told = Date.parse(picture.now);
   const news = new Map(stamped(picture.presses).map((row) => [row.press, row]));
   state.presses = state.presses.map((row) => news.get(row.press) ?? row);
   if (picture.lines) state.lines = picture.lines.filter((row) => !boot.line || row.line === boot.line);

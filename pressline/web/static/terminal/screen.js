@@ -57,7 +57,7 @@ function countPanel(state) {
     <p class="label">${t("terminal.good")}</p>
     <p class="hero"><b data-figure="good">${count(row.good)}</b>${row.target === null ? "" : html`<span class="target">/ ${count(row.target)}</span>`}</p>
     <div class="progress"><i style=${{ width: `${share * 100}%` }}></i></div>
-    <p class="pace">${gap(row)}
+    <p class="pace">${row.over_parts > 0 ? html`<b class="warn">${t("wall.over", { n: count(row.over_parts) })}</b>` : ""}${gap(row)}
       <span class="spm">${t("terminal.spm", { n: count(Math.round(Number(row.spm))) })}</span>${remaining(row)}</p>
     ${silence(state)}</section>`;
 }

@@ -138,8 +138,20 @@ function report(one, state, deeds) {
   return html`<div class="report" key=${one.report} data-report=${one.report}><div><b>${one.report}</b> <span class="sub">${one.press}</span>
       <p>${t("terminal.report_line", { good: count(one.good), excess: count(one.excess), other: count(one.other) })}</p><p class="sub">${why}</p></div>
     ${rejecting ? reasonGrid(state.details?.reasons?.reject ?? [], (reason) => deeds.act("reject", { report: one.report, reason }))
-      : html`<button class="key good" data-act="accept" onClick=${() => deeds.act("accept", { report: one.report })}>${t("terminal.accept")}</button>
+      : one.excess > 0 ? excess(one, state, deeds) : html`<button class="key good" data-act="accept" onClick=${() => deeds.act("accept", { report: one.report })}>${t("terminal.accept")}</button>
         <button class="key" data-act="reject" onClick=${() => deeds.draft({ reject: one.report })}>${t("terminal.reject")}</button>`}</div>`;
+}
+
+// Parts beyond the order: what they are, never simply stock.
+function excess(one, state, deeds) {
+  const give = (to, args = {}) => deeds.act("dispose", { report: one.report, to, qty: one.excess, ...args });
+  const orders = one.takers.map((taker) => html`<button class="key order" data-act="give" data-order=${taker.work_order}
+    onClick=${() => give("order", { work_order: taker.work_order, qty: Math.min(one.excess, taker.room) })}><b>${taker.work_order}</b><span class="sub">${t("attention.room", { n: count(taker.room) })}</span></button>`);
+  if (state.draft.give === one.report) return html`<div class="orders">${orders}</div>`;
+  return html`${orders.length ? html`<button class="key" data-act="to-another" onClick=${() => deeds.draft({ give: one.report })}>${t("attention.give")}</button>` : ""}
+    <button class="key" data-act="surplus" onClick=${() => give("surplus")}>${t("attention.surplus")}</button>
+    <button class="key" data-act="scrap-excess" onClick=${() => give("scrap")}>${t("attention.scrap_now")}</button>
+    <button class="key" data-act="reject" onClick=${() => deeds.draft({ reject: one.report })}>${t("terminal.reject")}</button>`;
 }
 
 // Strokes that no order owns: one tap gives them to an order, or one for each part of the die.
