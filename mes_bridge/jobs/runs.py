@@ -189,7 +189,8 @@ def _carry_on(moment: Moment, before: int, run: int) -> None:
         from mes.run_output b
         join erp.work_order_operation op on op.id = b.operation
         join erp.work_order w on w.code = op.work_order
-        where o.run = %(run)s and b.run = %(before)s and b.item = o.item and not b.given and o.operation is null
+        where o.run = %(run)s and b.run = %(before)s and b.item = o.item
+          and not b.given and o.operation is null
           and w.state in ('released', 'running', 'produced')
         """,
         {"run": run, "before": before},

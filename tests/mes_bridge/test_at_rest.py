@@ -1,6 +1,7 @@
 """Whatever happens on the shop floor, reporting comes to rest with nothing left over."""
 
 from math import floor
+from typing import cast
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -80,8 +81,7 @@ class Floor:
                 shop.report(at)
             case "dispose":
                 shop.report(at)
-                assert isinstance(how, tuple)
-                to, number = how
+                to, number = cast("tuple[str, int]", how)
                 order = {"work_order": "B"} if to == "order" else {}
                 shop.lead(at, what, press=None, report=self.report(number, "waiting"), to=to,
                           qty=number + 1, **order)  # fmt: skip
