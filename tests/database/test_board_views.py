@@ -82,7 +82,7 @@ def test_the_pace_is_that_of_the_plan_and_of_planned_time(connection: Connection
     """At 30 spm planned: 40 minutes x 30 x 2 = 2,400. Behind the shift's end nothing is planned."""
     connection.execute("update erp.die set planned_spm = 30")
     assert gap(connection, 60) == (2340, 2340 - 2400)
-    connection.execute("update signal.latest set at = %s", [at(13 * 60)])
+    connection.execute("update signal.latest set at = array[%s::timestamptz]", [at(13 * 60)])
     # 12 h - 10 min setup - 10 min break = 700 minutes x 30 x 2
     assert gap(connection, 13 * 60) == (2340, 2340 - 42000)
     connection.execute("delete from mes.shift_break; delete from mes.shift")
