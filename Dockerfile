@@ -1,14 +1,20 @@
 # One image for every pressline process; compose gives each its command.
 FROM python:3.11.14-slim-bookworm AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+COPY requirements requirements
+RUN python -m venv /opt/pressline \
+ && /opt/pressline/bin/pip install --no-cache-dir --require-hashes -r requirements/plant.lock \
+ && python -m pip install --no-cache-dir --require-hashes -r requirements/build.lock
+COPY pyproject.toml README.md LICENSE NOTICE ./
+COPY config config
 COPY database database
 COPY edge_agent edge_agent
 COPY erp_core erp_core
 COPY ingest ingest
 COPY mes_bridge mes_bridge
 COPY pressline pressline
-RUN python -m venv /opt/pressline && /opt/pressline/bin/pip install --no-cache-dir '.[opcua,plant,serial]'
+RUN python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
+ && /opt/pressline/bin/pip install --no-cache-dir --no-deps /wheel/pressline-*.whl
 
 FROM python:3.11.14-slim-bookworm
 RUN useradd --system --uid 10001 --home /var/lib/pressline --create-home pressline

@@ -6,22 +6,23 @@ BIN := $(VENV)/bin
 ARGS ?=
 
 help: ## List the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pressline needs Python 3.11 or newer; call make with PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "installing into $(VENV) …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	@touch $@
+install: ## Make the environment with everything (.venv)
+	@$(PYTHON) requirements/install.py dev
 
-install: $(VENV)/.installed ## Make the environment (.venv)
+install-demo: ## The same without what only developers need
+	@$(PYTHON) requirements/install.py demo
 
-demo: install ## A whole plant on this machine; ARGS="--seconds 60 --report FILE.json" runs without a person
+demo: install-demo ## A whole plant on this machine; ARGS="--seconds 60 --report FILE.json" runs without a person
 	@$(BIN)/pressline demo $(ARGS)
 
 test: install ## Every test, on every database flavour found
+	@$(BIN)/python -m tests.parts --install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+quick: install ## Tests of every room, in less than two minutes
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --quick $(ARGS)
 
 check: install ## ruff, pyright strict, import contracts
 	@$(BIN)/ruff check .
@@ -41,7 +42,11 @@ schema: install ## Write database/schema.sql anew from the migrations
 proto: install ## Compile edge_agent/sparkplug.proto
 	@$(BIN)/python -m grpc_tools.protoc -I edge_agent --python_out=edge_agent edge_agent/sparkplug.proto
 
+lock: install ## Look for newer packages and write requirements/*.lock and NOTICE anew
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(BIN)/python requirements/lock.py
+
 clean: ## Remove the environment and what tests left
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
 
-.PHONY: help install demo test check bench fault schema proto clean
+.PHONY: help install install-demo demo test quick check bench fault schema proto lock clean

@@ -14,7 +14,6 @@ from bench.edge import edge_figures
 from bench.figure import Figure
 from bench.ingest import ingest_figures
 from bench.latency import latency_figures
-from bench.losses import losses_figures
 from bench.opcua import opcua_figures
 from bench.peers import peers_figures
 from bench.rig import BenchError
@@ -22,7 +21,6 @@ from pressline.demo.processes import DemoError
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
-    "losses": losses_figures,
     "opcua": opcua_figures,
     "ingest": ingest_figures,
     "commit": commit_figures,
@@ -36,7 +34,8 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
 def table(figures: list[Figure]) -> str:
     rows = [f"{'figure':32} {'value':>12} {'limit':>14} {'ratio':>7}  unit"]
     for figure in figures:
-        value = "null" if figure.value is None else f"{figure.value:12.4g}"
+        missing = "not measured" if figure.absent else "null"
+        value = missing if figure.value is None else f"{figure.value:12.4g}"
         ratio = "" if figure.ratio is None else f"{figure.ratio:7.2f}"
         missed = "" if figure.met else "  MISSED"
         why = f"  ({figure.why_null})" if figure.why_null else ""

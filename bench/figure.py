@@ -9,7 +9,9 @@ from math import ceil
 class Figure:
     """A value and its limit; `sense` is '<' or '>': which side of the limit is good.
 
-    Without a limit it is there for comparison.
+    Without a limit it is there for comparison: absolute figures say what this machine does, limits
+    are ratios within the run. `absent`: what it needs is not on this machine; then it is not
+    measured, which misses nothing.
     """
 
     name: str
@@ -18,6 +20,7 @@ class Figure:
     limit: float | None
     unit: str
     why_null: str = ""
+    absent: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -26,8 +29,8 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        """Whether the value is on the good side; a figure that was not measured is not met."""
-        if self.limit is None:
+        """Whether the value is on the good side; a measurement that failed is not met."""
+        if self.limit is None or self.absent:
             return True
         if self.value is None:
             return False

@@ -31,7 +31,7 @@ from database.server import embedded_binaries, timescale_binaries
 
 CHANNELS, ROUNDS = 400, 1500
 METRICS, RUNS, COPIES = (10, 100), 3, 2
-RATE, RATIOS, BYTES = 100_000, {10: 0.2, 100: 0.4}, 6
+RATIOS, BYTES = {10: 0.2, 100: 0.4}, 6
 PIECE = 2_000_000  # bytes that COPY is given at once
 NO_TIMESCALE = "no server with TimescaleDB here"
 
@@ -61,7 +61,7 @@ def ingest_figures() -> list[Figure]:
     plain, timescale = embedded_binaries(), timescale_binaries()
     runs = {metrics: _runs(plain, metrics, timescale=False) for metrics in METRICS}
     rate = median(run.rate for run in runs[METRICS[-1]])
-    figures = [Figure("ingest_readings_per_s", rate, ">", RATE, "committed, 100 a message")]
+    figures = [Figure("ingest_readings_per_s", rate, ">", None, "committed, 100 a message")]
     for metrics in METRICS:
         figures += _figures(f"_{metrics}", runs[metrics], RATIOS[metrics])
     if timescale is None:
@@ -80,10 +80,18 @@ def ingest_figures() -> list[Figure]:
 
 def _missing() -> list[Figure]:
     ratios = [
-        Figure(f"ingest_copy_ratio_{metrics}_timescale", None, ">", limit, "", NO_TIMESCALE)
+        Figure(
+            f"ingest_copy_ratio_{metrics}_timescale",
+            None,
+            ">",
+            limit,
+            "",
+            NO_TIMESCALE,
+            absent=True,
+        )
         for metrics, limit in RATIOS.items()
     ]
-    return [*ratios, Figure("bytes_per_reading", None, "<", BYTES, "", NO_TIMESCALE)]
+    return [*ratios, Figure("bytes_per_reading", None, "<", BYTES, "", NO_TIMESCALE, absent=True)]
 
 
 def _figures(tail: str, runs: list[Run], limit: float) -> list[Figure]:
@@ -96,7 +104,7 @@ def _figures(tail: str, runs: list[Run], limit: float) -> list[Figure]:
     ]  # fmt: skip
     return [
         Figure(f"ingest_copy_ratio{tail}", ratio, ">", limit, "of COPY"),
-        Figure(f"ingest_readings_per_s{tail}", rate, ">", RATE, "committed"),
+        Figure(f"ingest_readings_per_s{tail}", rate, ">", None, "committed"),
         Figure(f"copy_readings_per_s{tail}", copy_rate, ">", None, "one connection"),
         *used,
         Figure(f"sent_twice{tail}", median(run.twice for run in runs), "<", None, "messages"),

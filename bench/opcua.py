@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from bench.figure import Figure
 from bench.presses import write_plant
 from bench.rig import BenchError, Rig, cpu_seconds, line_of, resident_mb, rig, say
+from bench.yardstick import reading_cpu_us
 
 PRESSES, ITEMS = 10, 60
 PORT = 21_900
 USUAL, USUAL_S = PRESSES * ITEMS, 25  # changes a second: each item once
 STEPS, STEP_S = (1200, 2400, 3600, 4800, 7200, 9600), 8
+CPU_RATIO = 200
 MADE = 0.97  # of the changes asked for; a server that makes fewer is the bottleneck
 IN_TIME_S = 3.0  # from the last change until the last commit
 
@@ -80,9 +82,11 @@ class Measurement:
                 limited = step.why
                 break
             best = step
+        cpu_ratio = 1e6 * usual.share / usual.rate / reading_cpu_us()
         return [
-            Figure("opcua_value_changes_per_s", best.rate, ">", USUAL, f"then: {limited}"),
-            Figure("opcua_cpu_share", usual.share, "<", 0.15, f"of a core, at {USUAL}/s"),
+            Figure("opcua_value_changes_per_s", best.rate, ">", None, f"then: {limited}"),
+            Figure("opcua_cpu_ratio", cpu_ratio, "<", CPU_RATIO, f"of the least, at {USUAL}/s"),
+            Figure("opcua_cpu_share", usual.share, "<", None, f"of a core, at {USUAL}/s"),
             Figure("opcua_rss_mb", memory, "<", 100, "MB resident"),
             Figure("opcua_delay_p99_s", self._delay(), "<", None, "s, source to capture"),
             Figure("opcua_cpu_us", 1e6 * best.share / best.rate, "<", None, "CPU us a change"),

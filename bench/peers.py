@@ -62,7 +62,7 @@ def _figures(
     limits = {"lost": 0.5, "twice": 0.5} if who == "pressline" else {}
     return [
         Figure(f"peer_{path}_{name}_{who}", values.get(name), "<", limits.get(name), unit,
-               "" if values else NOT_HERE)
+               "" if values else NOT_HERE, absent=not values)
         for name, unit in units.items()
     ]  # fmt: skip
 

@@ -112,25 +112,51 @@ where name in ('fsync', 'synchronous_commit', 'full_page_writes') and setting <>
 """
 
 
-def cpu_seconds(pid: int) -> float:
-    """CPU time of a process and all its threads until now."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+def cpu_seconds(pid: int, *, reaped: bool = False) -> float:
+    """CPU time of a process and all its threads until now; `reaped`: of its ended children, too.
+
+    BenchError when it has ended: what is measured does not end by itself.
+    """
+    fields = _told_of(pid, "stat").rsplit(")", 1)[1].split()
+    return sum(int(field) for field in fields[11 : 15 if reaped else 13]) / TICKS
 
 
 def server_cpu(server: Server) -> float:
-    """CPU seconds of every process of a database server that is alive."""
+    """CPU seconds of every process of a database server, those that have ended too.
+
+    Workers come and go: when one went between the look at the list and at its time, its time is
+    with its parent by now, and all is looked at once more.
+    """
     assert server.pid is not None
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    return cpu_seconds(server.pid) + sum(cpu_seconds(int(child)) for child in children)
+    while True:
+        workers = workers_of(server.pid)
+        try:
+            spent = sum(cpu_seconds(worker) for worker in workers)
+        except BenchError:
+            continue
+        whole = spent + cpu_seconds(server.pid, reaped=True)
+        if workers == workers_of(server.pid):
+            return whole
+
+
+def workers_of(pid: int) -> list[int]:
+    """Child processes that are alive."""
+    return [int(child) for child in _told_of(pid, f"task/{pid}/children").split()]
 
 
 def resident_mb(pid: int) -> float:
     """Memory of a process that is in RAM, shared pages included."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+    for line in _told_of(pid, "status").splitlines():
         if line.startswith("VmRSS"):
             return int(line.split()[1]) / 1024
-    raise BenchError(f"process {pid} has no VmRSS")
+    raise BenchError(f"process {pid} has ended while it was measured")
+
+
+def _told_of(pid: int, what: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/{what}").read_text()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise BenchError(f"process {pid} has ended while it was measured") from error
 
 
 def line_of(child: Child) -> str:

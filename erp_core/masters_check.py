@@ -6,31 +6,54 @@ from dataclasses import dataclass
 from database.connection import Connection
 from erp_core.masters_fault import Fault, Place
 from erp_core.masters_file import Masters, StepRow, StockRow
+from erp_core.masters_kept import Kept, kept, resets
 from erp_core.orders import Step
 from erp_core.stock import LOCATIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """Lines and presses of the plant."""
+
+    lines: frozenset[str]
+    presses: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What may be referred to: what the database has and what the file brings."""
 
-    items: frozenset[str]
+    items: Mapping[str, str]  # item -> kind
     dies: frozenset[str]
     makes: frozenset[tuple[str, str]]  # (die, item)
     locations: frozenset[str]
     badges: Mapping[str, str]  # badge -> person
     orders: Mapping[str, str]  # work order -> item
     opening: Mapping[str, object]  # idempotency key -> quantity
+    kept: Kept
 
 
-def check(connection: Connection, masters: Masters) -> list[Fault]:
-    """Every fault of the file, given what the database already has."""
+NOTHING = Known({}, frozenset(), frozenset(), frozenset(), {}, {}, {}, {})
+
+
+def check(
+    connection: Connection | None, masters: Masters, floor: Floor | None = None,
+    *, reset: bool = False,
+) -> list[Fault]:  # fmt: skip
+    """Every fault of the file, given what the database already has; None: the file alone.
+
+    `floor` None: presses and lines are not compared. `reset`: what a file leaves out may fall back
+    to its default.
+    """
     known = _known(connection, masters)
     return [
         *_doubles(masters),
         *_loose_ends(masters, known),
         *_circles(masters),
+        *_unmakeable(masters, known),
+        *(_off_the_floor(masters, floor) if floor else ()),
         *_contradictions(masters, known),
+        *(() if reset else resets(masters, known.kept)),
     ]
 
 
@@ -48,25 +71,36 @@ def opening_key(row: StockRow) -> str:
     return f"opening/{row.item}/{row.location}/{row.lot or ''}"
 
 
-def _known(connection: Connection, masters: Masters) -> Known:
-    def codes(rows: Iterable[tuple[str, ...]]) -> frozenset[str]:
-        return frozenset(code for (code,) in rows)
+def _known(connection: Connection | None, masters: Masters) -> Known:
+    there = _in_database(connection, masters) if connection else NOTHING
+    return Known(
+        items={**there.items, **{row.code: row.kind for row in masters.item}},
+        dies=there.dies | {row.code for row in masters.die},
+        makes=there.makes | {(d.code, o.item) for d in masters.die for o in d.outputs},
+        locations=there.locations | {row[0] for row in LOCATIONS},
+        badges=there.badges,
+        orders=there.orders,
+        opening=there.opening,
+        kept=there.kept,
+    )
 
+
+def _in_database(connection: Connection, masters: Masters) -> Known:
     execute = connection.execute
-    makes = {(d, i) for d, i in execute("select distinct die, item from erp.die_output")}
     badges = execute("select badge, code from erp.person where badge is not null")
     opening = execute(
         "select idempotency_key, qty from erp.stock_move where idempotency_key = any(%s)",
         [[opening_key(row) for row in masters.stock]],
     )
     return Known(
-        items=codes(execute("select code from erp.item")) | {row.code for row in masters.item},
-        dies=codes(execute("select code from erp.die")) | {row.code for row in masters.die},
-        makes=frozenset(makes | {(d.code, o.item) for d in masters.die for o in d.outputs}),
-        locations=codes(execute("select code from erp.location")) | {row[0] for row in LOCATIONS},
+        items=dict(execute("select code, kind from erp.item").fetchall()),
+        dies=frozenset(code for (code,) in execute("select code from erp.die")),
+        makes=frozenset((d, i) for d, i in execute("select die, item from erp.die_output")),
+        locations=frozenset(code for (code,) in execute("select code from erp.location")),
         badges=dict(badges.fetchall()),
         orders=dict(execute("select code, item from erp.work_order").fetchall()),
         opening=dict(opening.fetchall()),
+        kept=kept(connection),
     )
 
 
@@ -80,12 +114,24 @@ def _doubles(masters: Masters) -> Iterator[Fault]:
     yield from _repeated("stock", "lot", [opening_key(row) for row in masters.stock])
     yield from _repeated("person", "code", [row.code for row in masters.person])
     yield from _repeated("person", "badge", [row.badge for row in masters.person])
+    yield from _doubled_pins(masters)
     for n, bom in enumerate(masters.bom):
         yield from _repeated_in(("bom", n, "lines"), [line.item for line in bom.lines])
     for n, die in enumerate(masters.die):
         yield from _repeated_in(("die", n, "outputs"), [(o.item, o.since) for o in die.outputs])
     for place, rows in _step_lists(masters):
         yield from _repeated_in(place, [step.seq for step in steps(rows)])
+
+
+def _doubled_pins(masters: Masters) -> Iterator[Fault]:
+    first: dict[str, str] = {}
+    for n, person in enumerate(masters.person):
+        if person.pin is None:
+            continue
+        if person.pin in first:
+            what = f"{first[person.pin]} has the same PIN"
+            yield Fault(("person", n, "pin"), what, "give each person a PIN of their own")
+        first.setdefault(person.pin, person.code)
 
 
 def _repeated(table: str, key: str, values: Sequence[Hashable]) -> Iterator[Fault]:
@@ -158,6 +204,40 @@ def _circles(masters: Masters) -> Iterator[Fault]:
             yield Fault(("bom", n, "lines"), f"{bom.item} would be made from itself", cure)
 
 
+def _unmakeable(masters: Masters, known: Known) -> Iterator[Fault]:
+    """Orders for what is not made here, or what nothing makes."""
+    made = {item for _, item in known.makes}
+    for n, order in enumerate(masters.work_order):
+        kind = known.items.get(order.item, "")
+        if kind in ("coil", "bought"):
+            told = {"coil": "a coil", "bought": "a bought item"}[kind]
+            what, cure = f"{order.item} is {told}: nothing makes it", "order a part instead"
+        elif kind and order.item not in made:
+            what, cure = f"no die makes {order.item}", "add it to the outputs of a [[die]]"
+        else:
+            continue
+        yield Fault(("work_order", n, "item"), what, cure)
+
+
+def _off_the_floor(masters: Masters, floor: Floor) -> Iterator[Fault]:
+    """Presses and lines that the plant does not have."""
+    for n, die in enumerate(masters.die):
+        for press in die.presses:
+            if press not in floor.presses:
+                cure = f"write one of {_some(floor.presses)}, or add it to the plant file first"
+                yield Fault(("die", n, "presses"), f"there is no press {press}", cure)
+    for n, person in enumerate(masters.person):
+        for line in person.lines:
+            if line not in floor.lines:
+                cure = f"write one of {_some(floor.lines)}, or add it to the plant file first"
+                yield Fault(("person", n, "lines"), f"there is no line {line}", cure)
+
+
+def _some(names: Iterable[str], most: int = 12) -> str:
+    found = sorted(names)
+    return ", ".join(found[:most]) + (", …" if len(found) > most else "")
+
+
 def _reachable(parts: Mapping[str, set[str]], start: str) -> set[str]:
     found: set[str] = set()
     waiting = [start]
@@ -185,3 +265,7 @@ def _contradictions(masters: Masters, known: Known) -> Iterator[Fault]:
         if owner != person.code:
             what = f"{person.badge} is the badge of {owner}"
             yield Fault(("person", n, "badge"), what, "give each person a badge of their own")
+    for n, die in enumerate(masters.die):
+        if die.warn > die.due:
+            what = f"warns at {die.warn:f} of its life, and is due at {die.due:f} already"
+            yield Fault(("die", n, "warn"), what, "write a warn that is not above due")

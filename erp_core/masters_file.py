@@ -43,6 +43,8 @@ def _ratio(value: object) -> Fraction:
     match = re.fullmatch(r"\s*(\d+)\s*(?:/\s*(\d+)\s*)?", text)
     if not match or not int(match[1]) or (match[2] is not None and not int(match[2])):
         raise ValueError('is not a ratio; write 2 or "1/4" (one part every four strokes)')
+    if not 1 <= int(match[1]) <= MOST_PARTS or int(match[2] or 1) > MOST_PARTS:
+        raise ValueError(f"cannot be; write numbers up to {MOST_PARTS}")
     return Fraction(int(match[1]), int(match[2] or 1))
 
 
@@ -52,10 +54,18 @@ def _text(value: object) -> object:
 
 Code = Annotated[str, BeforeValidator(_text), Field(pattern=r"^\S(.*\S)?$", max_length=100)]
 OrderCode = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[^\s/]([^/]*[^\s/])?$")]
-Whole = Annotated[int, Field(strict=True, gt=0)]
-Quantity = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, max_digits=18, decimal_places=6)]
-Share = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0)]
-Positive = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0)]
+# More is not meant: a press with 1,000 strokes a minute makes so many in two years.
+MOST = 1_000_000_000
+MOST_PARTS = 1000  # per stroke
+FASTEST = 5000  # strokes per minute
+
+Whole = Annotated[int, Field(strict=True, gt=0, le=MOST)]
+Quantity = Annotated[
+    Decimal, BeforeValidator(_exact), Field(gt=0, le=MOST, max_digits=18, decimal_places=6)
+]
+Share = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=1)]
+Worn = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=2)]
+Speed = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=FASTEST)]
 Parts = Annotated[Fraction, PlainValidator(_ratio)]
 Names = Annotated[tuple[Code, ...], Field(default=())]
 
@@ -106,11 +116,11 @@ class DieRow(Row):
     code: Code
     name: str = ""
     life: Whole | None = None
-    warn: Positive = Decimal("0.8")
-    due: Positive = Decimal(1)
-    opening_strokes: int = Field(default=0, strict=True, ge=0)
-    speed: Positive | None = None
-    planned_speed: Positive | None = None
+    warn: Worn = Decimal("0.8")
+    due: Worn = Decimal(1)
+    opening_strokes: int = Field(default=0, strict=True, ge=0, le=10 * MOST)
+    speed: Speed | None = None
+    planned_speed: Speed | None = None
     outputs: tuple[OutputRow, ...] = Field(min_length=1)
     presses: Names
 

@@ -20,6 +20,7 @@ import structlog
 
 from database.connection import Connection, wait_connect
 from database.limits import SERVICE
+from database.migrate import require_current
 from database.watch import end_overdue
 from mes_bridge import attention, behind, metrics, shifts
 from mes_bridge.counting import counter_store
@@ -306,7 +307,8 @@ class Bridge:
 def run(database: str) -> None:
     """The service: takes readings in as they come, until SIGTERM or SIGINT.
 
-    While the database is away it waits, and says so once.
+    While the database is away it waits, and says so once. Raises OutdatedError when the schema is
+    not this program's.
     """
     stop = threading.Event()
 
@@ -315,6 +317,7 @@ def run(database: str) -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    require_current(database, stop=stop.is_set)
     while not stop.is_set():
         connection = wait_connect(
             database, stop=stop.is_set, application="pressline bridge", limits=SERVICE

@@ -28,5 +28,9 @@ class SwapError(BridgeError):
     """The exchange of a counter does not fit what was read from it."""
 
 
+class OtherSiteError(BridgeError):
+    """The database belongs to another site, and is in use there."""
+
+
 class PlantNotLoadedError(BridgeError):
     """The database does not know the plant yet: run `pressline plant load`."""

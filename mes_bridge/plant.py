@@ -7,6 +7,7 @@ from datetime import datetime, time, timedelta
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
+from mes_bridge.errors import OtherSiteError
 
 Break = tuple[time, time]
 
@@ -62,18 +63,38 @@ class Plant:
     shifts: Sequence[ShiftPattern] = field(default=())
 
 
-def store(connection: Connection, plant: Plant, now: datetime) -> None:
+def store(connection: Connection, plant: Plant, now: datetime, *, renamed: bool = False) -> None:
     """Take the plant over; again with the same plant changes nothing.
 
     Presses and meters that the plant no longer names stay, with their history. A changed shift
-    pattern holds for shifts that begin after `now`.
+    pattern holds for shifts that begin after `now`. Raises OtherSiteError when the database is in
+    use by a site of another name, unless that one was `renamed`.
     """
+    if not renamed:
+        _refuse_other_site(connection, plant.site)
     _store_plant(connection, plant)
     _store_lines(connection, plant.lines)
     _store_presses(connection, plant.presses)
     _store_meters(connection, plant.meters)
     if _pattern(connection) != _rows(plant.shifts):
         _store_pattern(connection, plant.shifts, now)
+
+
+def _refuse_other_site(connection: Connection, site: str) -> None:
+    row = connection.execute(IN_USE_BY, [site]).fetchone()
+    if row is not None:
+        raise OtherSiteError(
+            f"This database belongs to site {row[0]} and holds what was made there; the file is of "
+            f"site {site}, and nothing was written. Each site has a database of its own: check "
+            f"DATABASE_URL. If {row[0]} itself is called {site} now, load it with --renamed."
+        )
+
+
+IN_USE_BY = """
+select site from mes.plant where site <> %s and (
+  exists (select from mes.counter) or exists (select from mes.act)
+  or exists (select from erp.work_order) or exists (select from erp.stock_move))
+"""
 
 
 def _store_plant(connection: Connection, plant: Plant) -> None:

@@ -2,15 +2,13 @@
 
 from prometheus_client import CollectorRegistry, disable_created_metrics, start_http_server
 
-
-class MetricsError(Exception):
-    """The port for metrics cannot be used; the message says why and what to do."""
+from pressline.errors import ListenError
 
 
 def serve(registry: CollectorRegistry, host: str, port: int | None) -> None:
     """Answer on this address in a thread of its own until the process ends; no port: not at all.
 
-    Raises MetricsError when the port is taken.
+    Raises ListenError when the port is taken.
     """
     if port is None:
         return
@@ -18,7 +16,7 @@ def serve(registry: CollectorRegistry, host: str, port: int | None) -> None:
     try:
         start_http_server(port, host, registry)
     except OSError as error:
-        raise MetricsError(
+        raise ListenError(
             f"Cannot listen for metrics on {host}:{port}: {error.strerror}. Choose another port "
             "with --metrics-port (PRESSLINE_METRICS_PORT)."
         ) from error

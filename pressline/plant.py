@@ -11,15 +11,16 @@ from mes_bridge import plant as mes
 HEARTBEATS_TO_SILENCE = 3
 
 
-def load(database: str, path: Path, *, addresses: bool = True) -> None:
+def load(database: str, path: Path, *, addresses: bool = True, renamed: bool = False) -> None:
     """Read a plant file and store lines, presses, meters and shifts; twice changes nothing.
 
     `addresses=False` takes files that name no machine addresses (scenarios).
-    Raises PlantError (file, line, key, cure) and UnreachableError.
+    `renamed`: the database's site is called so from now on.
+    Raises PlantError (file, line, key, cure), OtherSiteError and UnreachableError.
     """
     plant = translate(load_plant(path, addresses=addresses))
     with connect(database) as connection:
-        mes.store(connection, plant, datetime.now(UTC))
+        mes.store(connection, plant, datetime.now(UTC), renamed=renamed)
 
 
 def translate(plant: entries.Plant) -> mes.Plant:

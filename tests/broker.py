@@ -17,16 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from tests import parts
+
 START_LIMIT_S = 10.0
 PATIENCE_S = 30.0
-
-
-def program() -> str | None:
-    """Path of mosquitto, or None when this machine has none."""
-    return shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
 
 
 def free_port() -> int:
@@ -47,8 +45,9 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start, and return once it takes connections."""
-        found = program()
-        assert found, "these tests need mosquitto: apt-get install mosquitto"
+        found = parts.mosquitto()
+        if found is None:
+            pytest.skip("needs mosquitto: apt-get install mosquitto")
         settings = self.folder / "mosquitto.conf"
         settings.write_text(
             f"listener {self.port} 127.0.0.1\n{self.access}\nlog_dest none\n"

@@ -11,7 +11,8 @@ from hypothesis import settings
 from servers import Flavour, flavours, running_flavour
 
 from database.connection import Connection, connect
-from database.server import Server, embedded_binaries, let_server_pass, timescale_binaries
+from database.server import Server, embedded_binaries, let_server_pass
+from tests import parts, quick
 
 settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing
 settings.load_profile("busy machine")
@@ -74,10 +75,33 @@ def frozen(own_server: Server) -> Iterator[Callable[[], None]]:
         os.kill(pid, signal.SIGCONT)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="a part of the tests of every room, in two minutes"
+    )
+
+
 def pytest_sessionstart() -> None:
-    if os.environ.get("PRESSLINE_REQUIRE_TIMESCALE") == "1" and timescale_binaries() is None:
-        pytest.exit("PRESSLINE_REQUIRE_TIMESCALE=1, and no server with TimescaleDB is here", 1)
+    try:
+        parts.check_required()
+    except parts.RequiredError as error:
+        pytest.exit(str(error), 1)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what needs a part that is not here; with --quick, all but a part of each room."""
+    gone = {part.marker: f"{name} is not here" for name, part in parts.absent().items()}
+    for item in items:
+        for marker in item.iter_markers():
+            if marker.name in gone:
+                item.add_marker(pytest.mark.skip(reason=gone[marker.name]))
+    if config.getoption("--quick"):
+        kept, left_out = quick.divided(items)
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.write_line(f"database flavours: {', '.join(flavours())}")
+    for line in parts.told():
+        terminalreporter.write_line(line)

@@ -143,6 +143,6 @@ def opcua_module(needed_by: str):
     try:
         from edge_agent.sources import opcua  # noqa: PLC0415 -- most edge boxes do without
     except ImportError as error:
-        cure = "install it with: pip install 'pressline[opcua]'"
+        cure = "install the wheel with its extra: pip install 'pressline-….whl[opcua]'"
         raise EdgeError(f"{needed_by} needs OPC UA, which is missing; {cure}") from error
     return opcua

@@ -28,6 +28,10 @@ def board_role(
     from database.migrate import migrate as run
     from database.roles import make_board_role
 
+    if not password.strip():
+        raise typer.BadParameter(
+            "it is empty, and nobody could sign in with it; set BOARD_PASSWORD"
+        )
     make_board_role(database_url(database), password)
     run(database_url(database))  # grants
 

@@ -74,7 +74,7 @@ def edge_run(
     node: Annotated[str | None, typer.Option(help="Which node of the plant file")] = None,
     outbox: Annotated[Path | None, typer.Option(envvar="PRESSLINE_OUTBOX")] = None,
     mqtt_host: Annotated[str | None, typer.Option(envvar="MQTT_HOST")] = None,
-    mqtt_port: Annotated[int | None, typer.Option(envvar="MQTT_PORT")] = None,
+    mqtt_port: Annotated[int | None, typer.Option(envvar="MQTT_PORT", min=1, max=65535)] = None,
     mqtt_secrets: Annotated[
         Path | None,
         typer.Option(envvar="MQTT_SECRETS", help="Passwords that `broker users` made, by node"),

@@ -11,6 +11,7 @@ from pressline.commands.options import (
     MetricsPort,
     MqttHost,
     MqttPort,
+    finite,
 )
 
 ingest = typer.Typer(no_args_is_help=True, help="Take records from the broker into the database.")
@@ -42,7 +43,11 @@ def ingest_run(
     reorder_seconds: Annotated[
         float,
         typer.Option(
-            envvar="PRESSLINE_REORDER_S", min=0, max=60, help="Wait of foreign nodes' messages"
+            envvar="PRESSLINE_REORDER_S",
+            min=0,
+            max=60,
+            callback=finite,
+            help="Wait of foreign nodes' messages",
         ),
     ] = 2.0,
     most_nodes: Annotated[
@@ -50,11 +55,20 @@ def ingest_run(
         typer.Option(envvar="PRESSLINE_MOST_NODES", min=1, help="With more, a new one is refused"),
     ] = 2000,
     quarantine_mb: Annotated[
-        float, typer.Option(envvar="PRESSLINE_QUARANTINE_MB", min=64, help="Room of quarantine")
+        float,
+        typer.Option(
+            envvar="PRESSLINE_QUARANTINE_MB", min=64, callback=finite, help="Room of quarantine"
+        ),
     ] = 512,
     quarantine_days: Annotated[
         float,
-        typer.Option(envvar="PRESSLINE_QUARANTINE_DAYS", min=1, help="A message is kept so long"),
+        typer.Option(
+            envvar="PRESSLINE_QUARANTINE_DAYS",
+            min=1,
+            max=36_500,
+            callback=finite,
+            help="A message is kept so long",
+        ),
     ] = 90,
     quarantine_per_minute: Annotated[
         int,

@@ -13,7 +13,7 @@ web = typer.Typer(no_args_is_help=True, help="Wall board, terminals, work orders
 def web_run(
     database: Database = None,
     host: Annotated[str, typer.Option(envvar="PRESSLINE_WEB_HOST")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(envvar="PRESSLINE_WEB_PORT")] = 8080,
+    port: Annotated[int, typer.Option(envvar="PRESSLINE_WEB_PORT", min=1, max=65535)] = 8080,
     names: Annotated[
         str,
         typer.Option(

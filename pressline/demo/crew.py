@@ -1,4 +1,4 @@
-"""The people of the demo: operators at their terminals and a leader, by the web's own calls.
+"""The people of the demo: operators, an inspector, a leader, by the web's own calls.
 
 Nothing here reaches past the pages' HTTP interface: what the crew does, a person can do.
 """
@@ -20,7 +20,7 @@ from pressline.demo.processes import DemoError
 from pressline.demo.shopfloor import Making, Place, making
 
 PATIENCE = 15.0  # seconds one call may take, and it is repeated while the web does not answer
-LEADER = "B-201"
+LEADER, INSPECTOR = "B-201", "B-402"
 SCRAP_REASONS = ("burr", "crack", "dent")
 STOP_REASON = "die_jam"
 HELD_BACK = {"held", "excess"}
@@ -154,6 +154,7 @@ class Crew:
             p.press: Duty(p, made[p.press], Browser(url, p.badge, patience)) for p in presses
         }
         self.leader = Browser(url, LEADER, patience)
+        self.inspector = Browser(url, INSPECTOR, patience)
         self.pace = pace  # seconds between scrap declarations at one press
         self.tell = tell
         self._chance = random.Random(2026)  # noqa: S311 - which parts are bad, not a secret
@@ -176,9 +177,8 @@ class Crew:
             now = time.monotonic()
             if now >= duty.first_article_at:
                 duty.first_article_at = math.inf
-                self._try(
-                    duty.terminal, press, "first_article", {"pass": True}, "first article passed"
-                )
+                said = "first article passed by the inspector"
+                self._try(self.inspector, press, "first_article", {"pass": True}, said)
             if now >= duty.scrap_at:
                 duty.scrap_at = now + self.pace * self._chance.uniform(0.6, 1.2)
                 scrap = self._some_scrap(duty)

@@ -95,15 +95,25 @@ def say_addresses(river: River) -> None:
         f"  terminal     {river.url}/terminal/{river.places[0].press}",
         f"  work order   {river.url}/work-order/{order}",
         f"  everything   {river.url}/        (?lang=en or ?lang=zh)",
-        "  badges       " + "  ".join(f"{p['badge']} {p['name']}" for p in shopfloor.people()),
-        "  PINs         "
-        + "  ".join(f"{p['pin']} {p['name']}" for p in shopfloor.people() if "pin" in p),
+        *say_people(),
         f"  plant file   {river.files.plant}",
         f"  broker       127.0.0.1:{river.mqtt_port}",
         f"  database     {river.server.url}",
         f"  logs         {river.children.logs}",
     ]
     typer.echo("\n".join(["", *lines, ""]))
+
+
+def say_people() -> list[str]:
+    """Everybody by role: badge, PIN where there is one, name."""
+    people = shopfloor.people()
+    lines = ["  badge, PIN   of whom"]
+    for role in dict.fromkeys(person["role"] for person in people):
+        told = (
+            f"{p['badge']} {p.get('pin', '----')} {p['name']}" for p in people if p["role"] == role
+        )
+        lines.append(f"    {role:10} " + "  ".join(told))
+    return lines
 
 
 def begin(river: River, crew: Crew) -> None:

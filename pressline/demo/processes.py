@@ -13,13 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pressline.errors import PresslineError
+
 STOP_LIMIT = 8.0  # seconds a child has to end by itself
 PR_SET_PDEATHSIG = 1  # prctl(2)
 LAST_LINES = 15
 ANSWER_LIMIT = 60.0  # seconds; a loaded machine is slow, a broken one is slower
 
 
-class DemoError(Exception):
+class DemoError(PresslineError):
     """The demo cannot go on; the message says what, where and the cure."""
 
 

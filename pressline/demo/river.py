@@ -12,11 +12,11 @@ from database.connection import Connection, connect
 from database.migrate import migrate
 from database.roles import OWNER, PROGRAMS, make_roles
 from database.server import Server, embedded_binaries
-from erp_core.masters import load as load_masters
 from pressline.demo import shopfloor
 from pressline.demo.broker import answers, broker_command, find_mosquitto
 from pressline.demo.crew import get_status
 from pressline.demo.processes import Child, Children, DemoError, Steered
+from pressline.masters import load as load_masters
 from pressline.plant import load as load_plant
 
 START_LIMIT = 60.0  # seconds; a loaded machine is slow, a broken one is slower

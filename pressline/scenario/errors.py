@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from edge_agent.errors import Problem
+from pressline.errors import PresslineError
 
 
-class RefusedFolderError(Exception):
+class RefusedFolderError(PresslineError):
     """A folder that cannot be played: every fault found, one per line."""
 
     def __init__(self, problems: Sequence[Problem | str]) -> None:

@@ -1,5 +1,11 @@
 """The arithmetic behind measured figures, on numbers worked out by hand."""
 
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from bench.__main__ import PARTS, measured, table
@@ -7,7 +13,9 @@ from bench.edge import lateness, requests_per_s
 from bench.figure import Figure, percentile
 from bench.latency import from_stroke_to_sight
 from bench.opcua import Step
-from bench.rig import BenchError, check_durable
+from bench.rig import BenchError, check_durable, cpu_seconds, server_cpu
+from bench.yardstick import reading_cpu_us
+from database.server import Server
 
 NS = 1_000_000_000
 
@@ -48,6 +56,45 @@ def test_a_pace_is_kept_when_it_was_made_and_nothing_is_missing() -> None:
     assert Step(1000, 980, 0.1, 0.2, 0).kept
     assert Step(1000, 900, 0.1, 0.2, 0).why == "the server made 900 of 1000/s"
     assert Step(1000, 1000, 0.1, 0.2, 7).why.startswith("at 1000/s 7 were not committed")
+
+
+def test_what_is_not_installed_is_not_measured_and_misses_nothing() -> None:
+    peer = Figure("peer_lost", None, "<", 1, "readings", "telegraf is not here", absent=True)
+    assert peer.met
+    assert "not measured" in table([peer])
+    assert "MISSED" not in table([peer])
+    assert "MISSED" in table([Figure("ratio", None, ">", 0, "", "it failed")])
+
+
+def test_a_worker_that_ends_while_it_is_looked_at_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as gone:
+        gone.wait()
+    listed = iter([[gone.pid], [], []])
+    monkeypatch.setattr("bench.rig.workers_of", lambda _pid: next(listed))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    server = Server(Path(), Path(), pid=os.getpid())
+    assert server_cpu(server) > 0
+    with pytest.raises(BenchError, match="has ended while it was measured"):
+        cpu_seconds(gone.pid)
+
+
+def test_the_time_of_workers_that_have_ended_is_counted() -> None:
+    before = cpu_seconds(os.getpid(), reaped=True)
+    work = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-c", work], check=True)
+    assert cpu_seconds(os.getpid(), reaped=True) >= before + 0.25
+
+
+def test_the_yardstick_is_a_few_millionths_of_a_second() -> None:
+    assert 0.05 < reading_cpu_us() < 100
+
+
+def test_no_limit_is_an_absolute_speed() -> None:
+    """Limits are ratios, shares or bytes: seconds and rates are printed beside them."""
+    for file in (Path(__file__).parents[2] / "bench").glob("*.py"):
+        for name in re.findall(r'Figure\(\s*f?"([\w{}]+)",[^"]+"[<>]", (?!None)', file.read_text()):
+            assert not name.endswith(("_s", "_us", "_share")), f"{file.name}: {name}"
 
 
 def test_a_part_that_fails_is_told_and_missed(monkeypatch: pytest.MonkeyPatch) -> None:

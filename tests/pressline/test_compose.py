@@ -59,6 +59,16 @@ def test_every_mounted_file_and_dependency_is_there(compose: dict[str, Any]) -> 
         assert set(service.get("depends_on", {})) <= set(compose["services"])
 
 
+def test_no_password_stands_in_an_address(compose: dict[str, Any]) -> None:
+    """There an @, :, / or % of it would have to be escaped; libpq takes it from PGPASSWORD."""
+    settings = [service.get("environment", {}) for service in compose["services"].values()]
+    addressed = [each for each in settings if "DATABASE_URL" in each]
+    assert addressed
+    for each in addressed:
+        assert "PASSWORD" not in each["DATABASE_URL"]
+        assert "PASSWORD" in each["PGPASSWORD"]
+
+
 def test_ports_listen_on_loopback_unless_configured(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports

@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.plantfile.plant import load_plant
+from erp_core.people import MAY, may
+from pressline.demo.crew import INSPECTOR
+from pressline.demo.demo import say_people
 from pressline.demo.shopfloor import Files, machines, making, people, places, write_files
 from pressline.demo.twin import JITTER
 
@@ -68,3 +71,19 @@ def test_every_operator_of_a_press_can_sign_in() -> None:
 def test_the_sixteen_bit_counter_wraps_within_the_time_asked_for() -> None:
     place = places(12)[0]
     assert place.modulus - place.counter == 12
+
+
+def test_everybody_of_a_plant_can_be_tried_in_the_demo() -> None:
+    """Every role that the program knows, with badge and PIN, and no two of them alike."""
+    staff = people()
+    assert {person["role"] for person in staff} == set(MAY)
+    for role in MAY:
+        assert any("pin" in p and "badge" in p for p in staff if p["role"] == role), role
+    [inspector] = [p for p in staff if p["badge"] == INSPECTOR]
+    assert may(inspector["role"], "first_article")
+
+
+def test_the_demo_says_who_is_there_by_role() -> None:
+    told = "\n".join(say_people())
+    assert "    warehouse  B-403 4403 吴刚" in told
+    assert all(f"    {role:10} " in told for role in MAY)

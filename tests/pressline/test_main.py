@@ -17,5 +17,5 @@ def test_a_command_of_the_plant_says_what_to_install() -> None:
         [sys.executable, "-c", WITHOUT], check=False, capture_output=True, text=True
     )
     assert told.returncode == 2
-    assert "pip install 'pressline[plant]'" in told.stderr
+    assert "pip install 'pressline-….whl[plant]'" in told.stderr
     assert "Traceback" not in told.stderr

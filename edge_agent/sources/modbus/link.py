@@ -329,7 +329,7 @@ class Link:
 def require_serial(needed_by: str) -> None:
     """Raises EdgeError with the cure when serial lines cannot be used here."""
     if importlib.util.find_spec("serial") is None:
-        cure = "install it with: pip install 'pressline[serial]'"
+        cure = "install the wheel with its extra: pip install 'pressline-….whl[serial]'"
         raise EdgeError(
             f"{needed_by} is on a serial line, which needs pyserial, which is missing; {cure}"
         )

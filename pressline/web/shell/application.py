@@ -8,6 +8,7 @@ import contextlib
 import ipaddress
 import os
 import re
+import socket
 from collections.abc import AsyncGenerator, Sequence
 from types import FrameType
 
@@ -27,6 +28,7 @@ from pressline.web.floor import attention, qr, terminal, wall
 from pressline.web.office import work_order
 from pressline.web.shell import health, home, live, problems, sign_in
 from pressline.web.shell.limits import Limits, PromptProtocol
+from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
 from pressline.web.shell.request import DOOR, WORK, Clock, Lane, present
@@ -183,10 +185,14 @@ def serve(
     `names`: hosts by which the pages are asked for, beside loopback and `host`. `proxy`: addresses
     whose X-Forwarded-For and -Proto are believed.
 
-    Raises OutdatedError when the schema is not this program's.
+    Raises ListenError when the port is taken, OutdatedError when the schema is not this program's.
     """
-    require_current(database)
-    app = make_application(database, names=(host, *names))
+    with bound(host, port) as door:
+        require_current(database)
+        _serve_at(door, make_application(database, names=(host, *names)), host, port, proxy)
+
+
+def _serve_at(door: socket.socket, app: FastAPI, host: str, port: int, proxy: str) -> None:
     if not _is_loopback(host):
         log.warning(
             "the pages can be reached from the network",
@@ -195,7 +201,7 @@ def serve(
         )
     config = configured(app, host, port, proxy)
     log.info("pages are served", url=f"http://{host}:{port}/")
-    Server(config, app.state.feed).run()
+    Server(config, app.state.feed).run(sockets=[door])
 
 
 def configured(app: FastAPI, host: str, port: int, proxy: str = "") -> uvicorn.Config:
