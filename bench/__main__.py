@@ -14,6 +14,7 @@ from bench.edge import edge_figures
 from bench.figure import Figure
 from bench.ingest import ingest_figures
 from bench.latency import latency_figures
+from bench.losses import losses_figures
 from bench.opcua import opcua_figures
 from bench.peers import peers_figures
 from bench.rig import BenchError
@@ -21,6 +22,7 @@ from pressline.demo.processes import DemoError
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "edge": edge_figures,
+    "losses": losses_figures,
     "opcua": opcua_figures,
     "ingest": ingest_figures,
     "commit": commit_figures,

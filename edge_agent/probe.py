@@ -86,7 +86,22 @@ def read_once(path: Path, show_orders: str | None = None) -> int:
     silent = [device for device in devices if device.name not in answers.online]
     for device in silent:
         _print(["", _silence(device, whys.get(device.name, ""))])
-    return 1 if silent else 0
+    wrong = [line for unit in units for line in _unlike(unit)]
+    _print(wrong)
+    return 1 if silent or wrong else 0
+
+
+def _unlike(unit: Unit) -> list[str]:
+    """What a machine gives wrongly, with good quality, when it is asked for several at once."""
+    if not unit.unlike:
+        return []
+    name, channels = unit.device.name, ", ".join(unit.unlike)
+    return [
+        "",
+        f"{name}: {channels} read alone is not what it is in one request with others; this device "
+        "gives fewer registers at once than it is asked for: set longest_read = 1, or as many as "
+        "its manual says",
+    ]
 
 
 def _raw(units: Sequence[Unit]) -> dict[tuple[str, str], bytes]:

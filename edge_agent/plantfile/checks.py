@@ -156,7 +156,11 @@ class PlantCheck:
                     f"channel {channel.name} ({where}) takes {where.width} registers, more than "
                     f"longest_read = {device.longest_read}"
                 )
-                self.fault(self._channel_keys(device, channel), what, "make it shorter")
+                cure = (
+                    "give it a register of its own width; one that the device gives in several "
+                    "requests could be torn"
+                )
+                self.fault(self._channel_keys(device, channel), what, cure)
 
     def products(self, device: Device) -> None:
         """What a register is multiplied by is a number that is read from the same machine."""

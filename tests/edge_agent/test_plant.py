@@ -323,7 +323,13 @@ ONE_FAULT = {
         HEAD + PRESS + 'longest_read = 8\n[[press.channel]]\nname = "t"\nkind = "text"\n'
         'register = "input:0:text20"\n',
         "plant.toml:13: press.P01.channel.t: channel t (input:0:text20) takes 10 registers, more "
-        "than longest_read = 8; make it shorter",
+        "than longest_read = 8; give it a register of its own width; ",
+    ),
+    "two registers of a device that gives one at a time": (
+        HEAD + PRESS + 'longest_read = 1\n[[press.channel]]\nname = "t"\nkind = "gauge"\n'
+        'register = "input:0:uint32"\n',
+        "plant.toml:13: press.P01.channel.t: channel t (input:0:uint32) takes 2 registers, more "
+        "than longest_read = 1; give it a register of its own width; ",
     ),
     "a channel the address cannot serve": (
         HEAD + PRESS.replace("modbus://10.0.0.1/1", "opc.tcp://h") + 'profile2 = "x"\n',

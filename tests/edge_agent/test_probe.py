@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import structlog
 from machines import Plc, Unit, free_port, serial_line, write_plant
+from pymodbus.constants import ExcCodes
 
 from edge_agent.byte_orders import likely
 from edge_agent.errors import EdgeError
@@ -99,6 +100,37 @@ def test_silent_machine_is_named_with_a_cure_and_the_exit_code_is_1(
     assert f"{silence} (connection refused); check" in out
     assert f"P03 did not answer at opc.tcp://127.0.0.1:{nobody}: " in out
     assert "P01 did not answer" not in out
+
+
+class OneAtATime(Unit):
+    """Whatever number of registers is asked for: the first one, over and over."""
+
+    async def answer(
+        self, function: int, start: int, address: int, count: int,
+        current: list[int], written: list[int] | list[bool] | None,
+    ) -> ExcCodes | None:  # fmt: skip
+        refusal = await super().answer(function, start, address, count, current, written)
+        for register in range(address, address + count):
+            current[register - start] = self.registers.get(address, 0)
+        return refusal
+
+
+def test_a_device_that_gives_one_register_at_a_time_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plc = Plc(u1=OneAtATime({16: 7, 17: 1, 18: 2, 19: 3, 20: 605}))
+    text = PRESS.format(name="P01", address=plc.address(1))
+    write_plant(tmp_path, text)
+    with serving(plc):
+        assert read_once(tmp_path / "plant.toml") == 1
+        out = capsys.readouterr().out
+        assert "P01: speed, die_id, alarm, running read alone is not what it is" in out
+        assert "set longest_read = 1" in out
+        write_plant(tmp_path, text + "longest_read = 1\n")
+        assert read_once(tmp_path / "plant.toml") == 0
+    out = re.sub(" +", " ", capsys.readouterr().out)
+    assert "read alone" not in out
+    assert "P01 speed holding:20:uint16 60.5 1/min good\n" in out
 
 
 METER = """

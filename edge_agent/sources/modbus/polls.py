@@ -19,7 +19,7 @@ from edge_agent.sample import Sample, Sink
 from edge_agent.shutdown import asked_to_end
 from edge_agent.sources.modbus.link import Link, NoAnswerError, RefusedError, reason, require_serial
 from edge_agent.sources.modbus.rounds import Round
-from edge_agent.sources.modbus.unit import Unit
+from edge_agent.sources.modbus.unit import Read, Unit
 from edge_agent.sources.tally import Tallies
 
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 5.0  # a press switched on again is seen within seconds
@@ -74,8 +74,33 @@ class ModbusConnection:
                     await self._poll(unit)
                 while not unit.online and self._is_deaf():
                     await self._poll(unit)
+                if unit.online:
+                    await self._compare(unit)
         finally:
             self.link.close()
+
+    async def _compare(self, unit: Unit) -> None:
+        """Find values that come otherwise in one request with others than alone, in peace."""
+        for read in unit.reads:
+            if read.block.is_bits or unit.is_one(read):
+                continue
+            try:
+                whole = await self._twice(unit, read)
+                for part in unit.some(read):
+                    begin = 2 * (part.block.start - read.block.start)
+                    alone = await self._twice(unit, part)
+                    if whole and alone and whole[begin:][: part.block.bytes] != alone:
+                        unit.unlike += [channel.name for channel in part.channels]
+            except (NoAnswerError, RefusedError):
+                continue
+
+    async def _twice(self, unit: Unit, read: Read) -> bytes:
+        """What a read brings, if it brings it twice: a counter that goes on says nothing."""
+        one, other = [
+            await self.link.ask(unit.unit, read.block, unit.timeout, unit.pause, loose=unit.loose)
+            for _ in range(2)
+        ]
+        return one if one == other else b""
 
     def _begin(self) -> None:
         self.link = Link(self.where, max(unit.timeout for unit in self.units) + 1)

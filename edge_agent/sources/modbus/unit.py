@@ -24,6 +24,7 @@ from edge_agent.sources.modbus.link import NoAnswerError, RefusedError
 FIRST_TRIAL_S, LAST_TRIAL_S = 10.0, 3600.0  # a PLC that starts refuses what it answers later
 LAST_SEARCH_S = 60.0  # where all was refused, parts are asked again at the latest then
 SECOND_POLL_S = 1.0  # where the period is longer
+MOST_COMPARED = 8  # values of one read
 FORGOTTEN = 0.1  # of the slowest answer, with each answer that is faster
 
 Failure = NoAnswerError | RefusedError
@@ -104,6 +105,7 @@ class Unit:
         self.loose = device.transaction == "loose"
         self.online: bool | None = None
         self.why = ""  # it does not answer
+        self.unlike: list[str] = []  # channels that come otherwise alone than with others
         self.due = self.origin = self.delay = 0.0
         self.missed = 0  # polls in a row that brought nothing
         self.answered_at = 0.0
@@ -186,6 +188,12 @@ class Unit:
             return None  # each read is of one value
         read, span = alone[self.turn // 2 % len(alone)]
         return self._part(read.channels, span, {})
+
+    def some(self, read: Read) -> list[Read]:
+        """Some values of a read, the last one among them, each alone."""
+        spans = _spans(read.channels, read.block.table)[::-1]
+        chosen = spans[:: -(-len(spans) // MOST_COMPARED)]
+        return [self._part(read.channels, span, {}) for span in chosen]
 
     def refused_all(self, now: float) -> None:
         """Nothing was answered in parts either: they are not asked again at once."""
