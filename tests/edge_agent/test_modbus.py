@@ -361,7 +361,7 @@ def test_a_serial_line_without_pyserial_is_told_with_the_cure(
     [(device, channel, why)] = sink.refusals
     assert (device, channel) == ("P01", "")
     assert "P01 is on a serial line" in why
-    assert "pip install 'pressline[serial]'" in why
+    assert "pip install 'pressline-….whl[serial]'" in why
 
 
 async def story_of_a_pause(folder: Path) -> None:
