@@ -12,7 +12,10 @@ from database.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Die:
-    """A die; life in strokes, shares of it at which it is `warn` and `due`, ideal strokes/min."""
+    """A die: life in strokes, shares of it at which it is `warn` and `due`, strokes a minute.
+
+    `ideal_spm` is what it could run, `planned_spm` what plans reckon with (None: the ideal).
+    """
 
     code: str
     name: str
@@ -21,6 +24,7 @@ class Die:
     due_share: Decimal
     opening_strokes: int
     ideal_spm: Decimal | None
+    planned_spm: Decimal | None = None
 
     def stage(self, strokes: int) -> str:
         """`ok`, `warn` or `due` after that many counted strokes; a die without a life is `ok`."""

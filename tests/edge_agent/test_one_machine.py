@@ -8,6 +8,7 @@ import threading
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asyncua import ua
@@ -16,6 +17,7 @@ from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 from machines import Plc, RememberingSink, Running, Unit, free_port, write_plant
 from opcua_press import PressServer, Stage
+from structlog.testing import capture_logs
 
 from edge_agent import sources as reading
 from edge_agent.node import Node
@@ -195,6 +197,33 @@ def test_a_server_with_too_few_subscriptions_keeps_those_it_has(
 ) -> None:
     monkeypatch.setattr(serving, "FIRST_RETRY_S", 0.1)
     stage.play(story_of_the_third(stage.press, tmp_path, monkeypatch))
+
+
+async def story_of_a_short_queue(
+    press: PressServer, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create = SubscriptionService.create_monitored_items
+
+    async def short(self: SubscriptionService, *args: object) -> list[object]:
+        results: list[Any] = list(await create(self, *args))  # pyright: ignore[reportArgumentType]
+        for result in results:
+            result.RevisedQueueSize = ua.UInt32(4)
+        return results
+
+    monkeypatch.setattr(SubscriptionService, "create_monitored_items", short)
+    sink = RememberingSink()
+    async with running(sources(write_plant(folder, opcua_presses(press.url, 1)), "n", sink)):
+        await sink.until(lambda: sink.values("P01", "strokes") == [0])
+
+
+def test_a_server_that_keeps_fewer_changes_is_told(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with capture_logs() as logs:
+        stage.play(story_of_a_short_queue(stage.press, tmp_path, monkeypatch))
+    [told] = [one for one in logs if one["event"] == "queue_revised"]
+    assert (told["device"], told["asked"], told["kept"]) == ("P01", 32, 4)
+    assert told["channels"] == ["strokes"]
 
 
 async def story_of_late_nodes(press: PressServer, folder: Path) -> None:

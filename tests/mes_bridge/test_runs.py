@@ -221,6 +221,7 @@ def test_an_assigned_interval_takes_the_die_that_was_mounted(shop: Shop) -> None
     shop.order("L", "LEFT")
     shop.order("R", "RIGHT")
     shop.do("07:00", "mount", die="DLR")
+    shop.strokes("08:30", 5)
     given = {"since": clock("08:00").isoformat(), "to": clock("09:00").isoformat()}
     left = shop.lead("10:00", "assign", work_order="L", **given)
     right = shop.lead("10:01", "assign", work_order="R", **given)
