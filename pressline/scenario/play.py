@@ -117,7 +117,7 @@ def _record(connection: Connection, sent: Sent) -> list[tuple[str, str]]:
     """Apply an act; what a person would be told instead, by its code."""
     try:
         with connection.transaction():
-            acts.record(connection, sent.act, sent.arrived)
+            acts.record(connection, sent.act, sent.arrived, replay=True)
     except Refused as refused:
         return [(str(sent.act.id), refused.code)]
     return []
