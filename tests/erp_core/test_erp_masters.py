@@ -271,11 +271,12 @@ masters.toml:5: item.A.code: stands here a second time; keep one of them
 masters.toml:9: bom.A.lines.C: there is no item C; add an [[item]] or mend the code
 masters.toml:9: bom.A.lines: A would be made from itself; take out the line that leads back to it
 masters.toml:13: die.D.outputs.B: there is no item B; add an [[item]] or mend the code
+masters.toml:17: work_order.W.item: no die makes A; add it to the outputs of a [[die]]
 masters.toml:19: work_order.W.routing.E: there is no die E; add a [[die]] or mend the code
 masters.toml:19: work_order.W.routing.D: die D does not make A; add A to the outputs of the die, \
 or name another die
 masters.toml:23: stock.A.location: there is no location SHELF; write one of COUNT, CUSTOMER, FG, \
-PRODUCTION, RAW, SCRAP, SUPPLIER, WIP
+PRODUCTION, RAW, SCRAP, SUPPLIER, SURPLUS, WIP
 masters.toml:34: person.E2.badge: stands here a second time; keep one of them"""
 
 
@@ -293,9 +294,11 @@ def test_an_order_code_or_badge_that_the_database_gives_to_something_else_is_ref
     connection: Connection,
 ) -> None:
     load(connection, SMALL, NOW)
-    load(connection, {"person": [{"code": "E1", "role": "operator", "badge": "EMP:1"}]}, NOW)
+    first = {"code": "E1", "name": "张伟", "role": "operator", "lines": ["L1"], "badge": "EMP:1"}
+    load(connection, {"person": [first]}, NOW)
     other = {
         "item": [{"code": "B"}],
+        "die": [{"code": "DB", "outputs": [{"item": "B"}]}],
         "work_order": [{"code": "W", "item": "B", "qty": 1}],
         "person": [{"code": "E2", "role": "operator", "badge": "EMP:1"}],
     }

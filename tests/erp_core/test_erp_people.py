@@ -160,7 +160,8 @@ def test_a_pin_hash_that_was_damaged_is_refused_and_logged(
 
 
 def person(code: str, **more: object) -> dict[str, object]:
-    return {"code": code, "role": "it", "badge": f"EMP:{code}", **more}
+    lines = {"lines": ["L1"]} if code == "E1" else {}
+    return {"code": code, "role": "it", "badge": f"EMP:{code}", **lines, **more}
 
 
 def active(connection: Connection) -> list[str]:
