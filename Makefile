@@ -21,7 +21,7 @@ test: install ## Every test, on every database flavour found
 	@$(BIN)/python -m tests.parts --install
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-quick: install ## Tests of every room, in less than two minutes
+quick: install ## Some tests of every room, on plain PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup --quick $(ARGS)
 
 check: install ## ruff, pyright strict, import contracts

@@ -1,4 +1,4 @@
-"""What `make quick` runs: some tests of every room, on plain PostgreSQL, in two minutes.
+"""What `make quick` runs: some tests of every room, on plain PostgreSQL.
 
 Chosen for what they would notice first: the arithmetic, the refusals, the words, and one way
 through each room on a real database.
