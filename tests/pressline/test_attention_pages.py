@@ -24,7 +24,7 @@ def opened(database: str) -> Iterator[Pair]:
 
 
 def waiting(shop: WebShop) -> None:
-    """On L1 strokes without an order at P01 and P04, at P03 a held count and a report in doubt."""
+    """On L1 strokes without an order at P01 and P04; at P03 a held count, a report, its excess."""
     shop.do("mount", "P01", die="D-210")
     shop.do("mount", "P04", "liu", die="D-HNG")
     shop.pass_time(5, {"P01": 0, "P04": 0})
@@ -44,7 +44,7 @@ def test_a_leader_assigns_strokes_and_the_orders_number_goes_up(
     with terminal(chromium, site, badge=LEADER) as page:
         page.goto("/work-order/WO-2601")
         expect(page.locator("#good")).to_have_text("0")
-        expect(page.locator("#attention")).to_have_text("4")
+        expect(page.locator("#attention")).to_have_text("5")
         page.locator("nav a[href='/attention']").click()
         assert_chinese(page)
         stray = page.locator(".stray[data-press=P01]")
@@ -52,7 +52,7 @@ def test_a_leader_assigns_strokes_and_the_orders_number_goes_up(
         stray.locator("button").click()
         expect(page.locator(".told")).to_have_text("已补录到 WO-2601")
         expect(stray).to_have_count(0)
-        expect(page.locator("#attention")).to_have_text("3")
+        expect(page.locator("#attention")).to_have_text("4")
         both = page.locator(".stray[data-press=P04]")
         both.locator("button").click()
         expect(page.locator(".told")).to_contain_text("已补录到 WO-2603")
