@@ -394,7 +394,7 @@ def _accept(moment: Moment, args: arguments.Accept) -> Outcome:
         report = reports.find(moment.connection, args.report)
     except UnknownError:
         raise Refused("report_unknown", report=args.report) from None
-    if report.state == "waiting" and report.excess > 0:
+    if report.excess > 0 or "excess" in report.flags:  # never accepted, whatever became of it
         raise Refused("report_excess", report=args.report, excess=report.excess)
     return _decided(moment, args.report, lambda: reporting.accept(
         moment.connection, args.report, moment.who, moment.now))  # fmt: skip
