@@ -145,7 +145,7 @@ def test_a_wrong_paper_asks_before_it_ends_the_job(chromium: Browser, opened: Pa
         assert runs == (1,)
         scan(page, "DIE:D-WSH")
         page.locator("[data-act=end]").click()
-        expect(done(page)).to_contain_text("工单已上报")
+        expect(done(page)).to_contain_text("D-WSH")
 
 
 def test_without_a_network_the_terminal_itself_asks(chromium: Browser, opened: Pair) -> None:
