@@ -227,7 +227,7 @@ def test_other_lines_are_invisible_and_out_of_reach(opened: Pair) -> None:
     shop, site = opened
     jumped(shop)
     unscanned(shop, 40, press="P02")
-    with site.signed_in(OTHER_LEADER) as client:
+    with site.signed_in(OTHER_LEADER, press=None) as client:
         assert client.get("/api/attention?press=P02").json() == {"n": 0, "strokes": []}
         page = client.get("/attention").text
         assert "P01" not in page

@@ -173,7 +173,7 @@ def test_reasons_of_last_year_and_dies_of_1990_stay_as_they_are(opened: Pair) ->
         return told.json().get("code", "")
 
     def since(days: int) -> dict[str, str]:
-        return {"from": (shop.now - timedelta(days=days)).isoformat(), "reason": "die_change"}
+        return {"from": (shop.now - timedelta(days=days)).isoformat(), "reason": "material"}
 
     with site.signed_in("B-101") as operator, site.signed_in("B-201") as leader:
         assert code(operator, "mount", timedelta(days=13000), die="D-210") == "act_too_old"
