@@ -38,7 +38,7 @@ class SilentError(psycopg.OperationalError):
 def database_url(given: str | None = None) -> str:
     """The database address: the given one, else DATABASE_URL.
 
-    Raises UnreachableError when neither is there.
+    Raises UnreachableError when neither is there, AddressError when it cannot be one.
     """
     url = given or os.environ.get("DATABASE_URL")
     if not url:
@@ -46,6 +46,7 @@ def database_url(given: str | None = None) -> str:
             "No database address. Set DATABASE_URL (postgresql://user@host:5432/name) "
             "or pass --database; `make demo` brings its own server."
         )
+    check_address(url)
     password = conninfo_to_dict(url).get("password") or os.environ.get("PGPASSWORD", "")
     if str(password).startswith(SAMPLE):
         raise UnreachableError(
