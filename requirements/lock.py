@@ -31,7 +31,7 @@ What comes with it, by whom it was made, and under which licence. Written by `ma
 
 def main() -> None:
     """All locks, then NOTICE."""
-    build = re.findall(r'"(hatchling[^"]*)"', (TOP / "pyproject.toml").read_text())
+    build = re.findall(r'"(hatchling[<>=~][^"]*)"', (TOP / "pyproject.toml").read_text())
     for name, extras in LOCKS.items():
         compiled(name, "pyproject.toml", *(f"--extra={extra}" for extra in extras))
     compiled("build", "-", told="\n".join([*build, "editables"]))  # editables: for `pip install -e`

@@ -260,7 +260,7 @@ create or replace view board.work_order_progress as
   ) energy on true;
 
 -- Whether an order ran on one of these lines, or can run there: its dies fit; any line while no die says.
-create function board.order_on_lines(code text, lines text[]) returns boolean
+create or replace function board.order_on_lines(code text, lines text[]) returns boolean
 language sql stable security definer set search_path = '' as $$
   select exists (
     select from erp.work_order_operation op
