@@ -97,7 +97,7 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     ),
     "operation_unknown": Sentence(
         "Work order {work_order} has no operation {operation} for this die. It has: {operations}.",
-        "工单 {work_order} 没有适用此模具的工序 {operation}。可选工序：{operations}。",
+        "工单 {work_order} 没有适用此模具的工序 {operation}。请从以下工序中选择：{operations}。",
     ),
     "work_order_wrong_line": Sentence(
         "Press {press} is on line {line}, and {who} works on {lines}: work order {work_order} was "

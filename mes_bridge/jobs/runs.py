@@ -325,8 +325,9 @@ def close_if_open(moment: Moment) -> int | None:
 def would_end(moment: Moment, run: Run, work_order: str = "") -> Refused:
     """The refusal that asks whether the running job shall end; `work_order`: what would follow."""
     jobs = [one.work_order or one.item for one in outputs(moment.connection, run.id)]
-    code = "job_running" if work_order else "job_running_die"
-    return Refused(code, press=moment.press, jobs=jobs, work_order=work_order)
+    if work_order:
+        return Refused("job_running", press=moment.press, jobs=jobs, work_order=work_order)
+    return Refused("job_running_die", press=moment.press, jobs=jobs)
 
 
 def _has(connection: Connection, run: Run | None, work_order: str) -> bool:

@@ -21,7 +21,7 @@ def facts_of(sentence: str) -> set[str]:
 
 def raised() -> Iterator[tuple[str, set[str], str]]:
     """Every `Refused("code", fact=…)` in the room: code, names of its facts, where."""
-    for path in sorted(ROOM.glob("*.py")):
+    for path in sorted(ROOM.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Refused":
                 code = node.args[0]
