@@ -11,9 +11,11 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from database.connection import connect
+from database.connection import Connection, connect
 from database.errors import UnreachableError
 from database.limits import PROBE
+from mes_bridge import readings
+from mes_bridge.readings import Stretch
 
 MOST_OUTBOXES = 100  # told one by one, those furthest behind first
 
@@ -44,18 +46,10 @@ for kind in ("database", "no_plant", "press", "timer"):
     ERRORS.labels(kind)
 
 LAG = """
-select o.site, o.node, o.id::text, greatest(o.number - coalesce(m.number, 0), 0)::float,
-       coalesce(extract(epoch from clock_timestamp() - waiting.arrived), 0)::float
+select o.site, o.node, o.id, coalesce(m.number, 0), coalesce(m.arrived, '2000-01-01'), o.number
 from signal.outbox o
 left join mes.mark m on m.outbox = o.id
-left join lateral (
-  select r.arrived from signal.reading r
-  where r.outbox = o.id and r.number > coalesce(m.number, 0)
-    and r.arrived >= coalesce(m.arrived, '-infinity')
-  order by r.number limit 1
-) waiting on true
 where o.site in ('', (select site from mes.plant))
-order by 5 desc, o.id desc limit %s
 """
 
 
@@ -93,9 +87,21 @@ class Marks(Collector):
             with connect(
                 self.database, application="pressline metrics", limits=PROBE
             ) as connection:
-                return connection.execute(LAG, [MOST_OUTBOXES]).fetchall()
+                return _lags(connection)
         except (UnreachableError, psycopg.Error):
             return None
+
+
+def _lags(connection: Connection) -> list[tuple[str, str, str, float, float]]:
+    """Site, node, outbox, records and seconds behind: those that wait longest, then the newest."""
+    marks = connection.execute(LAG).fetchall()
+    stretches = [Stretch(*row[2:]) for row in marks if row[5] > row[3]]
+    waiting = readings.waiting(connection, stretches)
+    marks.sort(key=lambda row: (waiting.get(row[2], 0.0), row[2]), reverse=True)
+    return [
+        (site, node, str(outbox), float(max(newest - number, 0)), waiting.get(outbox, 0.0))
+        for site, node, outbox, number, _, newest in marks[:MOST_OUTBOXES]
+    ]
 
 
 def follow(database: str) -> None:

@@ -1,7 +1,6 @@
 """The tail of the readings: what came behind the bridge's marks, of the channels it derives from.
 
-A plant stores many more channels than presses and meters count on. The others are passed over where
-they lie: they cost a look at their row in the database, and never leave it.
+A plant stores many more channels than presses and meters count on: only theirs are asked for.
 """
 
 from collections.abc import Sequence
@@ -10,6 +9,8 @@ from datetime import datetime
 from typing import LiteralString
 
 from database.connection import Connection
+from mes_bridge import readings
+from mes_bridge.readings import Reading, Stretch
 
 UNLIMITED = 2**62
 
@@ -44,6 +45,7 @@ class Told:
 
 
 Mark = tuple[int, int, datetime, int, bool]  # outbox, number, arrived, how far to read, and more
+Reached = dict[int, tuple[int, datetime]]  # by outbox: number and its arrival
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def take(connection: Connection, limit: int | None) -> Tail:
     Of each outbox at most `limit` records. What lies behind an outbox that has more waits for it,
     so that arrival orders what several outboxes say.
     """
-    return _read(connection, _marks(connection, limit or UNLIMITED), _TAKE, None)
+    return _read(connection, _marks(connection, limit or UNLIMITED), None)
 
 
 def take_behind(connection: Connection, owner: str) -> Tail:
@@ -81,32 +83,60 @@ def take_behind(connection: Connection, owner: str) -> Tail:
         """,
         [owner],
     ).fetchall()
-    return _read(connection, marks, _TAKE_BEHIND, owner)
+    return _read(connection, marks, owner)
 
 
-def _read(
-    connection: Connection, marks: Sequence[Mark], query: LiteralString, owner: str | None
-) -> Tail:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a channel's readings tell about; see Told."""
+
+    press: str | None
+    decides: bool
+    signals: bool | None
+    concerns: str | None
+    owner: str
+
+
+def _read(connection: Connection, marks: Sequence[Mark], owner: str | None) -> Tail:
+    """What lies within the marks: they are moved on, unless an `owner` catches up with them."""
     if not marks:
         return Tail([], 0)
-    names = ("outbox", "number", "arrived", "reach", "more")
-    columns = dict(zip(names, map(list, zip(*marks, strict=True)), strict=True))
-    asked = {**columns, "since": min(columns["arrived"]), "owner": owner}
-    rows = connection.execute(query, asked).fetchall()
-    passed = sum({outbox: records for outbox, records, *_ in rows}.values())
-    told = [_told(outbox, *row) for outbox, _, *row in rows if row[0] is not None]
-    return Tail(told, passed, marks)
+    wanted = _wanted(connection, owner)
+    stretches = [Stretch(*mark[:4]) for mark in marks]
+    seen = readings.behind(connection, stretches, list(wanted))
+    if owner is None:
+        taken, reached = _cut(connection, marks, stretches, seen)
+        _move(connection, reached)
+    else:
+        taken, reached = seen, {one.outbox: (one.reach, one.arrived) for one in stretches}
+    passed = sum(reached[one.outbox][0] - one.number for one in stretches)
+    return Tail([_told(one, wanted[one.channel]) for one in taken], passed, marks)
 
 
-def _told(
-    outbox: int, number: int, arrived: datetime, at: datetime, channel: int, good: bool,
-    whole: int | None, value: float | None, press: str | None, decides: bool, signals: bool | None,
-    concerns: str | None, owner: str,
-) -> Told:  # fmt: skip
-    shown = (value if whole is None else whole) if good else None
-    running = whole != 0 if signals and whole is not None else None
-    reading = TailReading(channel, at, shown, outbox, number, arrived)
-    return Told(reading, good, press, decides, running, concerns, owner)
+def _cut(
+    connection: Connection,
+    marks: Sequence[Mark],
+    stretches: Sequence[Stretch],
+    seen: Sequence[Reading],
+) -> tuple[list[Reading], Reached]:
+    """What is taken now, and how far that moves each mark: what lies behind the cut waits."""
+    came = readings.arrivals(connection, stretches)
+    reached: Reached = {one.outbox: (one.reach, came[one.outbox]) for one in stretches}
+    cut = min(((came[outbox], outbox) for outbox, *_, more in marks if more), default=None)
+    if cut is None:
+        return list(seen), reached
+    later = [one for one in seen if (one.arrived, one.outbox) > cut and one.outbox != cut[1]]
+    for one in reversed(later):  # by arrival: the first of each outbox is set last
+        reached[one.outbox] = (one.number - 1, one.arrived)
+    now = [one for one in seen if (one.arrived, one.outbox) <= cut or one.outbox == cut[1]]
+    return now, reached
+
+
+def _told(one: Reading, of: _Wanted) -> Told:
+    shown = (one.value if one.whole is None else one.whole) if one.good else None
+    running = one.whole != 0 if of.signals and one.whole is not None else None
+    reading = TailReading(one.channel, one.at, shown, one.outbox, one.number, one.arrived)
+    return Told(reading, one.good, of.press, of.decides, running, of.concerns, of.owner)
 
 
 def _marks(connection: Connection, limit: int) -> list[tuple[int, int, datetime, int, bool]]:
@@ -129,17 +159,24 @@ def _marks(connection: Connection, limit: int) -> list[tuple[int, int, datetime,
     ).fetchall()
 
 
-_TOLD: LiteralString = """
-select m.outbox, m.passed, s.number, s.arrived, s.at, s.channel, s.good, s.count, s.value,
-       s.press, s.decides, s.signals, s.concerns, s.owner
-from moved m
-left join seen s on s.outbox = m.outbox and not s.later
-order by s.arrived, m.outbox, s.number, s.at
-"""
+def _wanted(connection: Connection, owner: str | None) -> dict[int, _Wanted]:
+    rows = connection.execute(_WANTED, {"owner": owner}).fetchall()
+    return {channel: _Wanted(*row) for channel, *row in rows}
 
-# `since` says once more what `arrived` says of each outbox: a constant, by which the database
-# leaves chunks out when it plans. Within an outbox arrival never goes back (ingest sees to it).
-_SEEN: LiteralString = """
+
+def _move(connection: Connection, reached: Reached) -> None:
+    numbers, arrived = zip(*reached.values(), strict=True)
+    connection.execute(
+        """
+        update mes.mark m set number = r.number, arrived = r.arrived
+        from unnest(%s::int[], %s::bigint[], %s::timestamptz[]) as r(outbox, number, arrived)
+        where m.outbox = r.outbox
+        """,
+        [list(reached), list(numbers), list(arrived)],
+    )
+
+
+_WANTED: LiteralString = """
 with own as (
   select c.id as channel, p.name as press,
          c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
@@ -156,48 +193,9 @@ with own as (
          coalesce(k.press, m.press, k.meter)
   from mes.counter k left join mes.meter m on m.name = k.meter
   where not exists (select from own where own.channel = k.channel)
-), wanted as materialized (  -- of those not set aside, or of the one that catches up
-  select * from counted c
-  where c.owner = %(owner)s
-     or %(owner)s::text is null and c.owner not in (select owner from mes.press_behind)
-), mark as materialized (
-  select m.*, coalesce((
-    select max(r.arrived) from signal.reading r
-    where r.outbox = m.outbox and r.number = m.reach and r.arrived >= m.arrived
-      and r.arrived >= %(since)s), m.arrived) as came
-  from unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)s::timestamptz[],
-              %(reach)s::bigint[], %(more)s::bool[]) as m(outbox, number, arrived, reach, more)
-), cut as (
-  select came, outbox from mark where more order by came, outbox limit 1
-), seen as materialized (
-  select r.*, w.press, w.decides, w.signals, w.concerns, w.owner,
-         coalesce(r.outbox <> cut.outbox
-                  and (r.arrived, r.outbox) > (cut.came, cut.outbox), false) as later
-  from mark
-  cross join lateral (
-    select outbox, number, arrived, at, channel, quality = 192 as good, count,
-           coalesce(wide, gauge::float8) as value
-    from signal.reading r
-    where r.outbox = mark.outbox and r.number > mark.number and r.number <= mark.reach
-      and r.arrived >= mark.arrived and r.arrived >= %(since)s
-  ) r
-  join wanted w on w.channel = r.channel
-  left join cut on true
-)"""
-_MOVED: LiteralString = """, waiting as (
-  select outbox, min(number) - 1 as number, min(arrived) as arrived
-  from seen where later group by outbox
-), moved as (
-  update mes.mark m
-  set number = coalesce(w.number, mark.reach), arrived = coalesce(w.arrived, mark.came)
-  from mark left join waiting w on w.outbox = mark.outbox
-  where m.outbox = mark.outbox
-  returning m.outbox, m.number - mark.number as passed
-)
+)  -- of those not set aside, or of the one that catches up
+select c.channel, c.press, c.decides, c.signals, c.concerns, c.owner
+from counted c
+where c.owner = %(owner)s
+   or %(owner)s::text is null and c.owner not in (select owner from mes.press_behind)
 """
-_STAYED: LiteralString = """, moved as (
-  select outbox, reach - number as passed from mark
-)
-"""
-_TAKE = _SEEN + _MOVED + _TOLD
-_TAKE_BEHIND = _SEEN + _STAYED + _TOLD

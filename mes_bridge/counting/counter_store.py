@@ -15,6 +15,7 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from database.connection import Connection
+from mes_bridge import readings
 from mes_bridge.counting import counting, rules
 from mes_bridge.counting.counting import Pair, Point, Rules, State
 from mes_bridge.errors import (
@@ -24,6 +25,7 @@ from mes_bridge.errors import (
     UnknownCounterError,
     UnknownEventError,
 )
+from mes_bridge.readings import Part
 from mes_bridge.states import facts
 from mes_bridge.tail import TailReading
 
@@ -247,30 +249,19 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
     """The counter, with its rules able to look at the readings before: rarely needed."""
 
     def before(at: datetime) -> Point | None:
-        row = connection.execute(
-            """
-            select at, min(coalesce(count, wide, gauge::float8)), min(count)
-            from mes.counter_rule u
-            join signal.reading r on r.channel = u.channel
-                                 and (r.outbox is distinct from u.outbox or r.number >= u.number)
-            where u.line = %(line)s and quality = 192
-              and at <= %(last)s and at >= %(first)s and arrived >= %(first)s - interval '1 day'
-              and not exists (  -- late ones are listed and count nowhere
-                select from signal.reading e
-                where e.channel = r.channel and e.quality = 192 and e.at > r.at
-                  and (e.outbox is distinct from u.outbox or e.number >= u.number)
-                  and e.arrived >= %(first)s - interval '1 day'
-                  and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number))
-            group by at order by at desc limit 1
-            """,
-            {"line": counter.line, "last": at - counting.WAY, "first": at - FAR_BACK},
-        ).fetchone()
-        if row is None:
-            return None
-        value = counter.counted(row[1] if row[2] is None else row[2])
-        return None if value is None else Point(row[0], value)
+        parts = _parts(connection, counter.line)
+        found = readings.last_in_time(connection, parts, at - FAR_BACK, at - counting.WAY)
+        value = found and counter.counted(found[1])
+        return None if found is None or value is None else Point(found[0], value)
 
     return replace(counter, rules=replace(counter.rules, before=before))
+
+
+def _parts(connection: Connection, line: int) -> list[Part]:
+    rows = connection.execute(
+        "select channel, outbox, number from mes.counter_rule where line = %s", [line]
+    )
+    return [Part(*row) for row in rows]
 
 
 def _counter(row: _Row) -> Counter:

@@ -13,6 +13,7 @@ from psycopg.types.multirange import TimestamptzMultirange
 from psycopg.types.range import TimestamptzRange
 
 from database.connection import Connection
+from mes_bridge import readings
 from mes_bridge.states import press_state
 from mes_bridge.states.press_state import (
     PressState,
@@ -24,7 +25,14 @@ from mes_bridge.states.press_state import (
     Watch,
 )
 
-GOOD = 192
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """A row of the query in `_telling`: whether the channel decides, and is the run signal."""
+
+    channel: int
+    decides: bool
+    signals: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,17 +222,9 @@ def _last_stroke(
 def _last_signal(
     connection: Connection, press: str, before: datetime
 ) -> tuple[datetime, bool | None] | None:
-    return connection.execute(
-        """
-        select r.at, r.count <> 0
-        from mes.press p
-        join mes.own_channel c on c.device = p.name and c.name = p.run_channel
-        join signal.reading r on r.channel = c.id
-        where p.name = %s and r.at < %s and r.quality = 192 and r.count is not null
-        order by r.at desc limit 1
-        """,
-        [press, before],
-    ).fetchone()
+    signals = [one.channel for one in _telling(connection, press) if one.signals]
+    found = readings.last_whole(connection, signals, before)
+    return found and (found[0], found[1] != 0)
 
 
 def _strokes_after(connection: Connection, press: str, start: datetime | None) -> list[Stroke]:
@@ -241,17 +241,28 @@ def _strokes_after(connection: Connection, press: str, start: datetime | None) -
 
 def _seen_from(connection: Connection, press: str, start: datetime | None) -> list[Seen]:
     """Readings of the press's stroke counter and run signal from `start` on."""
-    rows = connection.execute(
-        """
-        select r.at, r.quality, c.name = coalesce(p.run_channel, p.stroke_channel),
-               case when c.name = p.run_channel then r.count <> 0 end
-        from mes.press p
-        join mes.own_channel c on c.device = p.name and c.name in (p.stroke_channel, p.run_channel)
-        join signal.reading r on r.channel = c.id
-        where p.name = %(press)s and r.at >= coalesce(%(start)s, '-infinity'::timestamptz)
-          and r.arrived >= coalesce(%(start)s, '2000-01-02'::timestamptz) - interval '1 day'
-        order by r.at, r.arrived, r.outbox, r.number
-        """,
-        {"press": press, "start": start},
-    )
-    return [Seen(at, quality == GOOD, decides, running) for at, quality, decides, running in rows]
+    telling = {one.channel: one for one in _telling(connection, press)}
+    return [
+        _seen(one, telling[one.channel]) for one in readings.since(connection, list(telling), start)
+    ]
+
+
+def _seen(one: readings.Seen, of: _Telling) -> Seen:
+    running = one.whole != 0 if of.signals and one.whole is not None else None
+    return Seen(one.at, one.quality == readings.GOOD, of.decides, running)
+
+
+def _telling(connection: Connection, press: str) -> list[_Telling]:
+    """The channels that tell what a press does: its run signal and its stroke counter."""
+    with connection.cursor(row_factory=class_row(_Telling)) as cursor:
+        return cursor.execute(
+            """
+            select c.id as channel, c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
+                   c.name is not distinct from p.run_channel as signals
+            from mes.press p
+            join mes.own_channel c on c.device = p.name
+                                  and c.name in (p.stroke_channel, p.run_channel)
+            where p.name = %s
+            """,
+            [press],
+        ).fetchall()

@@ -12,6 +12,7 @@ from database.connection import Connection, connect
 from database.migrate import migrate
 from database.roles import OWNER, PROGRAMS, make_roles
 from database.server import Server, embedded_binaries
+from mes_bridge import readings
 from pressline.demo import shopfloor
 from pressline.demo.broker import answers, broker_command, find_mosquitto
 from pressline.demo.crew import get_status
@@ -208,33 +209,30 @@ class River:
 
     def _every_press_is_known(self) -> bool:
         with self.connection() as connection:
-            row = connection.execute(KNOWN).fetchone()
-        return row is not None and row[0] == len(self.places)
+            counters = [channel for channel, _ in connection.execute(COUNTERS)]
+            return len(readings.first_good(connection, counters)) == len(self.places)
 
 
 def _all_counted(connection: Connection, since: datetime) -> bool:
-    row = connection.execute(COUNTED, [since]).fetchone()
-    return row is not None and row[0]
+    """Whether a reading after `since` of every press was counted, and none waits."""
+    presses = connection.execute(COUNTERS).fetchall()
+    marks: dict[int, int] = dict(
+        connection.execute("select outbox, number from mes.mark").fetchall()
+    )
+    first = readings.first_good(connection, [channel for channel, _ in presses], since)
+    passed = {
+        channel for channel, (outbox, number) in first.items() if number <= marks.get(outbox, 0)
+    }
+    return bool(presses) and all(known and channel in passed for channel, known in presses)
 
 
 def _posted(connection: Connection) -> object:
     return connection.execute("select count(*), max(id) from mes.posting").fetchone()
 
 
-KNOWN = """
-select count(distinct p.name) from mes.press p
-join signal.channel c on c.device = p.name and c.name = p.stroke_channel
-where exists (select from signal.reading r where r.channel = c.id and r.quality = 192)
-"""
-COUNTED = """
-select bool_and(coalesce(last.number <= m.number, false) and k.pend_value is null)
-       and not exists (select from mes.press_behind)
+COUNTERS = """
+select c.id, k.pend_value is null and not exists (select from mes.press_behind)
 from mes.press p
 join signal.channel c on c.device = p.name and c.name = p.stroke_channel
 left join mes.counter k on k.channel = c.id
-left join lateral (
-  select r.outbox, r.number from signal.reading r
-  where r.channel = c.id and r.quality = 192 and r.at > %s order by r.at limit 1
-) last on true
-left join mes.mark m on m.outbox = last.outbox
 """

@@ -19,6 +19,7 @@ from edge_agent.sparkplug_pb2 import Payload
 from erp_core.people import Person
 from ingest.births import declared
 from ingest.clock_repair import AHEAD
+from mes_bridge import readings
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, keeps_running, language, page
 from pressline.web.shell.request import Database, Now
@@ -178,17 +179,33 @@ def nodes_at(
 
     With `lines`: only their machines, and the nodes that read one of them.
     """
-    nodes = _rows(connection, NODES, now=now, lately=now - LATELY, ahead=AHEAD / 1000)
+    nodes = _rows(connection, NODES, now=now, lately=now - LATELY)
+    heads = [(node["outbox"], node["number"], node["arrived"]) for node in nodes if node["arrived"]]
+    captures = readings.last_captures(connection, heads)
     for node in nodes:
+        node["reading"] = captures.get(node["outbox"])
+        node["reading_s"] = _age(node, now)
         mine = {"site": node["site"], "node": node["node"], "now": now}
         node["outboxes"] = _rows(connection, OUTBOXES, **mine, most=MOST)
         node["gaps"] = _rows(connection, GAPS, **mine, since=now - SHOWN, most=MOST)
-        node["steps"] = _rows(
-            connection, STEPS, **mine, since=now - SHOWN, lately=now - LATELY, name=STEP, most=MOST
-        )
+        node["steps"] = _steps(connection, node, now)
         node["devices"] = _devices(connection, node, now, lines)
         node["planned"] = any(device["planned"] for device in node["devices"])
     return [node for node in nodes if lines is None or node["devices"]]
+
+
+def _age(node: Row, now: datetime) -> float | None:
+    """Seconds since the newest reading was taken, put right by the node's clock."""
+    off = node["clock_offset"] or 0
+    right = off if off <= AHEAD / 1000 else 0  # beyond: dated anew by ingest
+    return node["reading"] and (now - node["reading"]).total_seconds() + right
+
+
+def _steps(connection: Connection, node: Row, now: datetime) -> list[Row]:
+    rows = connection.execute(OWN, {"site": node["site"], "node": node["node"], "name": STEP})
+    channels = [channel for (channel,) in rows]
+    found = readings.newest(connection, channels, now - SHOWN, MOST)
+    return [{"at": at, "seconds": by / 1000, "lately": at > now - LATELY} for at, by in found]
 
 
 def _devices(
@@ -229,9 +246,7 @@ select n.site, n.node, n.online, n.since, extract(epoch from %(now)s - n.since):
        greatest(n.heard, o.arrived) as heard,
        extract(epoch from %(now)s - greatest(n.heard, o.arrived))::float as heard_s,
        n.clock_offset, n.clock_spread, o.uuid = n.site || '/' || n.node as foreign,
-       greatest(n.newest - o.number, 0) as owed, last.at as reading,
-       extract(epoch from %(now)s - last.at)::float
-         + case when n.clock_offset <= %(ahead)s then n.clock_offset else 0 end as reading_s,
+       greatest(n.newest - o.number, 0) as owed, o.id as outbox, o.number, o.arrived,
        coalesce(plant.silence, interval '30 s') as silence,
        extract(epoch from coalesce(plant.silence, interval '30 s'))::float as silence_s,
        (select count(*) from signal.gap g join signal.outbox b on b.id = g.outbox
@@ -242,11 +257,6 @@ left join lateral (
   select * from signal.outbox o where (o.site, o.node) = (n.site, n.node)
   order by o.arrived desc nulls last, o.id desc limit 1
 ) o on true
-left join lateral (
-  select r.at from signal.reading r
-  where r.outbox = o.id and r.number <= o.number and r.arrived >= o.arrived
-  order by r.number desc, r.at desc limit 1
-) last on true
 where n.birth is not null
 order by n.site <> coalesce(plant.site, n.site), n.site, n.node
 """
@@ -263,14 +273,9 @@ where (o.site, o.node) = (%(site)s, %(node)s) and g.noted > %(since)s
 order by g.id desc limit %(most)s
 """
 
-STEPS = """
-select r.at, coalesce(r.count::float8, r.wide, r.gauge::float8) / 1000 as seconds,
-       r.at > %(lately)s as lately
-from signal.channel c
-join signal.reading r on r.channel = c.id
-where (c.site, c.node, c.device, c.name) = (%(site)s, %(node)s, '', %(name)s)
-  and r.arrived > %(since)s and r.quality = 192
-order by r.arrived desc, r.at desc limit %(most)s
+OWN = """
+select id from signal.channel
+where (site, node, device, name) = (%(site)s, %(node)s, '', %(name)s)
 """
 
 DEVICES = """

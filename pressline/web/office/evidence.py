@@ -1,16 +1,16 @@
 """What stands behind a work order's number: runs, postings, reports, moves, events, readings."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from mes_bridge import readings as stored
 
 Row = dict[str, Any]
 
-LATE = timedelta(days=1)  # readings arrive at most so much later than they were taken
 MOST = 2000  # readings on one page
 BAR = 60  # height of the tallest bar of a quarter hour, in drawing units
 
@@ -177,52 +177,39 @@ def readings(connection: Connection, run: Row, begin: datetime, end: datetime) -
 
     The reading before the first one is there too: a step needs two.
     """
+    found = stored.span(connection, run["channels"], begin, end, MOST)
+    meant = _meanings(connection, run, [row["at"] for row in found])
+    return [{**row, "early": row["at"] < begin, **meant[row["at"]]} for row in found]
+
+
+def _meanings(connection: Connection, run: Row, at: Sequence[datetime]) -> dict[datetime, Row]:
+    """What was counted and noted at each of these instants."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
+        rows = cursor.execute(
             """
-            with raw as (
-              select r.at, r.source_at, r.arrived, r.count as value, r.quality, r.outbox, r.number,
-                     lag(r.count) over (partition by r.channel order by r.at, r.outbox, r.number)
-                       as before
-              from signal.reading r
-              where r.channel = any(%(channels)s) and r.arrived >= %(begin)s - %(late)s::interval
-                and r.at < %(end)s
-                and r.at >= coalesce((select max(x.at) from signal.reading x
-                                      where x.channel = any(%(channels)s) and x.at < %(begin)s
-                                        and x.arrived >= %(begin)s - %(late)s::interval), %(begin)s)
-              order by r.at, r.outbox, r.number limit %(most)s
-            )
-            select raw.*, raw.at < %(begin)s as early, counted.amount, counted.kinds,
-                   counted.mine, event.kind as event_kind, event.name as event, event.held,
+            select taken.at, counted.amount, counted.kinds, counted.mine,
+                   event.kind as event_kind, event.name as event, event.held,
                    event.strokes as event_strokes
-            from raw
+            from (select distinct unnest(%(at)s::timestamptz[]) as at) taken
             left join lateral (
               select sum(c.amount)::bigint as amount, array_agg(distinct c.kind) as kinds,
                      bool_or(c.run = %(run)s) as mine
               from mes.owned_count c
               where c.channel = any(%(channels)s) and c.press = %(press)s and c.measure = 'stroke'
-                and c.at = raw.at
+                and c.at = taken.at
             ) counted on true
             left join lateral (
               select e.kind, e.press || '/' || e.n as name, e.held, e.amount as strokes
               from mes.counter_event e where e.channel = any(%(channels)s)
-                and (e.at = raw.at or e.gaps > 1 and e.id in (
+                and (e.at = taken.at or e.gaps > 1 and e.id in (
                   select m.event from mes.count m
-                  where m.channel = any(%(channels)s) and m.at = raw.at))
+                  where m.channel = any(%(channels)s) and m.at = taken.at))
               limit 1
             ) event on true
-            order by raw.at, raw.outbox, raw.number
             """,
-            {
-                "channels": run["channels"],
-                "press": run["press"],
-                "run": run["run"],
-                "begin": begin,
-                "end": end,
-                "late": LATE,
-                "most": MOST,
-            },
+            {"at": list(at), **{name: run[name] for name in ("channels", "press", "run")}},
         ).fetchall()
+    return {row.pop("at"): row for row in rows}
 
 
 def explained(row: Row) -> Row:
@@ -237,7 +224,6 @@ def explained(row: Row) -> Row:
 
 
 PLAIN = ("step", "same", "before")
-GOOD = 192  # Sparkplug quality
 
 
 def _meant(row: Row, difference: int | None) -> str:
@@ -245,7 +231,7 @@ def _meant(row: Row, difference: int | None) -> str:
     odd = [kind for kind in row["kinds"] or () if kind != "step"]
     cases = (
         (row["early"], "before"),
-        (row["quality"] != GOOD, "not_good"),
+        (row["quality"] != stored.GOOD, "not_good"),
         (row["held"], "held"),
         (row["amount"] and not row["mine"], "not_mine"),
         (odd, odd[0] if odd else ""),
