@@ -24,8 +24,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger()
 
-# Compiling a plan takes seconds where the server's planner thinks it worth it; ours run in ms.
 SAMPLE = "change-me"  # what our sample files had for a password
+# Compiling a plan takes seconds where the server's planner thinks it worth it; ours run in ms.
 SESSION = "-c TimeZone=UTC -c jit=off"
 RETRY_FIRST = 0.2  # seconds
 RETRY_LONGEST = 1.0  # seconds; a few programs ask, and a plant waits for them
@@ -47,13 +47,19 @@ def database_url(given: str | None = None) -> str:
             "or pass --database; `make demo` brings its own server."
         )
     check_address(url)
-    password = conninfo_to_dict(url).get("password") or os.environ.get("PGPASSWORD", "")
-    if str(password).startswith(SAMPLE):
+    known = conninfo_to_dict(url)
+    if is_sample(str(known.get("password") or os.environ.get("PGPASSWORD", ""))):
         raise UnreachableError(
-            "The password of the database is still the sample's. Change it in .env, and in the "
-            "server: alter role pressline password '…'"
+            "The password of the database is still the sample's. Change it where it is set (.env, "
+            "PGPASSWORD or the address), and in the server: "
+            f"alter role {known.get('user') or 'pressline'} password '…'"
         )
     return url
+
+
+def is_sample(password: str) -> bool:
+    """Whether a password is what sample files have in its place: everybody knows it."""
+    return password.strip().lower().startswith(SAMPLE)
 
 
 def session(url: str, limits: Limits, application: str = "pressline") -> str:

@@ -1,5 +1,6 @@
 """The database: schema, board role, who is at work."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -32,6 +33,7 @@ def board_role(
         raise typer.BadParameter(
             "it is empty, and nobody could sign in with it; set BOARD_PASSWORD"
         )
+    _refuse_samples({"BOARD_PASSWORD": password})
     make_board_role(database_url(database), password)
     run(database_url(database))  # grants
 
@@ -43,17 +45,23 @@ def roles(
     bridge: Annotated[str, typer.Option(envvar="BRIDGE_PASSWORD", hidden=True)] = "",
     web: Annotated[str, typer.Option(envvar="WEB_PASSWORD", hidden=True)] = "",
     board: Annotated[str, typer.Option(envvar="BOARD_PASSWORD", hidden=True)] = "",
+    grafana: Annotated[str, typer.Option(envvar="GRAFANA_ADMIN_PASSWORD", hidden=True)] = "",
     database: Database = None,
 ) -> None:
     """Make a role with least rights for each program, and bring the schema up to date as the owner.
 
     The passwords are read from OWNER_PASSWORD, INGEST_PASSWORD, BRIDGE_PASSWORD, WEB_PASSWORD and
-    BOARD_PASSWORD. The database is that of a superuser; nobody else needs one.
+    BOARD_PASSWORD; none may be a sample's, nor GRAFANA_ADMIN_PASSWORD, for which nobody else would
+    look. The database is that of a superuser; nobody else needs one.
     """
     from database.connection import database_url
     from database.migrate import migrate as run
     from database.roles import BOARD, OWNER, PROGRAMS, as_owner, make_roles
 
+    _refuse_samples({
+        "OWNER_PASSWORD": owner, "INGEST_PASSWORD": ingest, "BRIDGE_PASSWORD": bridge,
+        "WEB_PASSWORD": web, "BOARD_PASSWORD": board, "GRAFANA_ADMIN_PASSWORD": grafana,
+    })  # fmt: skip
     address = database_url(database)
     given = {OWNER: owner, BOARD: board}
     given |= dict(zip(PROGRAMS.values(), (ingest, bridge, web), strict=True))
@@ -61,6 +69,16 @@ def roles(
         typer.echo(f"role {name}")
     for name in run(as_owner(address)):
         typer.echo(f"applied {name}")
+
+
+def _refuse_samples(passwords: Mapping[str, str]) -> None:
+    from database.connection import is_sample
+
+    if names := [name for name, password in passwords.items() if is_sample(password)]:
+        raise typer.BadParameter(
+            f"{', '.join(names)} is still the sample's, which everybody knows; set one of your own "
+            "(in .env, where compose reads it)"
+        )
 
 
 @top.command()

@@ -96,6 +96,36 @@ def test_no_server_there(refused: Call, command: str) -> None:
     assert "secret" not in told
 
 
+@pytest.mark.parametrize("command", sorted(EVERY.keys() - {"masters check"}))
+def test_the_password_of_a_sample(
+    refused: Call, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGPASSWORD", "change-me")
+    told = refused(*EVERY[command], database="postgresql://pressline_web@127.0.0.1:1/x")
+    assert "still the sample's" in told
+    assert "alter role pressline_web password" in told
+
+
+PASSWORDS = ("OWNER", "INGEST", "BRIDGE", "WEB", "BOARD", "GRAFANA_ADMIN")
+
+
+@pytest.mark.parametrize("whose", PASSWORDS)
+def test_no_role_gets_the_password_of_a_sample(
+    refused: Call, whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in PASSWORDS:
+        monkeypatch.setenv(f"{each}_PASSWORD", "change-me" if each == whose else "our own")
+    told = refused("roles", database="postgresql://u@127.0.0.1:1/x")
+    assert f"{whose}_PASSWORD is still the sample's" in told
+    assert "set one of your own" in told
+
+
+def test_the_board_role_gets_none_either(refused: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOARD_PASSWORD", "Change-me-please")
+    told = refused("board-role", database="postgresql://u@127.0.0.1:1/x")
+    assert "BOARD_PASSWORD is still the sample's" in told
+
+
 @pytest.fixture
 def empty(database: str) -> Iterator[str]:
     """A database that nobody migrated, on the server of the tests."""

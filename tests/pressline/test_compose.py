@@ -69,6 +69,18 @@ def test_no_password_stands_in_an_address(compose: dict[str, Any]) -> None:
         assert "PASSWORD" in each["PGPASSWORD"]
 
 
+def test_every_password_is_looked_at_before_anything_is_served(compose: dict[str, Any]) -> None:
+    """`pressline roles` refuses a sample's; whatever listens waits for what waits for it."""
+    passwords = set(
+        re.findall(r"^(\w+_PASSWORD)=", (TOP / ".env.example").read_text(), re.MULTILINE)
+    )
+    looked_at = compose["services"]["roles"]["environment"].values()
+    assert {f"${{{name}:?set it in .env}}" for name in passwords} <= set(looked_at)
+    for name in ("ingest", "bridge", "web", "grafana"):
+        assert "migrate" in compose["services"][name]["depends_on"]
+    assert "roles" in compose["services"]["migrate"]["depends_on"]
+
+
 def test_ports_listen_on_loopback_unless_configured(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     assert ports
