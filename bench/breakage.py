@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from bench import garbage
 from bench.edge_box import SECOND, EdgeBox
-from bench.plan import AT_THE_BOX, KINDS, ON_OPCUA, Planned
+from bench.plan import AT_THE_BOX, BY_THE_CLOCK, KINDS, ON_OPCUA, Planned
 from bench.steps import Steps, pause
 from bench.surroundings import Disk, WallClock
 from database.errors import ServerNotStartedError
@@ -42,7 +42,7 @@ class Surroundings:
         """Kinds that cannot be done here, and why."""
         if self.clock.library is not None:
             return {}
-        return dict.fromkeys(("clock_forward", "clock_back"), "there is no C compiler (cc)")
+        return dict.fromkeys(BY_THE_CLOCK, "there is no C compiler (cc)")
 
 
 @dataclass
@@ -161,6 +161,9 @@ class Breaker:
         match broken.planned.kind:
             case "clock_forward" | "clock_back":
                 yield from self._set_clock(broken.planned)
+            case "node_clock_off":
+                seconds = int(broken.planned.how["seconds"])
+                yield from box.start_at_another_hour(self.around.clock, seconds, pause_s)
             case "disk_full":
                 broken.struck = yield from box.full_disk(pause_s)
             case "disk_replaced":

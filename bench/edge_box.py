@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 from bench.steps import LOOK_S, Steps, pause, until
-from bench.surroundings import Disk
+from bench.surroundings import Disk, WallClock
 from database.errors import UnreachableError
 from pressline.demo.processes import Child
 from pressline.demo.river import River
@@ -140,6 +140,19 @@ class EdgeBox:
         except (UnreachableError, psycopg.Error):  # it is away just now
             return -1
         return row[0] if row else -1
+
+    # -- the clock --------------------------------------------------------------------------------
+
+    def start_at_another_hour(self, clock: WallClock, seconds: int, pause_s: float) -> Steps:
+        """The box starts with a clock that is hours off, reads, and is put right at work."""
+        yield from until(self._in_use)
+        self.agent.kill()
+        _, last = self._stands()
+        clock.set(seconds)
+        self.agent.start()
+        yield from until(lambda: self._in_use() and self._stands()[1] > last)
+        yield from pause(pause_s)
+        clock.set(0)
 
     # -- a second one -----------------------------------------------------------------------------
 

@@ -119,6 +119,11 @@ def _back(chance: random.Random) -> How:
     return {"seconds": -HOUR}
 
 
+def _hours(chance: random.Random) -> How:
+    """Local time for UTC, the other way, or an empty battery: all within the day that is mended."""
+    return {"seconds": chance.choice((-12, -8, -3, 3, 8, 12)) * HOUR}
+
+
 def _pace(chance: random.Random) -> How:
     return {"poll_ms": chance.choice((200, 700, 1500))}
 
@@ -137,9 +142,11 @@ def _whole(*names: str) -> frozenset[str]:
 
 # What the strokes were when power was lost must have reached the disk: docs/reliability.md.
 READ = _whole("edge", "disk")
+BY_THE_CLOCK = ("clock_forward", "clock_back", "node_clock_off")
 AT_THE_BOX: dict[str, Kind] = {
     "clock_forward": Kind(needs=_whole("clock"), how=_forward),
     "clock_back": Kind(needs=_whole("clock"), how=_back),
+    "node_clock_off": Kind(needs=READ | {"clock"}, how=_hours),
     "edge_reloaded": Kind(needs=_whole("edge"), how=_pace),
     "edge_started_twice": Kind(needs=READ),
     "second_box": Kind(needs=READ),
