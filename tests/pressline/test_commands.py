@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import structlog
 
 from database.connection import connect
 from erp_core import masters
@@ -56,6 +57,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.setenv("TERM", "dumb")
     monkeypatch.setenv("COLUMNS", "300")
+    logging = structlog.get_config()
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def call(*arguments: str, database: str = "") -> str:
@@ -69,6 +71,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
         return " ".join(told.err.replace("│", " ").split())
 
     yield call
+    structlog.configure(**logging)  # else what comes next would log to the captured stream
     for number, handler in before.items():
         signal.signal(number, handler)
 
