@@ -9,18 +9,30 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from edge_agent.connection import Obstacles, RetryingClient, begin, leave_with_will, new_client
+from edge_agent.connection import (
+    MORE_ROOM,
+    Obstacles,
+    RetryingClient,
+    begin,
+    leave_with_will,
+    new_client,
+)
 from edge_agent.errors import EdgeError
 from edge_agent.outbox import Outbox
 from edge_agent.plantfile.entries import Mqtt
-from edge_agent.wire import Topic, death, state_topic
+from edge_agent.wire import Topic, death, parse_topic, state_topic
 
 KEEPALIVE = 15  # seconds
 RECONNECT_LONGEST = 5  # seconds
+HEAD = 8  # bytes of a message besides topic and payload, at most
+FAR_BELOW_LIMITS = 1024  # bytes of a message that every broker takes
+
+log = structlog.get_logger()
 
 
 class Listener(Protocol):
@@ -52,6 +64,8 @@ class Broker:
         self._listener = listener
         self._loop = asyncio.get_running_loop()
         self._bdseq = 0
+        self._limit: int | None = None  # bytes of a message, where the broker tells it
+        self._told_large: set[str] = set()
         self._obstacles = Obstacles(settings.host, settings.port, "records are kept, trying on")
         self._client = self._make_client(f"pressline-{site}-{node}")
 
@@ -60,8 +74,28 @@ class Broker:
         begin(self._client, self._settings.host, self._settings.port, KEEPALIVE)
 
     def publish(self, topic: str, payload: bytes) -> None:
-        """Hand a message over, QoS 0; lost when the session is."""
+        """Hand a message over, QoS 0; lost when the session is.
+
+        One over the limit that the broker told (MQTT 5) is not sent, but told: the broker would end
+        the session, and no machine of this node would be heard.
+        """
+        size = len(topic) + len(payload) + HEAD
+        if size > FAR_BELOW_LIMITS:
+            what = _called(topic)
+            if self._limit is not None and size > self._limit:
+                self._tell_too_large(what, size, self._limit)
+                return
+            self._obstacles.sent(what, size)
         self._client.publish(topic, payload)
+
+    def _tell_too_large(self, what: str, size: int, limit: int) -> None:
+        if what not in self._told_large:
+            self._told_large.add(what)
+            log.error(
+                f"the broker takes no message over {limit:,} bytes, and {what} has {size:,}: it is "
+                "not sent, and the host can read nothing of that machine",
+                host=self._settings.host, port=self._settings.port, cure=MORE_ROOM,
+            )  # fmt: skip
 
     async def close(self) -> None:
         """Disconnect after what was published has left, and end the network thread."""
@@ -95,11 +129,12 @@ class Broker:
         _userdata: Any,
         _flags: ConnectFlags,
         reason: ReasonCode,
-        _properties: Properties | None,
+        properties: Properties | None,
     ) -> None:
         if reason.is_failure:
             self._obstacles.refused(reason)
             return
+        self._limit = getattr(properties, "MaximumPacketSize", None)
         self._obstacles.accepted()
         client.subscribe([(topic, 1) for topic in self._topics])
         self._call(self._listener.connected, self._bdseq)
@@ -124,6 +159,15 @@ class Broker:
     def _call(self, event: Any, *args: object) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(event, *args)
+
+
+def _called(topic: str) -> str:
+    """What a message is, in words."""
+    of = parse_topic(topic)
+    if of is None:
+        return topic
+    kind = {"B": "birth", "D": "data"}[of.type[1]] if of.type[1:] != "DEATH" else "death"
+    return f"the {kind} of {of.device or of.node}"
 
 
 def wall_ms() -> int:

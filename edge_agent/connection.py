@@ -35,9 +35,13 @@ TAKEN_OVER = (
     "or a box that was exchanged and runs on? Stop one, or give it a node of its own"
 )
 OFTEN = (
-    f"accepted the connection and ended it {TIMES} times within {WITHIN_S:.0f} s. Perhaps it takes "
-    f"no message as large as a birth here (check tells their sizes). Or it {TAKEN_OVER}"
+    f"accepted the connection and ended it {TIMES} times within {WITHIN_S:.0f} s. {{largest}}"
+    'Perhaps it takes none so large (mosquitto: max_packet_size; with version = "5" it tells its '
+    f"limit; check tells the sizes of births). Or it {TAKEN_OVER}"
 )
+TOO_LARGE_CODE = 149
+TOO_LARGE = "ended the connection because a message was too large. {largest}{cure}"
+MORE_ROOM = "Raise the broker's limit (mosquitto: max_packet_size), or take channels out"
 REFUSALS = {
     132: f'does not speak this version of MQTT: set version = "3.1.1" ({WHERE} MQTT_VERSION)',
     142: TAKEN_OVER,
@@ -103,10 +107,15 @@ class Obstacles:
         self._told = ""
         self._accepted = self._refused = False
         self._ends = deque[float](maxlen=TIMES)
+        self._largest = ("", 0)  # what was sent since the connection began: name, bytes
+
+    def sent(self, what: str, size: int) -> None:
+        """A message that may be too large for the broker."""
+        self._largest = max(self._largest, (what, size), key=lambda each: each[1])
 
     def accepted(self) -> None:
         """The broker took the connection."""
-        self._accepted = True
+        self._accepted, self._largest = True, ("", 0)
         if not self._is_often():
             self._told = ""
         log.info("connected to the broker", host=self._host, port=self._port)
@@ -132,7 +141,12 @@ class Obstacles:
         self._ends.append(time.monotonic())
         if reason.value == TAKEN_OVER_CODE:
             return TAKEN_OVER
-        return OFTEN if self._is_often() else f"ended the connection: {reason}"
+        what, size = self._largest
+        largest = f"The largest message was {what}, {size:,} bytes. " if what else ""
+        if reason.value == TOO_LARGE_CODE:
+            return TOO_LARGE.format(largest=largest, cure=MORE_ROOM)
+        often = self._is_often()
+        return OFTEN.format(largest=largest) if often else f"ended the connection: {reason}"
 
     def _is_often(self) -> bool:
         return len(self._ends) == TIMES and time.monotonic() - self._ends[0] < WITHIN_S

@@ -11,6 +11,7 @@ the other.
 import asyncio
 import contextlib
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 
 import structlog
@@ -52,6 +53,7 @@ WATCH_S = 0.25  # between looks at the clock
 WEIGH_S = 60.0  # between looks at the size of the outbox
 UNUSABLE_S = 10.0  # between tries with settings of the broker that cannot be used
 RETURN_S = 1.0  # between leaving an offline host and waiting for it on a new connection
+ASKED, ASKED_WITHIN_S = 3, 120.0  # requests for births that were sent, before it is told
 UNHEARD_S = 10.0  # a host that is there tells its STATE at once, since it is retained
 LOOK = 64  # entries looked at for the oldest record; births may lie before it
 REFUSED_CHARACTERS = 500
@@ -88,6 +90,8 @@ class Node:
         self._bdseq: int | None = None  # of the connection; None without one
         self._heard = False  # any word of the host in this connection
         self._connected_at = 0.0
+        self._asked = deque[float](maxlen=ASKED)  # when the host asked for births
+        self._told_asked = False
         self.clock_steps = 0
         self.given_up: dict[str, int] = {}  # times, by what was given up
         if outbox.rescued:
@@ -364,6 +368,7 @@ class Node:
         if not self._delivery.born:
             return
         if metric.name == REBIRTH and metric.boolean_value:
+            self._tell_asked_again()
             self._birth()
         elif metric.name == OUTBOX_ACK or metric.alias == NODE_ALIASES[OUTBOX_ACK]:
             ack = Ack.parse(metric.string_value)
@@ -373,6 +378,20 @@ class Node:
                 self._part_ways(ack.number)
             else:
                 self._do(self.sender.answered(ack.number, ack.hole, self._delivery.now()))
+
+    def _tell_asked_again(self) -> None:
+        """A broker may drop a birth without a word; then its host asks for it again and again."""
+        self._asked.append(self._delivery.now())
+        often = len(self._asked) == ASKED and self._asked[-1] - self._asked[0] < ASKED_WITHIN_S
+        if often and not self._told_asked:
+            device, size = self._delivery.largest_birth
+            log.warning(
+                "the host asks for births again and again, although they were sent: perhaps the "
+                f"broker drops one without a word. The largest is the birth of {device}, {size:,} "
+                "bytes: see its limit (mosquitto: message_size_limit) and the host's log",
+                times=ASKED,
+            )
+        self._told_asked = often
 
     def _part_ways(self, number: int) -> None:
         log.error(

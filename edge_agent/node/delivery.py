@@ -59,6 +59,7 @@ class Delivery:
         self.born = False
         self.damaged: Callable[[DamagedError], None] | None = None  # found while sending on
         self.steps = Steps(outbox)
+        self.largest_birth = ("", 0)  # machine, bytes; of those since the session began
         self._outbox, self._devices, self._clock = outbox, devices, clock
         self._seq = 0
         self._announced: dict[str, bytes] = {}
@@ -85,6 +86,7 @@ class Delivery:
         self._devices.own.write_current(payload.metrics[-len(NODE_CHANNELS) :], acknowledged, now)
         self._publish(Topic("NBIRTH", self.site, self.node), payload.SerializeToString())
         self.born, self._seq, self._announced = True, 0, {}
+        self.largest_birth = ("", 0)
         self.sender.start(first - 1, self.now())
         self._rewind()
         self.pump()
@@ -191,7 +193,9 @@ class Delivery:
         payload.seq = self._next_seq()
         known = self._devices.or_gone(device)
         known.write_current(payload.metrics, self.sender.sent, now)
-        self._publish(Topic("DBIRTH", self.site, self.node, device), payload.SerializeToString())
+        birth = payload.SerializeToString()
+        self.largest_birth = max(self.largest_birth, (device, len(birth)), key=lambda b: b[1])
+        self._publish(Topic("DBIRTH", self.site, self.node, device), birth)
         self._announced[device] = declaration
 
     def _announce_death(self, device: str) -> None:
