@@ -120,7 +120,7 @@ def _cut(
     seen: Sequence[Reading],
 ) -> tuple[list[Reading], Reached]:
     """What is taken now, and how far that moves each mark: what lies behind the cut waits."""
-    came = readings.arrivals(connection, stretches)
+    came = _came(connection, stretches, seen)
     reached: Reached = {one.outbox: (one.reach, came[one.outbox]) for one in stretches}
     cut = min(((came[outbox], outbox) for outbox, *_, more in marks if more), default=None)
     if cut is None:
@@ -130,6 +130,16 @@ def _cut(
         reached[one.outbox] = (one.number - 1, one.arrived)
     now = [one for one in seen if (one.arrived, one.outbox) <= cut or one.outbox == cut[1]]
     return now, reached
+
+
+def _came(
+    connection: Connection, stretches: Sequence[Stretch], seen: Sequence[Reading]
+) -> dict[int, datetime]:
+    """When the last record of each stretch arrived: often it was seen, else it is asked for."""
+    last = {one.outbox: one.reach for one in stretches}
+    came = {one.outbox: one.arrived for one in seen if one.number == last[one.outbox]}
+    unseen = [one for one in stretches if one.outbox not in came]
+    return came | (readings.arrivals(connection, unseen) if unseen else {})
 
 
 def _told(one: Reading, of: _Wanted) -> Told:
