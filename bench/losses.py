@@ -84,6 +84,9 @@ class Kept:
     def refused(self, device: str, channel: str, reason: str) -> None:
         """Nothing is refused here."""
 
+    def modulus_found(self, device: str, channel: str, modulus: int) -> None:
+        """Their types are declared."""
+
 
 def losses_figures() -> list[Figure]:
     """Run all machines at once, and judge what was told of them."""

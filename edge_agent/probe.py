@@ -56,6 +56,9 @@ class Answers:
     def refused(self, device: str, channel: str, reason: str) -> None:
         """Nothing to print: the value is bad."""
 
+    def modulus_found(self, device: str, channel: str, modulus: int) -> None:
+        """Nothing to print: it is declared while the agent runs."""
+
     def device_offline(self, device: str, at: int) -> None:
         """It did not; what it is missing shows in the table."""
 

@@ -47,3 +47,10 @@ class Sink(Protocol):
         Without a channel, the whole machine cannot be read.
         """
         ...
+
+    def modulus_found(self, device: str, channel: str, modulus: int) -> None:
+        """The machine says of what type a counter is: it starts again from 0 at `modulus`.
+
+        Its declaration says so from here on, where the plant file does not say anything else.
+        """
+        ...

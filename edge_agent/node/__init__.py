@@ -179,6 +179,12 @@ class Node:
             of = f"{device}/{channel}" if channel else device
             self._tell(REFUSED, f"{of}: {reason}"[:REFUSED_CHARACTERS])
 
+    def modulus_found(self, device: str, channel: str, modulus: int) -> None:
+        """A counter's type is known now: its birth says where it starts again, from here on."""
+        changed = self._devices.learn(device, channel, modulus)
+        if changed and changed.alive:
+            self._keeping.add(_birth(changed, self._clock()))
+
     def clock_stepped(self, by_ms: int, at: int) -> None:
         """The clock was set: a record that lies before the first reading with the new time."""
         self.clock_steps += 1

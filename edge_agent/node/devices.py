@@ -94,6 +94,7 @@ class Devices:
         )
         self._known = {"": self.own}
         self._gone: dict[str, Device] = {}
+        self._moduli: dict[tuple[str, str, str], int] = {}  # by device, channel and source
 
     def __getitem__(self, name: str) -> Device:
         return self._known[name]
@@ -140,10 +141,30 @@ class Devices:
         self._known, self._gone = known, {}
         return gone, changed
 
+    def learn(self, device: str, channel: str, modulus: int) -> Device | None:
+        """A counter starts again at `modulus`; the device, when it is declared otherwise by that.
+
+        What the plant file says counts more.
+        """
+        known = self._known.get(device)
+        declared = known.channels.get(channel) if known else None
+        if known is None or declared is None or declared.modulus is not None:
+            return None
+        self._moduli[device, channel, declared.source] = modulus
+        changed = self._declared(device, list(known.channels.values()))
+        known.channels, known.declaration = changed.channels, changed.declaration
+        return known
+
+    def _with_modulus(self, device: str, channel: Channel) -> Channel:
+        found = self._moduli.get((device, channel.name, channel.source))
+        counts = channel.kind == "counter" and channel.modulus is None
+        return replace(channel, modulus=found) if found and counts else channel
+
     def _declared(self, name: str, channels: Sequence[Channel]) -> Device:
         aliases = self._outbox.aliases(name, [OUTBOX_RECORD, *(known.name for known in channels)])
         declared = {
-            known.name: replace(known, alias=aliases[known.name]) for known in channels
+            known.name: replace(self._with_modulus(name, known), alias=aliases[known.name])
+            for known in channels
         }  # fmt: skip
         payload = Payload()
         record = payload.metrics.add()

@@ -44,6 +44,7 @@ class RememberingSink:
     told: list[tuple[str, Sample | str]] = field(default_factory=list[tuple[str, Sample | str]])
     news: asyncio.Event = field(default_factory=asyncio.Event)
     refusals: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    moduli: list[tuple[str, str, int, int]] = field(default_factory=list[tuple[str, str, int, int]])
 
     def samples(self, device: str, samples: Sequence[Sample]) -> None:
         assert samples, "a poll with nothing to tell sends nothing"
@@ -56,6 +57,9 @@ class RememberingSink:
 
     def refused(self, device: str, channel: str, reason: str) -> None:
         self.refusals.append((device, channel, reason))
+
+    def modulus_found(self, device: str, channel: str, modulus: int) -> None:
+        self.moduli.append((device, channel, modulus, len(self.told)))
 
     def device_offline(self, device: str, at: int) -> None:
         assert at > 0

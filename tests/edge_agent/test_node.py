@@ -25,6 +25,7 @@ from edge_agent.wire import (
     DataType,
     GivenUp,
     State,
+    read_channel,
     read_properties,
     rebirth_request,
     state_topic,
@@ -479,5 +480,30 @@ def test_a_record_says_when_it_is_sent_by_the_clock_that_it_was_captured_with(
             node.ack(2)
             node.received(NCMD, rebirth_request(0))
             assert sent_by(node.heard.take()) == [5000]
+
+    play(story())
+
+
+def test_a_modulus_that_the_machine_tells_is_in_its_births_from_there_on(tmp_path: Path) -> None:
+    declared = Channel("declared", DataType.INT64, "counter", modulus=1000)
+    devices: dict[str, Sequence[Channel]] = {"P01": [STROKES, declared]}
+
+    def moduli(payload: Payload) -> list[int | None]:
+        told = {m.name: read_channel(m) for m in payload.metrics}
+        return [each.modulus for each in (told["strokes"], told["declared"]) if each]
+
+    async def story() -> None:
+        async with living(tmp_path, devices) as node:
+            await node.write(1)
+            node.online()
+            node.modulus_found("P01", "strokes", 65536)
+            node.modulus_found("P01", "declared", 65536)  # the plant file knows better
+            node.modulus_found("P01", "strokes", 65536)  # told again: nothing new
+            await node.write(2)
+            births = [moduli(payload) for kind, payload in node.heard.take() if "DBIRTH" in kind]
+            assert births == [[None, 1000], [65536, 1000]]
+            node.take_over(devices, Mqtt(), Limits())  # a reload says nothing of it
+            await node.write(3)
+            assert "DBIRTH P01" not in node.heard.kinds()
 
     play(story())

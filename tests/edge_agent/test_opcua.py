@@ -6,6 +6,8 @@ from pathlib import Path
 
 import machines
 import pytest
+from asyncua import ua
+from asyncua.common.node import Node
 from asyncua.ua.status_codes import StatusCodes
 from machines import RememberingSink
 from opcua_press import PressServer, Stage, comings, press_plant, running, samples_of
@@ -153,3 +155,52 @@ def test_odd_values_and_times_pass_through_a_real_server(
 ) -> None:
     stage.play(story_of_odd_values(stage.press, tmp_path))
     assert capsys.readouterr().out.count("BadOutOfRange") == 1  # told once
+
+
+UNDECLARED = """
+    [[press.channel]]
+    name = "{name}"
+    kind = "counter"
+    node_id = "{node}"
+"""
+
+
+async def story_of_undeclared_counters(press: PressServer, folder: Path) -> None:
+    """Short is an Int16 that wraps, Long an Int32, Wide has no sign, Later no value at first."""
+    space, more = await press.server.get_namespace_index("urn:test:press"), ""
+    types = {
+        "Short": (32766, ua.VariantType.Int16), "Long": (7, ua.VariantType.Int32),
+        "Wide": (7, ua.VariantType.UInt32), "Later": (-2, ua.VariantType.Int16),
+    }  # fmt: skip
+    nodes: dict[str, Node] = {}
+    for name, (value, kind) in types.items():
+        node = f"ns={space};s=Undeclared.{name}"
+        nodes[name] = await press.server.nodes.objects.add_variable(node, name, value, kind)
+        more += UNDECLARED.format(name=name.lower(), node=node)
+    later, sink = nodes["Later"].nodeid, RememberingSink()
+    waits = ua.StatusCode(ua.UInt32(StatusCodes.BadWaitingForInitialData))
+    await press.server.write_attribute_value(later, ua.DataValue(StatusCode=waits))
+    try:
+        async with running(press_plant(folder, press.url, more=more), sink):
+            await sink.until(lambda: sink.values("P03", "short") == [32766])
+            for value in (32767, -32768, -1, 0):
+                await nodes["Short"].write_value(ua.Variant(value, ua.VariantType.Int16))
+            value = ua.DataValue(ua.Variant(-2, ua.VariantType.Int16))
+            await press.server.write_attribute_value(later, value)
+            await sink.until(lambda: sink.values("P03", "short")[-1] == 0)
+            await sink.until(lambda: sink.values("P03", "later")[-1] == 65534)
+    finally:
+        await press.server.delete_nodes(list(nodes.values()))
+    assert sink.values("P03", "short") == [32766, 32767, 32768, 65535, 0]
+    known = {channel: (modulus, told) for _, channel, modulus, told in sink.moduli}
+    assert {name: modulus for name, (modulus, _) in known.items()} == {
+        "short": 65536, "long": 2**32, "later": 65536,
+    }  # fmt: skip
+    assert known["short"][1] == 0  # nothing was told before, the birth neither
+    assert len(sink.moduli) == 3
+
+
+def test_an_undeclared_counter_of_a_signed_type_wraps_where_its_type_does(
+    stage: Stage, tmp_path: Path
+) -> None:
+    stage.play(story_of_undeclared_counters(stage.press, tmp_path))

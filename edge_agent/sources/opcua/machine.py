@@ -12,7 +12,7 @@ from edge_agent.plantfile.entries import Meter, Press
 from edge_agent.sample import BAD, Sample, Sink
 from edge_agent.sources.changes import EventChanges
 from edge_agent.sources.opcua.places import Place, Places
-from edge_agent.sources.opcua.values import OVERFLOW, sample_of, status_name
+from edge_agent.sources.opcua.values import OVERFLOW, sample_of, status_name, turns_at
 from edge_agent.sources.tally import Tally
 
 TOGETHER_MS = 1000  # changes of one channel that come together keep their order by 1 ms each
@@ -36,11 +36,19 @@ class Machine:
         self.notified_at: dict[str, float] = {}
         self._last_at: dict[str, int] = {}
         self._complained: set[tuple[str, str]] = set()
+        self._untyped = {
+            c.name
+            for c in device.channels
+            if c.kind == "counter" and c.type is None and c.modulus is None and not c.field
+        }
 
     def take(self, notified: Iterable[tuple[Place, ua.DataValue]]) -> None:
         """What came in one notification message, in its order."""
         at, now = self.clock.now(), asyncio.get_running_loop().time()
         samples: list[Sample] = []
+        notified = list(notified)
+        if self._untyped:
+            self.learn(notified)
         for place, data in notified:
             last = self._last_at.get(place.channel.name, 0)
             mine = last + 1 if 0 <= last - at < TOGETHER_MS else at
@@ -53,6 +61,17 @@ class Machine:
         news = self.changes.tell(samples, now)
         if news and self.online:
             self.sink.samples(self.device.name, news)
+
+    def learn(self, told: Iterable[tuple[Place, ua.DataValue]]) -> None:
+        """Where the plant file leaves a counter's type open, the server's tells where it wraps."""
+        for place, data in told:
+            name = place.channel.name
+            modulus = turns_at(data) if name in self._untyped else None
+            if modulus is not None:
+                self._untyped.discard(name)
+            if modulus:
+                log.info("modulus_found", device=self.device.name, channel=name, modulus=modulus)
+                self.sink.modulus_found(self.device.name, name, modulus)
 
     def _complain(self, sample: Sample, data: ua.DataValue) -> None:
         said = data.StatusCode.value if data.StatusCode else 0

@@ -64,9 +64,11 @@ class Subscription:
         self.id = given.id
         self.heard_at = asyncio.get_running_loop().time()
         self.patience_s = max(SILENCE_S, 3 * given.keepalive_s)
+        values = await self._read(places.found)
+        self.machine.learn(zip(places.found, values, strict=True))  # before its birth is written
         self.machine.go_online()
         self._lack(places)
-        sampling_ms = await self._watch(await self._decodable(places.found))
+        sampling_ms = await self._watch(self._decodable(places.found, values))
         self.settle_s = max(SETTLE_S, 3 * (given.publishing_ms + sampling_ms) / 1000)
         if (given.publishing_ms, sampling_ms) != (asked.publishing_ms, self._sampling_ms):
             log.info(
@@ -124,7 +126,7 @@ class Subscription:
             log.info("channels_found", device=self.machine.device.name, channels=names)
         self._nowhere = [c for c in self._nowhere if c.name in places.nowhere]
         self.machine.take_nowhere(places)
-        await self._watch(await self._decodable(places.found))
+        await self._watch(self._decodable(places.found, await self._read(places.found)))
 
     def _move_gone(self, places: Sequence[Place], values: Sequence[ua.DataValue]) -> None:
         """Nodes found by name that are no more: they may be others now."""
@@ -137,10 +139,8 @@ class Subscription:
         self._watched = {n: p for n, p in self._watched.items() if p.channel.name not in gone}
         self._refused = [place for place in self._refused if place.channel.name not in gone]
 
-    async def _decodable(self, places: Sequence[Place]) -> list[Place]:
+    def _decodable(self, places: Sequence[Place], values: Sequence[ua.DataValue]) -> list[Place]:
         """Those whose values can be decoded; another would spoil every message that it is in."""
-        nodes, most = [place.node for place in places], self.machine.device.nodes_per_call
-        values = await self.session.read(nodes, most)
         odd = [
             (place, data)
             for place, data in zip(places, values, strict=True)

@@ -95,6 +95,17 @@ def _counted(raw: Any, data: ua.DataValue, channel: Channel) -> Any:
     return raw + (1 << bits) if bits and -raw <= 1 << (bits - 1) else raw
 
 
+def turns_at(data: ua.DataValue) -> int | None:
+    """Where a counter of this value's type starts again without its sign; 0: it has none.
+
+    None: the server tells no value, and so no type.
+    """
+    if data.Value is None or data.Value.Value is None:
+        return None
+    bits = SIGNED.get(data.Value.VariantType, 0)
+    return 1 << bits if bits else 0
+
+
 def _source_at(source: datetime | None, at: int) -> int | None:
     if source is None:
         return None
