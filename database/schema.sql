@@ -240,7 +240,6 @@ CREATE TABLE erp.production_report (
     state text NOT NULL,
     flags text[] DEFAULT '{}'::text[] NOT NULL,
     lot text NOT NULL,
-    material_lots jsonb DEFAULT '{}'::jsonb NOT NULL,
     proposed_at timestamp with time zone NOT NULL,
     decided_at timestamp with time zone,
     decided_by text,
@@ -248,6 +247,7 @@ CREATE TABLE erp.production_report (
     surplus bigint DEFAULT 0 NOT NULL,
     transferred bigint DEFAULT 0 NOT NULL,
     to_order text,
+    revision integer DEFAULT 0 NOT NULL,
     CONSTRAINT report_decided CHECK (((state = 'waiting'::text) = (decided_at IS NULL))),
     CONSTRAINT report_state CHECK ((state = ANY (ARRAY['waiting'::text, 'accepted'::text, 'rejected'::text, 'reversed'::text, 'withdrawn'::text])))
 );
@@ -256,11 +256,11 @@ COMMENT ON COLUMN erp.production_report.excess IS 'Parts beyond order and tolera
 
 COMMENT ON COLUMN erp.production_report.other IS 'Parts made that are not good: scrap, setup scrap, trial, maintenance, sample, rework. They use material.';
 
-COMMENT ON COLUMN erp.production_report.material_lots IS 'component -> lot mounted on the press for this run';
-
 COMMENT ON COLUMN erp.production_report.surplus IS 'Parts that were decided to be surplus: in stock, but not with the ordinary goods.';
 
 COMMENT ON COLUMN erp.production_report.transferred IS 'Parts that were decided to be another order''s: they are in a report of that one.';
+
+COMMENT ON COLUMN erp.production_report.revision IS 'How often it was taken back and waited again.';
 
 CREATE TABLE erp.work_order (
     code text NOT NULL,
@@ -283,7 +283,7 @@ CREATE TABLE erp.work_order_operation (
     last boolean NOT NULL
 );
 
-COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock and issues material.';
+COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock.';
 
 CREATE TABLE mes.run (
     id bigint NOT NULL,
@@ -350,6 +350,18 @@ CREATE TABLE mes.run_output (
 COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
 
 COMMENT ON COLUMN mes.run_output.given IS 'No stroke makes these parts: they were excess of the run''s own output, and a person gave them to this order.';
+
+CREATE VIEW mes.scrap_told AS
+ SELECT id AS act,
+    ((outcome ->> 'run_output'::text))::bigint AS run_output,
+    press,
+    COALESCE(((outcome ->> 'told_at'::text))::timestamp with time zone, at) AS at,
+    ((outcome ->> 'qty'::text))::bigint AS qty,
+    COALESCE((outcome ->> 'reason'::text), (args ->> 'reason'::text)) AS reason
+   FROM mes.act a
+  WHERE ((act = ANY (ARRAY['scrap'::text, 'undo'::text])) AND (outcome ? 'run_output'::text));
+
+COMMENT ON VIEW mes.scrap_told IS 'Parts that people declared to be scrap, less than 0 where they took that back; at: when it was told first.';
 
 CREATE TABLE mes.stop_reason (
     id bigint NOT NULL,
@@ -426,8 +438,11 @@ CREATE TABLE erp.bom_line (
     version text NOT NULL,
     component text NOT NULL,
     qty numeric(18,6) NOT NULL,
+    seq integer,
     CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
 );
+
+COMMENT ON COLUMN erp.bom_line.seq IS 'Number of the operation that uses it; null: the first one.';
 
 CREATE TABLE erp.device (
     id bigint NOT NULL,
@@ -593,6 +608,34 @@ ALTER TABLE erp.reason ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
+CREATE TABLE erp.report_use (
+    report bigint NOT NULL,
+    component text NOT NULL,
+    lot text,
+    parts bigint NOT NULL,
+    dealt boolean DEFAULT true NOT NULL,
+    CONSTRAINT report_use_parts CHECK ((parts <> 0))
+);
+
+COMMENT ON TABLE erp.report_use IS 'How many parts of a report were made from which lot of a component. Derived from counts and mounted lots: dealt anew when these change.';
+
+COMMENT ON COLUMN erp.report_use.lot IS 'The lot that was on the press; null: none was scanned, and the oldest on hand is taken.';
+
+COMMENT ON COLUMN erp.report_use.dealt IS 'False: of a report from before lots were dealt out; its material was issued from what was scanned last, then the oldest.';
+
+CREATE VIEW erp.report_charged AS
+ SELECT u.report,
+    COALESCE(r.to_order, o.work_order) AS work_order,
+    u.component,
+    u.lot,
+    u.parts
+   FROM ((erp.report_use u
+     JOIN erp.production_report r ON ((r.id = u.report)))
+     JOIN erp.work_order_operation o ON ((o.id = r.operation)))
+  WHERE ((r.state = 'accepted'::text) OR (('excess'::text = ANY (r.flags)) AND (r.state = ANY (ARRAY['waiting'::text, 'rejected'::text]))));
+
+COMMENT ON VIEW erp.report_charged IS 'Uses of material that are due, and the order that bears them: parts given to another order are its own.';
+
 CREATE TABLE erp.routing (
     item text NOT NULL,
     seq integer NOT NULL,
@@ -621,10 +664,13 @@ ALTER TABLE erp.stock_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE erp.work_order_material (
     work_order text NOT NULL,
     component text NOT NULL,
-    qty_per numeric(18,6) NOT NULL
+    qty_per numeric(18,6) NOT NULL,
+    seq integer
 );
 
 COMMENT ON TABLE erp.work_order_material IS 'The BOM as it was when the order was released.';
+
+COMMENT ON COLUMN erp.work_order_material.seq IS 'Number of the operation that uses it; null: the first one.';
 
 ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.work_order_operation_id_seq
@@ -1369,6 +1415,9 @@ ALTER TABLE ONLY erp.reason
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT report_once UNIQUE (operation, n);
 
+ALTER TABLE ONLY erp.report_use
+    ADD CONSTRAINT report_use_once UNIQUE NULLS NOT DISTINCT (report, component, lot);
+
 ALTER TABLE ONLY erp.routing
     ADD CONSTRAINT routing_pkey PRIMARY KEY (item, seq);
 
@@ -1684,6 +1733,12 @@ ALTER TABLE ONLY erp.production_report
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_to_order_fkey FOREIGN KEY (to_order) REFERENCES erp.work_order(code);
+
+ALTER TABLE ONLY erp.report_use
+    ADD CONSTRAINT report_use_component_fkey FOREIGN KEY (component) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.report_use
+    ADD CONSTRAINT report_use_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
 
 ALTER TABLE ONLY erp.routing
     ADD CONSTRAINT routing_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);

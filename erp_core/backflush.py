@@ -1,30 +1,34 @@
 """Backflush: material that an order used is issued by what was made, and returned by the same rule.
 
-Due = quantity per part x parts made (good, excess, surplus and other) by the accepted reports of
-the last operation. What is posted is the signed difference between due and issued, so that running
-it twice posts nothing. Quantities are Decimals in the component's unit; nothing is rounded.
+Due = quantity per part x parts made at the operation that uses the component, in accepted reports
+and in those of excess (whatever becomes of too many parts, their material is used up), by the lot
+that was on the press. What is posted is the signed difference between due and issued, so that
+running it twice posts nothing. Quantities are Decimals in the component's unit; nothing is rounded.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from psycopg.rows import class_row
-
 from database.connection import Connection
-from erp_core import stock
+from erp_core import shortages, stock
 from erp_core.stock import Cause, Move
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """One component of an order: quantity per part, due by what was made, issued so far."""
+    """One component of an order: due by what was made, and issued so far, each by lot.
+
+    In `due` no lot (None) is what was made while no lot was known to be on the press.
+    """
 
     component: str
     qty_per: Decimal
-    due: Decimal
-    issued: Decimal
+    due: Mapping[str | None, Decimal] = field(default_factory=dict[str | None, Decimal])
+    issued: Mapping[str | None, Decimal] = field(default_factory=dict[str | None, Decimal])
 
 
 class Pile(NamedTuple):
@@ -49,71 +53,116 @@ def take(piles: Iterable[Pile], wanted: Decimal) -> tuple[list[Pile], Decimal]:
 
 def materials(connection: Connection, work_order: str) -> list[Material]:
     """Every component of the order with what is due and what was issued."""
-    with connection.cursor(row_factory=class_row(Material)) as cursor:
-        return cursor.execute(
-            """
-            select m.component, m.qty_per, m.qty_per * greatest(made.parts, 0) as due,
-              coalesce(used.qty, 0) as issued
-            from erp.work_order_material m
-            cross join (
-              select coalesce(sum(r.good + r.excess + r.surplus + r.other), 0) as parts
-              from erp.production_report r
-              join erp.work_order_operation o on o.id = r.operation
-              where o.work_order = %(order)s and o.last and r.state = 'accepted'
-            ) made
-            left join (
-              select item, sum(case when to_location = 'PRODUCTION' then qty else -qty end) as qty
-              from erp.stock_move
-              where work_order = %(order)s
-                and 'PRODUCTION' in (from_location, to_location)
-              group by item
-            ) used on used.item = m.component
-            where m.work_order = %(order)s
-            order by m.component
-            """,
-            {"order": work_order},
-        ).fetchall()
+    due = _by_lot(connection, DUE, work_order)
+    issued = _by_lot(connection, ISSUED, work_order)
+    rows = connection.execute(
+        "select component, qty_per from erp.work_order_material where work_order = %s "
+        "order by component",
+        [work_order],
+    ).fetchall()
+    return [Material(c, per, due.get(c, {}), issued.get(c, {})) for c, per in rows]
 
 
-def reconcile(
-    connection: Connection, work_order: str, mounted: Mapping[str, str], cause: Cause
-) -> None:
+def reconcile(connection: Connection, work_order: str, cause: Cause) -> None:
     """Post the difference between due and issued of every component of the order.
 
-    Issues come from the mounted lot, then from what is on hand, oldest lot first, and what is
-    nowhere on hand from RAW without a lot. Returns go back to where the last issues came from.
+    A lot that was on the press is charged with what was made from it, also below zero. The rest
+    comes from what is on hand, oldest lot first, and what is nowhere on hand from RAW without a
+    lot; returns go back to where the last issues came from.
     """
+    own = replace(cause, work_order=work_order)
     lines = materials(connection, work_order)
     stock.lock_items(connection, [line.component for line in lines])
     for line in lines:
-        difference = line.due - line.issued
-        own = replace(cause, key=f"{cause.key}/{line.component}")
-        if difference > 0:
-            _issue(connection, line.component, difference, mounted.get(line.component), own)
-        elif difference < 0:
-            _return(connection, line.component, -difference, own)
+        moves = [*_of_lots(connection, line), *_of_rest(connection, line, work_order)]
+        for n, moved in enumerate(moves, _moves_so_far(connection, line, work_order) + 1):
+            stock.move(
+                connection, moved, replace(own, key=f"backflush/{work_order}/{line.component}/{n}")
+            )
+        if moves:
+            shortages.review(connection, line.component, cause.at)
 
 
-def _issue(
-    connection: Connection, component: str, qty: Decimal, mounted: str | None, cause: Cause
-) -> None:
-    piles, missing = take(_on_hand(connection, component, mounted), qty)
-    if missing:
-        piles.append(Pile(None, stock.RAW, missing))
-    for n, pile in enumerate(piles, 1):
-        moved = Move(component, pile.lot, pile.qty, pile.location, stock.PRODUCTION)
-        stock.move(connection, moved, replace(cause, key=f"{cause.key}/{n}"))
+def _targets(line: Material) -> dict[str | None, Decimal]:
+    """What each lot is to have given in all; no lot (None): what any lots give beside.
+
+    Never less than nothing in all: what corrections take back beyond that, no lot has given.
+    """
+    total = max(sum(line.due.values(), ZERO), ZERO)
+    wanted: dict[str | None, Decimal] = {}
+    left = total
+    for lot in sorted(lot for lot in line.due if lot is not None):
+        wanted[lot] = min(max(line.due[lot], ZERO), left)
+        left -= wanted[lot]
+    return {**wanted, None: left}
 
 
-def _return(connection: Connection, component: str, qty: Decimal, cause: Cause) -> None:
-    piles, missing = take(_issued(connection, component, cause.work_order), qty)
-    assert not missing, "what is issued in total is the sum of its piles"
-    for n, pile in enumerate(piles, 1):
-        moved = Move(component, pile.lot, pile.qty, stock.PRODUCTION, pile.location)
-        stock.move(connection, moved, replace(cause, key=f"{cause.key}/{n}"))
+def _of_lots(connection: Connection, line: Material) -> Iterator[Move]:
+    """What lots that were on the press still owe."""
+    for lot, wanted in _targets(line).items():
+        owed = wanted - line.issued.get(lot, ZERO)
+        if lot is None or owed <= 0:
+            continue
+        piles, missing = take(_on_hand(connection, line.component, lot), owed)
+        if missing:
+            piles.append(Pile(lot, _last_place(connection, line.component, lot), missing))
+        yield from _issues(line, piles)
 
 
-def _on_hand(connection: Connection, item: str, mounted: str | None) -> list[Pile]:
+def _of_rest(connection: Connection, line: Material, work_order: str) -> Iterator[Move]:
+    """What was made without a known lot, beside all that lots gave beyond what they were to."""
+    wanted = _targets(line)
+    rest = wanted.pop(None)
+    beyond = {lot: max(qty - wanted.get(lot, ZERO), ZERO) for lot, qty in line.issued.items()}
+    owed = rest - sum(beyond.values(), ZERO)
+    if owed > 0:
+        piles, missing = take(_on_hand(connection, line.component), owed)
+        if missing:
+            piles.append(Pile(None, stock.RAW, missing))
+        yield from _issues(line, piles)
+    elif owed < 0:
+        there = _at_most(_issued_from(connection, line, work_order), beyond)
+        piles, missing = take(there, -owed)
+        assert not missing, "what is issued in total is the sum of its piles"
+        for pile in piles:
+            yield Move(line.component, pile.lot, pile.qty, stock.PRODUCTION, pile.location)
+
+
+def _at_most(piles: Sequence[Pile], beyond: Mapping[str | None, Decimal]) -> Iterator[Pile]:
+    """The piles, of each lot no more than it gave beyond its due."""
+    left = dict(beyond)
+    for pile in piles:
+        part = min(pile.qty, left.get(pile.lot, ZERO))
+        left[pile.lot] -= part
+        if part:
+            yield pile._replace(qty=part)
+
+
+def _issues(line: Material, piles: Iterable[Pile]) -> Iterator[Move]:
+    for pile in piles:
+        yield Move(line.component, pile.lot, pile.qty, pile.location, stock.PRODUCTION)
+
+
+def _by_lot(
+    connection: Connection, query: str, work_order: str
+) -> dict[str, dict[str | None, Decimal]]:
+    found: dict[str, dict[str | None, Decimal]] = {}
+    for component, lot, qty in connection.execute(query.encode(), {"order": work_order}):
+        found.setdefault(component, {})[lot] = qty
+    return found
+
+
+def _moves_so_far(connection: Connection, line: Material, work_order: str) -> int:
+    row = connection.execute(
+        "select count(*) from erp.stock_move where work_order = %s and item = %s",
+        [work_order, line.component],
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def _on_hand(connection: Connection, item: str, lot: str | None = None) -> list[Pile]:
+    """What is on hand of an item, oldest lot first; of one lot where it is named."""
     rows = connection.execute(
         """
         select m.lot, m.location, sum(m.qty)
@@ -124,17 +173,30 @@ def _on_hand(connection: Connection, item: str, mounted: str | None) -> list[Pil
         ) m
         join erp.location l on l.code = m.location and l.kind = 'stock'
         left join erp.lot on lot.item = %(item)s and lot.code = m.lot
+        where %(lot)s::text is null or m.lot = %(lot)s
         group by m.lot, m.location, lot.created
         having sum(m.qty) > 0
-        order by coalesce(m.lot = %(mounted)s::text, false) desc,
-          lot.created nulls last, min(m.id)
+        order by lot.created nulls last, min(m.id)
         """,
-        {"item": item, "mounted": mounted},
+        {"item": item, "lot": lot},
     )
     return [Pile(*row) for row in rows]
 
 
-def _issued(connection: Connection, item: str, work_order: str | None) -> list[Pile]:
+def _last_place(connection: Connection, item: str, lot: str) -> str:
+    """Where the lot was on stock last: there it goes below zero."""
+    row = connection.execute(
+        """
+        select l.code from erp.stock_move m
+        join erp.location l on l.code in (m.from_location, m.to_location) and l.kind = 'stock'
+        where m.item = %s and m.lot = %s order by m.id desc limit 1
+        """,
+        [item, lot],
+    ).fetchone()
+    return row[0] if row else stock.RAW
+
+
+def _issued_from(connection: Connection, line: Material, work_order: str) -> list[Pile]:
     rows = connection.execute(
         """
         select lot, location, sum(qty)
@@ -149,6 +211,22 @@ def _issued(connection: Connection, item: str, work_order: str | None) -> list[P
         having sum(qty) > 0
         order by max(id) filter (where qty > 0) desc
         """,
-        {"order": work_order, "item": item},
+        {"order": work_order, "item": line.component},
     )
     return [Pile(*row) for row in rows]
+
+
+DUE = """
+select m.component, u.lot, sum(m.qty_per * u.parts)
+from erp.work_order_material m
+join erp.report_charged u on u.work_order = m.work_order and u.component = m.component
+where m.work_order = %(order)s
+group by m.component, u.lot
+order by m.component, u.lot nulls last
+"""
+ISSUED = """
+select item, lot, sum(case when to_location = 'PRODUCTION' then qty else -qty end)
+from erp.stock_move
+where work_order = %(order)s and 'PRODUCTION' in (from_location, to_location)
+group by item, lot
+"""

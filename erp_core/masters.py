@@ -111,8 +111,9 @@ def _write_bom(connection: Connection, bom: BomRow) -> None:
     connection.execute("delete from erp.bom_line where item = %s and version = %s", version)
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into erp.bom_line (item, version, component, qty) values (%s, %s, %s, %s)",
-            [(*version, line.item, line.qty) for line in bom.lines],
+            "insert into erp.bom_line (item, version, component, qty, seq) "
+            "values (%s, %s, %s, %s, %s)",
+            [(*version, line.item, line.qty, line.operation) for line in bom.lines],
         )
 
 

@@ -88,10 +88,14 @@ class ItemRow(Row):
 
 
 class LineRow(Row):
-    """A component of a BOM and how much of it one piece takes, in the component's unit."""
+    """A component of a BOM and how much of it one piece takes, in the component's unit.
+
+    `operation`: the number of the operation that uses it; without it the first one does.
+    """
 
     item: Code
     qty: Quantity
+    operation: Whole | None = None
 
 
 class BomRow(Row):

@@ -113,8 +113,8 @@ def release(connection: Connection, code: str) -> WorkOrder:
     """Give the order to the shop floor; its material is fixed from the newest BOM version."""
     order = take_step(connection, code, "release")
     connection.execute(
-        "insert into erp.work_order_material (work_order, component, qty_per) "
-        "select %s, component, qty from erp.bom_line where item = %s and version = %s",
+        "insert into erp.work_order_material (work_order, component, qty_per, seq) "
+        "select %s, component, qty, seq from erp.bom_line where item = %s and version = %s",
         [code, order.item, items.newest_bom(connection, order.item)],
     )
     return order

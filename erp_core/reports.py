@@ -10,18 +10,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import NamedTuple
 
 from psycopg.rows import class_row
-from psycopg.types.json import Jsonb
 
 from database.connection import Connection
-from erp_core import backflush, notifications, orders, stock
+from erp_core import backflush, notifications, orders, shortages, stock
 from erp_core.errors import ArgumentError, StateError, UnknownError
 from erp_core.stock import Cause, Move
 
 SYSTEM = "pressline"  # who accepts a report that nobody has to look at
 WAITING = "report"  # kind of the notification
 EXCESS = "excess"  # the flag of a report of parts beyond the order
+REVERSED = "reversed"  # the flag of a report that was accepted, and is to be decided anew
 
 # (state, step) -> state; what is not here is refused.
 STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
@@ -29,16 +30,26 @@ STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("waiting", "reject"): "rejected",
     ("waiting", "dispose"): "accepted",
     ("waiting", "withdraw"): "withdrawn",
-    ("accepted", "reverse"): "reversed",
+    ("accepted", "reverse"): "waiting",
+    ("accepted", "undecide"): "reversed",
+    ("rejected", "withdraw"): "withdrawn",
 })  # fmt: skip
 
 CURES = MappingProxyType({
     "waiting": "accept or reject it",
     "accepted": "reverse it if it is wrong",
-    "rejected": "nothing is left to do: the next report tells what is still missing",
-    "reversed": "nothing is left to do: the next report tells what is still missing",
-    "withdrawn": "nothing is left to do: its parts are no longer too many",
+    "rejected": "accept it if it was rejected by mistake",
+    "reversed": "decide about the report that took its place",
+    "withdrawn": "nothing is left to do: its parts are in another report, or no longer too many",
 })  # fmt: skip
+
+
+class Use(NamedTuple):
+    """So many parts were made from that lot of a component; no lot: none was scanned."""
+
+    component: str
+    lot: str | None
+    parts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +59,8 @@ class Report:
     `good` goes into stock, `surplus` beside it, `other` (scrap, setup, trial, …) only uses
     material. `excess` is more than was ordered: it waits until somebody says what becomes of it;
     `transferred` went to the order `to_order`, and is in a report of that one.
-    `n` counts from 1 within the work order. `lot` is the lot of the output, `material_lots` what
-    was mounted (component -> lot). `flags` say why someone has to look at it.
+    `n` counts from 1 within the work order. `lot` is the lot of the output. `flags` say why
+    someone has to look at it. `revision` counts how often it was taken back and waited again.
     """
 
     id: int
@@ -69,7 +80,7 @@ class Report:
     state: str
     flags: list[str]
     lot: str
-    material_lots: dict[str, str]
+    revision: int
     proposed_at: datetime
     decided_at: datetime | None
     decided_by: str | None
@@ -83,13 +94,13 @@ class Report:
 
 def propose(
     connection: Connection, *, operation: int, run: int, shift: int | None, good: int,
-    excess: int, other: int, flags: Sequence[str], lot: str, material_lots: Mapping[str, str],
+    excess: int, other: int, flags: Sequence[str], lot: str, uses: Sequence[Use] = (),
     now: datetime, press: str | None = None,
 ) -> Report:  # fmt: skip
     """Write a report: accepted at once when no flag is raised, else waiting for a leader.
 
-    One with excess waits in any case. `press` is where the leader is to look. Raises UnknownError
-    when there is no such operation.
+    One with excess waits in any case. `press` is where the leader is to look, `uses` what it was
+    made from. Raises UnknownError when there is no such operation.
     """
     order = orders.operation(connection, operation).work_order
     orders.lock(connection, order)
@@ -97,12 +108,14 @@ def propose(
         flags = [*flags, EXCESS]
     number = _write(connection, {
         "operation": operation, "order": order, "run": run, "shift": shift, "lot": lot,
-        "good": good, "excess": excess, "other": other, "flags": list(flags),
-        "material_lots": Jsonb(dict(material_lots)), "now": now,
+        "good": good, "excess": excess, "other": other, "flags": list(flags), "now": now,
     })  # fmt: skip
+    _write_uses(connection, number, uses)
     if not flags:
         return accept(connection, number, SYSTEM, now)
     report = get(connection, number)
+    if EXCESS in flags:  # whatever becomes of it, its material is used up
+        _reconcile(connection, report, _cause(report, "propose", SYSTEM, "report", now))
     notifications.raise_once(connection, WAITING, report.name, press, "leader", now)
     return report
 
@@ -111,9 +124,9 @@ def _write(connection: Connection, values: Mapping[str, object]) -> int:
     row = connection.execute(
         """
         insert into erp.production_report (operation, n, run, shift, good, excess, other, state,
-          flags, lot, material_lots, proposed_at)
+          flags, lot, proposed_at)
         select %(operation)s, coalesce(max(r.n), 0) + 1, %(run)s, %(shift)s, %(good)s, %(excess)s,
-          %(other)s, 'waiting', %(flags)s, %(lot)s, %(material_lots)s, %(now)s
+          %(other)s, 'waiting', %(flags)s, %(lot)s, %(now)s
         from erp.production_report r
         join erp.work_order_operation o on o.id = r.operation and o.work_order = %(order)s
         returning id
@@ -143,9 +156,33 @@ def _into_stock(connection: Connection, taken: Report, who: str, now: datetime) 
     cause = _cause(taken, "accept", who, "report", now)
     if taken.last:
         _put_out(connection, taken, cause)
-        backflush.reconcile(connection, taken.work_order, taken.material_lots, cause)
+    shortages.without_material(connection, taken.work_order, now)
+    _reconcile(connection, taken, cause)
     orders.follow_reports(connection, taken.work_order)
     return taken
+
+
+def _reconcile(connection: Connection, report: Report, cause: Cause) -> None:
+    """Material of the order, and of the one that got its parts."""
+    for order in sorted({report.work_order, report.to_order or report.work_order}):
+        backflush.reconcile(connection, order, cause)
+
+
+def use(connection: Connection, report: int, uses: Sequence[Use], now: datetime) -> None:
+    """Say anew what the parts of a report were made from; its material follows."""
+    found = get(connection, report)
+    orders.lock(connection, found.work_order)
+    connection.execute("delete from erp.report_use where report = %s", [report])
+    _write_uses(connection, report, uses)
+    _reconcile(connection, found, _cause(found, "use", SYSTEM, "report", now))
+
+
+def _write_uses(connection: Connection, report: int, uses: Sequence[Use]) -> None:
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into erp.report_use (report, component, lot, parts) values (%s, %s, %s, %s)",
+            [(report, *each) for each in uses],
+        )
 
 
 def dispose(
@@ -202,7 +239,7 @@ def amend_excess(connection: Connection, report: int, excess: int, now: datetime
         [excess, report],
     )
     if excess == 0:
-        return _take_step(connection, report, "withdraw", now, who=SYSTEM)
+        return withdraw(connection, report, SYSTEM, now)
     return get(connection, report)
 
 
@@ -214,19 +251,57 @@ def reject(connection: Connection, report: int, who: str, reason: str, now: date
     return _take_step(connection, report, "reject", now, who=who, reason=reason)
 
 
-def reverse(connection: Connection, report: int, who: str, reason: str, now: datetime) -> Report:
+def reverse(
+    connection: Connection, report: int, who: str, reason: str, now: datetime,
+    press: str | None = None,
+) -> Report:  # fmt: skip
     """Take an accepted report back: output by moves that name the old ones, material by rule.
 
-    The order's backflush is reconciled with what is still accepted.
+    Its parts were made all the same: it waits again, to be accepted or rejected. One of excess
+    that was decided about is done with: what it was about is for the caller to report anew.
     Raises StateError when it is not accepted, ArgumentError without a reason.
     """
-    taken = _take_step(connection, report, "reverse", now, who=who, reason=reason)
+    before = get(connection, report)
+    step = "undecide" if EXCESS in before.flags else "reverse"
+    taken = _take_step(connection, report, step, now, who=who, reason=reason)
     cause = _cause(taken, "reverse", who, reason, now)
     if taken.last:
         _take_back(connection, taken, cause)
-        backflush.reconcile(connection, taken.work_order, taken.material_lots, cause)
+    _reconcile(connection, taken, cause)
     orders.follow_reports(connection, taken.work_order)
+    return _wait_again(connection, taken, press, now) if taken.state == "waiting" else taken
+
+
+def _wait_again(connection: Connection, report: Report, press: str | None, now: datetime) -> Report:
+    connection.execute(
+        "update erp.production_report set revision = revision + 1, "
+        "flags = array_append(array_remove(flags, %s), %s) where id = %s",
+        [REVERSED, REVERSED, report.id],
+    )
+    notifications.raise_once(connection, WAITING, report.name, press, "leader", now)
+    return get(connection, report.id)
+
+
+def withdraw(connection: Connection, report: int, who: str, now: datetime) -> Report:
+    """Nothing more is to come of a report: its parts are told in another one.
+
+    Raises StateError when it neither waits nor was rejected.
+    """
+    connection.execute("delete from erp.report_use where report = %s", [report])
+    taken = _take_step(connection, report, "withdraw", now, who=who)
+    _reconcile(connection, taken, _cause(taken, "withdraw", who, "report", now))
     return taken
+
+
+def flag(connection: Connection, report: int, flags: Sequence[str], now: datetime) -> Report:
+    """Say anew why a waiting report waits; it is accepted when nothing is left to look at."""
+    found = get(connection, report)
+    if found.state != "waiting" or found.flags == list(flags):
+        return found
+    connection.execute(
+        "update erp.production_report set flags = %s where id = %s", [list(flags), report]
+    )
+    return accept(connection, report, SYSTEM, now) if not flags else get(connection, report)
 
 
 def find(connection: Connection, name: str) -> Report:
@@ -256,7 +331,7 @@ def get(connection: Connection, report: int) -> Report:
             """
             select r.id, o.work_order, w.item, r.n, r.operation, o.last, r.run, r.shift, r.good,
               r.excess, r.surplus, r.transferred, r.to_order, r.other, r.state, r.flags,
-              r.lot, r.material_lots, r.proposed_at, r.decided_at, r.decided_by, r.reason
+              r.lot, r.revision, r.proposed_at, r.decided_at, r.decided_by, r.reason
             from erp.production_report r
             join erp.work_order_operation o on o.id = r.operation
             join erp.work_order w on w.code = o.work_order
@@ -279,14 +354,16 @@ def _take_step(
     state = STEPS.get((found.state, step))
     if state is None:
         raise StateError(
-            f"report {found.name}", f"cannot {step} while {found.state}", CURES[found.state]
+            f"report {found.name}",
+            f"cannot {'reverse' if step == 'undecide' else step} while {found.state}",
+            CURES[found.state],
         )
     if reason is not None and not reason.strip():
         raise ArgumentError(f"report {found.name}", "no reason given", "say why, in a few words")
     connection.execute(
         "update erp.production_report "
         "set state = %s, decided_at = %s, decided_by = %s, reason = %s where id = %s",
-        [state, now, who, reason, report],
+        [state, *((now, who) if state != "waiting" else (None, None)), reason, report],
     )
     notifications.close(connection, WAITING, found.name, now)
     return replace(found, state=state, decided_at=now, decided_by=who, reason=reason)
@@ -307,7 +384,7 @@ def _put_out(connection: Connection, report: Report, cause: Cause) -> None:
 def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
     rows = connection.execute(
         "select id, idempotency_key from erp.stock_move where idempotency_key = any(%s)",
-        [[f"report/{report.id}/accept/{name}" for name in ("output", "surplus")]],
+        [[f"{_key(report, 'accept')}/{name}" for name in ("output", "surplus")]],
     )
     for number, key in rows.fetchall():
         name = key.rpartition("/")[2]
@@ -315,5 +392,11 @@ def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
 
 
 def _cause(report: Report, step: str, who: str, reason: str, now: datetime) -> Cause:
-    key = f"report/{report.id}/{step}"
+    key = _key(report, step)
     return Cause(who, reason, now, key, report=report.id, work_order=report.work_order)
+
+
+def _key(report: Report, step: str) -> str:
+    """One key for each time that a report is accepted or taken back."""
+    again = f"/{report.revision}" if report.revision else ""
+    return f"report/{report.id}/{step}{again}"

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from database.connection import Connection
+from erp_core import shortages
 from erp_core.errors import ArgumentError, ConflictError, UnknownError
 
 RAW, WIP, FINISHED, SURPLUS = "RAW", "WIP", "FG", "SURPLUS"
@@ -118,7 +119,9 @@ def receive(
     """Take goods from the supplier into a stock location; the lot is made where it is missing."""
     if lot is not None:
         make_lot(connection, item, lot, cause.at)
-    return move(connection, Move(item, lot, qty, SUPPLIER, location), cause)
+    moved = move(connection, Move(item, lot, qty, SUPPLIER, location), cause)
+    shortages.review(connection, item, cause.at)
+    return moved
 
 
 def count(
@@ -136,6 +139,7 @@ def count(
         return Decimal(0)
     source, target = (COUNT, location) if difference > 0 else (location, COUNT)
     move(connection, Move(item, lot, abs(difference), source, target), cause)
+    shortages.review(connection, item, cause.at)
     return difference
 
 

@@ -34,7 +34,7 @@ from mes_bridge.errors import (
 from mes_bridge.jobs import first_articles, materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
-from mes_bridge.reporting import dispositions, reporting
+from mes_bridge.reporting import dispositions, flags, reporting, scraps
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
 
@@ -136,10 +136,14 @@ def _check_clock(connection: Connection, press: str, now: datetime) -> None:
 
 def _check_age(moment: Moment, since: datetime) -> None:
     """What is over is over: sooner for who works at a press than for who decides."""
-    person = people.find(moment.connection, moment.who)
-    decides = person is not None and people.may(person.role, "assign")
-    if since < moment.now - (DECIDABLE if decides else CHANGEABLE):
+    if since < moment.now - (DECIDABLE if _decides(moment) else CHANGEABLE):
         raise Refused("too_long_ago", at=since)
+
+
+def _decides(moment: Moment) -> bool:
+    """Whether the person decides here, as a shift leader does."""
+    person = people.find(moment.connection, moment.who)
+    return person is not None and people.may(person.role, "assign")
 
 
 def _press(connection: Connection, name: str | None) -> tuple[str, str]:
@@ -304,16 +308,19 @@ def _reason(moment: Moment, kind: reasons.Kind, reason: str) -> None:
 
 
 def _scrap(moment: Moment, args: arguments.Scrap) -> Outcome:
-    if args.qty <= 0:
+    if args.qty == 0:
         raise Refused("scrap_not_positive", qty=args.qty)
     _reason(moment, "scrap", args.reason)
-    made_by, good = _made_by(moment, args)
+    made_by, good = _scrapped_by(moment, args) if args.qty < 0 else _made_by(moment, args)
     if args.qty > good:
         raise Refused("scrap_more_than_made", qty=args.qty, item=made_by.item, made=good)
     reporting.remind_of(moment.connection, made_by.run, moment.now)
-    return {"message": "scrap", "run": made_by.run, "run_output": made_by.id, "qty": args.qty,
-            "item": made_by.item, "work_order": made_by.work_order,
-            "good": good - args.qty}  # fmt: skip
+    negative = args.qty < 0
+    told = scraps.last(moment.connection, made_by.id, args.reason) if negative else moment.at
+    return {"message": "scrap_taken_back" if negative else "scrap", "run": made_by.run,
+            "run_output": made_by.id, "qty": args.qty, "item": made_by.item,
+            "work_order": made_by.work_order, "good": good - args.qty,
+            "told_at": told.isoformat()}  # fmt: skip
 
 
 def _made_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
@@ -321,6 +328,21 @@ def _made_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
     there = runs.producing(moment, args.item, args.work_order)
     found = ((each, reporting.good_made(moment.connection, each.id)) for each in there)
     return next(((each, good) for each, good in found if good > 0), (there[0], 0))
+
+
+def _scrapped_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
+    """The newest run of which so many parts were told to be scrap, with its good parts.
+
+    Who decides takes scrap back that was told too high; who works at the press undoes the act.
+    """
+    if not _decides(moment):
+        raise Refused("scrap_not_positive", qty=args.qty)
+    told = 0
+    for each in runs.producing(moment, args.item, args.work_order):
+        told = scraps.told(moment.connection, each.id, args.reason)
+        if told >= -args.qty:
+            return each, reporting.good_made(moment.connection, each.id)
+    raise Refused("scrap_less_told", qty=-args.qty, told=told, reason=args.reason)
 
 
 def _output(moment: Moment, args: arguments.Output) -> Outcome:
@@ -415,14 +437,24 @@ def _dispose(moment: Moment, args: arguments.Dispose) -> Outcome:
 
 def _reject(moment: Moment, args: arguments.Decline) -> Outcome:
     _reason(moment, "reject", args.reason)
+    _check_unused(moment, args.report)
     return _decided(moment, args.report, lambda: reporting.reject(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
 
 
 def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
     _reason(moment, "reject", args.reason)
-    return _decided(moment, args.report, lambda: reporting.reverse(
+    _check_unused(moment, args.report)
+    decided = _decided(moment, args.report, lambda: reporting.reverse(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
+    return {**decided, "message": "report_reversed"}
+
+
+def _check_unused(moment: Moment, name: str) -> None:
+    """Parts that the next operation has used were made: its report goes first."""
+    used = flags.used_by(moment.connection, reports.find(moment.connection, name))
+    if used is not None:
+        raise Refused("report_used", report=name, used=used)
 
 
 def _decided(moment: Moment, name: str, decide: Callable[[], Report]) -> Outcome:

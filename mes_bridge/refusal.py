@@ -164,8 +164,14 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     ),
     # Quantities
     "scrap_not_positive": Sentence(
-        "Scrap of {qty} cannot be. Type how many parts are scrap: 1 or more.",
-        "报废数不能是 {qty}。请输入报废件数：1 或以上。",
+        "Scrap of {qty} cannot be. Type how many parts are scrap: 1 or more. What was told too "
+        "high, undo, or let the shift leader take back.",
+        "报废数不能是 {qty}。请输入报废件数：1 或以上。多报的请撤销，或由班长撤回。",
+    ),
+    "scrap_less_told": Sentence(
+        "Only {told} parts were told as scrap for {reason}: {qty} cannot be taken back. "
+        "Check the reason and the number.",
+        "报废原因 {reason} 仅登记了 {told} 件，不能撤回 {qty} 件。请核对原因和数量。",
     ),
     "scrap_more_than_made": Sentence(
         "{qty} scrap of {item}, but only {made} good parts are counted. Count again.",
@@ -217,6 +223,11 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
     "report_unknown": Sentence(
         "There is no report {report}. Open the list of reports and choose one.",
         "没有报工单 {report}。请从报工清单中选择。",
+    ),
+    "report_used": Sentence(
+        "The next operation has used parts of report {report} ({used} in all). Reverse its reports "
+        "first.",
+        "报工 {report} 的零件已被下道工序使用（共 {used} 件）。请先冲销下道工序的报工。",
     ),
     "report_excess": Sentence(
         "{excess} parts of report {report} are more than was ordered: they never become ordinary "

@@ -29,9 +29,8 @@ $$;
 
 -- Scrap that people declared, by run output.
 create or replace view board.scrap as
-  select (a.outcome ->> 'run_output')::bigint as run_output, a.at, a.who, a.press,
-         a.args ->> 'reason' as reason, (a.outcome ->> 'qty')::bigint as qty
-  from mes.act a where a.act = 'scrap'
+  select t.run_output, t.at, a.who, t.press, t.reason, t.qty
+  from mes.scrap_told t join mes.act a on a.id = t.act
   union all
   select d.run_output, d.at, d.who, r.press, d.reason, d.qty
   from mes.disposition d join mes.run_output o on o.id = d.run_output join mes.run r on r.id = o.run

@@ -1,7 +1,5 @@
 """Coils and other lots on a press: what a run takes its material from."""
 
-from datetime import datetime
-
 from database.connection import Connection
 from erp_core import codes
 from mes_bridge.moment import Moment
@@ -54,17 +52,3 @@ def _components(connection: Connection, work_order: str) -> list[str]:
         "select component from erp.work_order_material where work_order = %s", [work_order]
     )
     return [component for (component,) in rows]
-
-
-def on_run(connection: Connection, run: int, before: datetime) -> dict[str, str]:
-    """The lots that were on the press during the run, newest of each item: item -> lot."""
-    rows = connection.execute(
-        """
-        select distinct on (m.item) m.item, m.lot
-        from mes.material_mount m join mes.run r on r.press = m.press and r.span && m.span
-        where r.id = %s and lower(m.span) < %s
-        order by m.item, lower(m.span) desc
-        """,
-        [run, before],
-    )
-    return dict(rows.fetchall())

@@ -19,11 +19,13 @@ from mes_bridge.proof import recount
 
 EQUATIONS = {
     "strokes": "strokes (Wh) read = attributed + unattributed + held",
-    "parts": "floor(strokes x parts per stroke) = posted, by output",
+    "parts": "floor(strokes x parts per stroke) = posted to orders + unattributed, by output",
     "reports": "posted = accepted + waiting",
     "decided": "excess decided = posted, and what one order gave another got",
     "stock": "on hand = sum of moves of accepted reports",
     "wear": "strokes counted while a die was mounted = what wore it",
+    "feed": "made at an operation <= good of the one before, or told to the leader",
+    "coil": "parts made while a lot was on the press = reported as made from it",
 }
 
 
@@ -102,6 +104,8 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
         if as_of is None:
             rows += _rows(connection, _PARTS, as_of)
             rows += _rows(connection, _WEAR, as_of)
+            rows += _rows(connection, _FEED, as_of)
+            rows += _rows(connection, _COIL, as_of)
         rows += _rows(connection, _REPORTS, as_of)
         rows += _rows(connection, _DECIDED, as_of)
         rows += _rows(connection, _OUTPUT, as_of)
@@ -272,11 +276,22 @@ order by r.id
 """
 
 _MATERIAL: LiteralString = """
-with made as (
-  select o.work_order, greatest(sum(r.good + r.excess + r.surplus + r.other), 0) as parts
+with needed as (
+  select m.work_order, m.component, m.qty_per,
+         (select o.id from erp.work_order_operation o where o.work_order = m.work_order
+          order by (o.seq = m.seq) desc nulls last, o.seq limit 1) as operation
+  from erp.work_order_material m
+), made as (
+  select coalesce(r.to_order, u.work_order) as work_order, u.component,
+         sum(r.good + r.excess
+             + case r.state when 'rejected' then 0 else r.surplus + r.transferred + r.other end)
+           as parts
   from erp.production_report r
-  join erp.work_order_operation o on o.id = r.operation and o.last
-  where r.state = 'accepted' group by o.work_order
+  join needed u on u.operation = r.operation
+  where (r.state = 'accepted' or 'excess' = any(r.flags) and r.state in ('waiting', 'rejected'))
+    and not exists (select from mes.run_output g
+                    where g.run = r.run and g.operation = r.operation and g.given)
+  group by 1, 2
 ), issued as (
   select m.work_order, m.item,
          sum(case when t.kind = 'production' then m.qty else -m.qty end) as qty
@@ -288,11 +303,109 @@ with made as (
 )
 select 'stock' as equation, null::text as press, null::bigint as run, null::date as day,
        c.work_order || ' ' || c.component || ' used' as subject,
-       (coalesce(made.parts, 0) * c.qty_per) as recounted,
+       (greatest(coalesce(made.parts, 0), 0) * c.qty_per) as recounted,
        coalesce(i.qty, 0) as booked,
        0 as waits
-from erp.work_order_material c
-left join made on made.work_order = c.work_order
+from needed c
+left join made on made.work_order = c.work_order and made.component = c.component
 left join issued i on i.work_order = c.work_order and i.item = c.component
 order by c.work_order, c.component
+"""
+
+# What an operation took in beyond what the one before it left, beside what a person was told of.
+# What the one before has made and not yet reported counts as left.
+_FEED: LiteralString = """
+with counted as (
+  select o.operation, floor(sum(p.amount * so.parts_num::numeric / so.parts_den)
+           filter (where g.kind = 'production') + 1e-9) as parts
+  from audit_pair p
+  join mes.segment_output so on so.segment = p.segment
+  join mes.run_segment g on g.id = p.segment
+  join mes.run_output o on o.id = so.run_output
+  where p.measure = 'stroke' and not p.held and o.operation is not null group by 1
+), posted as (
+  select o.operation,
+         sum(p.qty) filter (where p.kind in ('good', 'excess')) as good,
+         sum(p.qty) filter (where p.kind not in ('good', 'excess', 'setup', 'sample', 'trial',
+                                                 'maintenance')) as gone,
+         sum(p.qty) filter (where not o.given and p.kind in (
+           'good', 'excess', 'scrap', 'sample', 'rework', 'surplus', 'transfer')) as taken
+  from mes.posting p join mes.run_output o on o.id = p.run_output
+  where o.operation is not null group by 1
+), told as (
+  select operation, sum(good + excess + surplus + transferred + other) as parts
+  from erp.production_report
+  where 'feed' = any(flags) and state in ('waiting', 'accepted') group by 1
+), step as (
+  select o.*, lag(o.id) over (partition by o.work_order order by o.seq) as before
+  from erp.work_order_operation o
+)
+select 'feed' as equation, null::text as press, null::bigint as run, null::date as day,
+       s.work_order || ' operation ' || s.seq as subject,
+       greatest(coalesce(t.taken, 0) - coalesce(told.parts, 0)
+                - greatest(coalesce(b.good, 0), coalesce(c.parts, 0) - coalesce(b.gone, 0))
+                - coalesce((select -sum(r.good) from erp.production_report r
+                            where r.operation = s.before and 'feed' = any(r.flags)
+                              and r.good < 0 and r.state in ('waiting', 'accepted')), 0),
+                0) as recounted,
+       0 as booked, 0 as waits
+from step s
+join posted t on t.operation = s.id
+left join posted b on b.operation = s.before
+left join counted c on c.operation = s.before
+left join told on told.operation = s.id
+where s.before is not null
+order by s.work_order, s.seq
+"""
+
+# Whole parts of each pair in order of time, by the lot that was on the press then. Reports of
+# before the lots were dealt out, and their runs, are left out.
+_COIL: LiteralString = """
+with needed as (
+  select o.id as run_output, o.run, m.component
+  from mes.run_output o
+  join erp.work_order_operation op on op.id = o.operation
+  join erp.work_order_material m on m.work_order = op.work_order
+  where not o.given and op.id = (
+      select f.id from erp.work_order_operation f where f.work_order = op.work_order
+      order by (f.seq = m.seq) desc nulls last, f.seq limit 1)
+    and not exists (
+      select from erp.report_use u join erp.production_report r on r.id = u.report
+      where r.run = o.run and not u.dealt)
+), running as (
+  select k.run_output, k.component, p.press, p.run, p.at, p.came, l.lot,
+         sum(p.amount * so.parts_num::numeric / so.parts_den) over (
+           partition by k.run_output, k.component order by p.at, p.from_at) + 1e-9 as after,
+         p.amount * so.parts_num::numeric / so.parts_den as added
+  from needed k
+  join audit_pair p on p.run = k.run and p.measure = 'stroke' and not p.held
+  join mes.segment_output so on so.segment = p.segment and so.run_output = k.run_output
+  left join lateral (
+    select m.lot from mes.material_mount m
+    where m.press = p.press and m.item = k.component and m.span @> p.at
+  ) l on true
+), side as (
+  select run_output, component, coalesce(lot, '') as lot,
+         floor(after) - floor(after - added) as recounted, 0 as booked, came
+  from running
+  union all
+  select k.run_output, k.component, coalesce(u.lot, ''), 0, u.parts, null
+  from needed k
+  join mes.run_output o on o.id = k.run_output
+  join erp.production_report r on r.run = o.run and r.operation = o.operation
+  join erp.report_use u on u.report = r.id and u.component = k.component
+), boundary as (
+  select max(due) as next from mes.timer where name = 'boundary'
+)
+select 'coil' as equation, r.press, r.id as run, null::date as day,
+       o.item || ' from ' || s.component || ' ' || s.lot as subject,
+       sum(s.recounted) as recounted, sum(s.booked) as booked,
+       case when upper_inf(r.span) or b.next is null or max(s.came) > b.next - interval '15 minutes'
+            then greatest(sum(s.recounted) - sum(s.booked), 0) else 0 end as waits
+from side s
+join mes.run_output o on o.id = s.run_output
+join mes.run r on r.id = o.run
+cross join boundary b
+group by r.id, o.id, s.component, s.lot, b.next
+order by r.id, o.id
 """

@@ -74,6 +74,20 @@ def take_back(connection: Connection, report: Report, who: str, now: datetime) -
         write(connection, Key(output, shift, "adjust"), qty, report=None, who=who, now=now)
 
 
+def take_up(connection: Connection, report: Report, who: str, now: datetime) -> None:
+    """The parts of a rejected report are no longer adjusted: they are to be told again."""
+    adjusted = connection.execute(
+        """
+        select run_output, shift, -sum(qty)::bigint from mes.posting
+        where report = %s and kind in ('good', 'excess') and reverses is not null
+        group by run_output, shift having sum(qty) <> 0
+        """,
+        [report.id],
+    ).fetchall()
+    for output, shift, qty in adjusted:
+        write(connection, Key(output, shift, "adjust"), -qty, report=None, who=who, now=now)
+
+
 def undecide(connection: Connection, report: Report, who: str) -> bool:
     """Take back what was decided about excess by this report; True when there was something."""
     taken = connection.execute(

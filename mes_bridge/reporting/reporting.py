@@ -14,8 +14,7 @@ from database.connection import Connection
 from erp_core import reports, stock
 from erp_core.reports import Report
 from mes_bridge import shifts
-from mes_bridge.jobs import materials
-from mes_bridge.reporting import postings, targets, yields
+from mes_bridge.reporting import flags, postings, targets, uses, yields
 from mes_bridge.reporting.targets import Source
 from mes_bridge.reporting.yields import Key, Target
 from mes_bridge.states import stops
@@ -50,16 +49,34 @@ def propose(
     made: list[Report] = []
     for (output, _), part in groupby(sorted(own.items(), key=_order), key=_place):
         made += _post(connection, by_id[output], dict(part), now)
-    return made
+    uses.deal(connection, sorted(held), now)
+    flags.review(connection, sorted(held), now)
+    return [reports.get(connection, report.id) for report in made]
 
 
 def accept(connection: Connection, name: str, who: str, now: datetime) -> Report:
-    """Take a waiting report into stock.
+    """Take a waiting report into stock; one that was rejected by mistake comes again, accepted.
 
     Raises erp_core's UnknownError, StateError.
     """
     report = _locked(connection, name)
+    if report.state == "rejected":
+        report = take_up(connection, report, who, now)
+    if report.state == "accepted" and report.name != name:
+        return report
     return reports.accept(connection, report.id, who, now)
+
+
+def take_up(connection: Connection, rejected: Report, who: str, now: datetime) -> Report:
+    """What was rejected was made all the same: it is told again, in a report of its own."""
+    lock_orders(connection, _sources_of(connection, rejected.run))
+    reports.withdraw(connection, rejected.id, who, now)
+    postings.take_up(connection, rejected, who, now)
+    last = shifts.boundary_before(connection, now)
+    made = propose(connection, last, now, run=rejected.run)
+    kind = reports.EXCESS in rejected.flags
+    own = [each for each in made if each.operation == rejected.operation]
+    return next((each for each in own if (reports.EXCESS in each.flags) == kind), rejected)
 
 
 def reject(connection: Connection, name: str, who: str, reason: str, now: datetime) -> Report:
@@ -75,19 +92,22 @@ def reject(connection: Connection, name: str, who: str, reason: str, now: dateti
 
 
 def reverse(connection: Connection, name: str, who: str, reason: str, now: datetime) -> Report:
-    """Take an accepted report back, its stock moves with it; its good parts become adjusted.
+    """Take an accepted report back, its stock moves with it; it waits for a decision again.
 
-    What was decided about excess by it is undecided again, and waits.
+    What was decided about excess by it is undecided again, and waits in a report of its own.
     Raises erp_core's UnknownError, StateError, ArgumentError.
     """
     report = _locked(connection, name)
     lock_orders(connection, _sources_of(connection, report.run))
-    reversed_ = reports.reverse(connection, report.id, who, reason, now)
-    postings.take_back(connection, reversed_, who, now)
+    press = press_of(connection, name)
+    taken = reports.reverse(connection, report.id, who, reason, now, press)
+    if taken.state == "waiting":
+        return taken
+    postings.take_back(connection, taken, who, now)
     remind_of(connection, report.run, now)
-    if postings.undecide(connection, reversed_, who):
-        propose(connection, shifts.boundary_before(connection, now), now, run=report.run)
-    return reversed_
+    postings.undecide(connection, taken, who)
+    propose(connection, shifts.boundary_before(connection, now), now, run=report.run)
+    return taken
 
 
 def _sources_of(connection: Connection, run: int) -> list[Source]:
@@ -168,9 +188,7 @@ def _to_count(
         with told as (
           select run_output, sum(qty) as scrap
           from (
-            select (outcome ->> 'run_output')::bigint as run_output,
-              (outcome ->> 'qty')::bigint as qty
-            from mes.act where act = 'scrap' and at >= %(old)s
+            select run_output, qty from mes.scrap_told where at >= %(old)s
             union all
             select run_output, qty from mes.disposition where kind = 'scrap' and at >= %(old)s
           ) each group by 1
@@ -186,6 +204,12 @@ def _to_count(
           and (%(run)s::bigint is null or r.id = %(run)s)
           and case
             when %(run)s::bigint is not null or r.span && tstzrange(%(lately)s, null) then true
+            when exists (
+              select from erp.production_report w
+              join erp.work_order_operation wo on wo.id = w.operation
+              join erp.work_order_material m on m.work_order = wo.work_order
+              where w.run = r.id and w.operation = o.operation and w.state = 'waiting'
+                and not exists (select from erp.report_use u where u.report = w.id)) then true
             when lower(r.span) < %(old)s then false
             when coalesce(posted.scrap, 0) <> coalesce(told.scrap, 0) then true
             else coalesce(posted.parts, 0) <> (
@@ -292,37 +316,17 @@ def _report(
     for key, qty in told.items():
         sums[key.kind if key.kind in sums else "other"] += qty
     shift = next(iter(told)).shift
-    flags = [reports.EXCESS] if sums["excess"] > 0 else _flags(connection, source.run, shift)
+    doubts = [reports.EXCESS] if sums["excess"] > 0 else flags.of(connection, source, shift, told)
     return reports.propose(
         connection,
         operation=source.operation,
         run=source.run,
         shift=shift,
-        **sums,
-        flags=flags,
+        good=sums["good"],
+        excess=sums["excess"],
+        other=sums["other"],
+        flags=doubts,
         lot=f"{source.work_order}-{source.run}",
-        material_lots=materials.on_run(connection, source.run, now),
         now=now,
         press=source.press,
     )
-
-
-def _flags(connection: Connection, run: int, shift: int | None) -> list[str]:
-    """Why a person has to look at the report: a count of that very run and shift is in doubt.
-
-    Strokes that belong to no order are not in it, and wait alone.
-    """
-    held = connection.execute(
-        """
-        select from mes.counter_event e
-        join mes.run r on r.press = e.press and r.id = %(run)s
-        where e.held and e.decided_act is null
-          and r.span && tstzrange(e.from_at, e.at, '(]')
-          and (%(shift)s::bigint is null
-               or tstzrange(e.from_at, e.at, '(]')
-                  && (select s.span from mes.shift s where s.id = %(shift)s))
-        limit 1
-        """,
-        {"run": run, "shift": shift},
-    )
-    return ["held"] if held.fetchone() is not None else []

@@ -30,6 +30,7 @@ class Source:
     over_tolerance: Decimal
     since: datetime
     closed: bool
+    given: bool
 
     @property
     def limit(self) -> int:
@@ -53,7 +54,7 @@ def sources(connection: Connection, run_outputs: Sequence[int]) -> list[Source]:
         return cursor.execute(
             """
             select o.id, o.run, r.press, o.item, o.operation, op.work_order, w.qty as ordered,
-              i.over_tolerance, not upper_inf(r.span) as closed,
+              i.over_tolerance, not upper_inf(r.span) as closed, o.given,
               coalesce(lower(r.span), '0001-01-01Z') as since
             from mes.run_output o
             join mes.run r on r.id = o.run
@@ -90,6 +91,14 @@ def good_made(connection: Connection, run_output: int) -> int:
     source = next(each for each in sources(connection, [run_output]) if each.id == run_output)
     made = _target(source, read(connection, [source], None))
     return sum(qty for key, qty in made.items() if key.kind in {"good", "unattributed"})
+
+
+def good_of(connection: Connection, run_outputs: Sequence[int]) -> int:
+    """Good parts of these outputs together, counted until now."""
+    of = [each for each in sources(connection, run_outputs) if each.id in set(run_outputs)]
+    figures = read(connection, of, None)
+    made = [_target(source, figures) for source in of]
+    return sum(qty for each in made for key, qty in each.items() if key.kind == "good")
 
 
 def _target(source: Source, figures: Figures) -> Target:
@@ -180,12 +189,12 @@ def _cells(connection: Connection, bound: Mapping[str, object]) -> dict[int, lis
 def _scraps(connection: Connection, bound: Mapping[str, object]) -> dict[int, list[Scrap]]:
     rows = connection.execute(
         """
-        select (a.outcome ->> 'run_output')::bigint, a.at, (a.outcome ->> 'qty')::int,
-          a.args ->> 'reason', (select s.id from mes.shift s where s.span @> a.at)
-        from mes.act a
-        where a.act = 'scrap' and (a.outcome ->> 'run_output')::bigint = any(%(outputs)s)
-          and ((a.outcome ->> 'run_output')::bigint <> all(%(running)s) or a.at < %(boundary)s)
-        order by a.at, a.id
+        select t.run_output, t.at, t.qty, t.reason,
+          (select s.id from mes.shift s where s.span @> t.at)
+        from mes.scrap_told t
+        where t.run_output = any(%(outputs)s)
+          and (t.run_output <> all(%(running)s) or t.at < %(boundary)s)
+        order by t.at, t.act
         """,
         bound,
     )

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from database.connection import Connection
 from erp_core import orders, reports, stock
-from erp_core.reports import Report
+from erp_core.reports import Report, Use
 from erp_core.stock import Cause
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -49,9 +49,11 @@ class Shop:
         self, good: int, *, excess: int = 0, other: int = 0, flags: Sequence[str] = (),
         lots: Mapping[str, str] | None = None, operation: int | None = None,
     ) -> Report:  # fmt: skip
+        made = good + excess + other
+        uses = [Use("COIL", (lots or {}).get("COIL"), made)] if made else []
         return reports.propose(
             self.connection, operation=operation or self.operation, run=1, shift=1, good=good,
-            excess=excess, other=other, flags=flags, lot="WO1-1", material_lots=lots or {}, now=NOW,
+            excess=excess, other=other, flags=flags, lot="WO1-1", uses=uses, now=NOW,
         )  # fmt: skip
 
     def stock(self, item: str) -> dict[tuple[str, str | None], Decimal]:

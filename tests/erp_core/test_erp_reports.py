@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stamping_shop import NOW, Shop
+from stamping_shop import NOW, Shop, cause
 
 from database.connection import Connection, connect
 from erp_core import backflush, notifications, reports, stock
@@ -37,7 +37,7 @@ def test_every_move_of_a_report_names_it_its_order_and_who(shop: Shop) -> None:
     ).fetchall()
     assert rows == [
         ("BRACKET", report.id, "WO1", "pressline", "report", f"report/{report.id}/accept/output"),
-        ("COIL", report.id, "WO1", "pressline", "report", f"report/{report.id}/accept/COIL/1"),
+        ("COIL", report.id, "WO1", "pressline", "report", "backflush/WO1/COIL/1"),
     ]
 
 
@@ -79,7 +79,7 @@ def test_accepting_twice_is_refused_and_moves_nothing_more(shop: Shop) -> None:
 
 
 def test_a_rejected_report_stays_rejected(shop: Shop) -> None:
-    report = shop.report(40, flags=["excess"])
+    report = shop.report(40, flags=["held"])
     reports.reject(shop.connection, report.id, "L01", "counted by hand: 38", NOW)
     with pytest.raises(StateError, match="cannot accept while rejected"):
         reports.accept(shop.connection, report.id, "L01", NOW)
@@ -131,20 +131,67 @@ def test_a_correction_takes_parts_out_of_the_same_lot(shop: Shop) -> None:
     assert shop.stock("COIL") == {("RAW", None): -20}  # scrap used its material all the same
 
 
-def test_the_mounted_coil_is_used_first_then_the_oldest_then_nothing_is_left(shop: Shop) -> None:
-    shop.coil("OLD", 5, NOW.replace(day=1))
+def test_the_coil_on_the_press_is_charged_beyond_its_weight_and_the_warehouse_is_told(
+    shop: Shop,
+) -> None:
+    shop.coil("UNOPENED", 5, NOW.replace(day=1))
     shop.coil("MOUNTED", 7)
-    shop.report(30, lots={"COIL": "MOUNTED"})  # 15 kg: 7 mounted, 5 old, 3 from nowhere
+    shop.report(30, lots={"COIL": "MOUNTED"})  # 15 kg, 8 more than its paper says
+    assert shop.stock("COIL") == {("RAW", "MOUNTED"): -8, ("RAW", "UNOPENED"): 5}
+    (told,) = notifications.open_for(shop.connection, "warehouse")
+    assert (told.kind, told.subject) == ("coil_over_weight", "COIL/MOUNTED")
+    stock.count(shop.connection, "COIL", "MOUNTED", Decimal(0), cause("weighed"), location="RAW")
+    assert notifications.open_for(shop.connection, "warehouse") == []
+
+
+def test_without_a_coil_at_the_press_the_oldest_is_used_then_nothing_is_left(shop: Shop) -> None:
+    shop.coil("OLD", 5, NOW.replace(day=1))
+    shop.coil("NEW", 7)
+    shop.report(30)  # 15 kg: 5 old, 7 new, 3 from nowhere
     assert shop.stock("COIL") == {("RAW", None): -3}
-    shop.report(-16)  # 8 kg back, newest issue first: 3, then 5 to the old lot
-    assert shop.stock("COIL") == {("RAW", "OLD"): 5}
+    (told,) = notifications.open_for(shop.connection, "warehouse")
+    assert (told.kind, told.subject) == ("stock_below_zero", "COIL")
+    shop.report(-16)  # 8 kg back, newest issue first: 3, then 5 to the new lot
+    assert shop.stock("COIL") == {("RAW", "NEW"): 5}
+    assert notifications.open_for(shop.connection, "warehouse") == []
 
 
-def test_only_the_last_operation_posts_stock(shop: Shop) -> None:
-    shop.connection.execute("update erp.work_order_operation set last = false")
+def test_an_order_without_material_is_told_to_the_planner(shop: Shop) -> None:
+    shop.connection.execute("delete from erp.work_order_material")
     shop.report(40)
-    assert shop.connection.execute("select count(*) from erp.stock_move").fetchone() == (0,)
-    assert shop.state() == "running"
+    (told,) = notifications.open_for(shop.connection, "planner")
+    assert (told.kind, told.subject) == ("order_without_material", "WO1")
+
+
+def test_only_the_last_operation_posts_parts_and_the_first_one_takes_the_material(
+    shop: Shop,
+) -> None:
+    first = shop.operation
+    second = shop.connection.execute(
+        "insert into erp.work_order_operation (work_order, seq, name, last) "
+        "values ('WO1', 20, 'form', true) returning id"
+    ).fetchone()
+    assert second is not None
+    shop.connection.execute("update erp.work_order_operation set last = seq = 20")
+    shop.report(40, operation=first)
+    assert (shop.stock("BRACKET"), shop.stock("COIL")) == ({}, {("RAW", None): -20})
+    reports.propose(
+        shop.connection, operation=second[0], run=2, shift=1, good=30, excess=0, other=0,
+        flags=[], lot="WO1-2", now=NOW,
+    )  # fmt: skip
+    assert shop.stock("BRACKET") == {("FG", "WO1-2"): 30}
+    assert shop.stock("COIL") == {("RAW", None): -20}
+
+
+def test_what_waits_again_after_a_reversal_is_accepted_once_more(shop: Shop) -> None:
+    report = shop.report(40)
+    for _ in range(2):
+        waits = reports.reverse(shop.connection, report.id, "L01", "wrong line", NOW)
+        assert (waits.state, waits.flags, waits.decided_by) == ("waiting", ["reversed"], None)
+        assert (shop.stock("BRACKET"), shop.stock("COIL")) == ({}, {})
+        assert reports.accept(shop.connection, report.id, "L01", NOW).state == "accepted"
+        assert shop.stock("BRACKET") == {("FG", "WO1-1"): 40}
+        assert shop.stock("COIL") == {("RAW", None): -20}
 
 
 def test_reports_are_numbered_within_their_order(shop: Shop) -> None:
@@ -261,15 +308,20 @@ def decide(connection: Connection, act: str, report: int) -> None:
 
 
 def check_stock(shop: Shop) -> None:
-    accepted = shop.connection.execute(
-        "select good + excess + surplus, other from erp.production_report where state = 'accepted'"
+    made = shop.connection.execute(
+        "select good + excess + surplus, other, state, 'excess' = any(flags) "
+        "from erp.production_report"
     ).fetchall()
-    into_stock = sum(made for made, _ in accepted)
     finished = sum((h.qty for h in stock.on_hand(shop.connection, "BRACKET")), Decimal(0))
-    assert finished == into_stock
-    due = Decimal("0.5") * max(0, sum(made + other for made, other in accepted))
+    assert finished == sum(parts for parts, _, state, _ in made if state == "accepted")
+    used = sum(
+        parts + other
+        for parts, other, state, excess in made
+        if state == "accepted" or (excess and state in {"waiting", "rejected"})
+    )
+    due = Decimal("0.5") * max(0, used)
     (line,) = backflush.materials(shop.connection, "WO1")
-    assert (line.due, line.issued) == (due, due)
+    assert sum(line.issued.values()) == due
     coils = sum((h.qty for h in stock.on_hand(shop.connection, "COIL")), Decimal(0))
     assert coils == 60 - due
-    assert all(0 <= h.qty <= 30 for h in stock.on_hand(shop.connection, "COIL") if h.lot)
+    assert all(h.qty <= 30 for h in stock.on_hand(shop.connection, "COIL") if h.lot)

@@ -316,7 +316,7 @@ def test_a_rejected_report_is_adjusted_and_its_scrap_told_again(shop: Shop) -> N
     assert shop.report("08:45") == []
 
 
-def test_a_reversed_report_leaves_stock_and_comes_to_rest(shop: Shop) -> None:
+def test_a_reversed_report_leaves_stock_and_waits_until_it_is_rejected(shop: Shop) -> None:
     shop.order("WO", "BRK")
     shop.producing("08:00", "WO", die="D1")
     shop.strokes("08:10", 60)
@@ -326,8 +326,36 @@ def test_a_reversed_report_leaves_stock_and_comes_to_rest(shop: Shop) -> None:
     done = shop.lead("08:20", "reverse", press=None, report="WO/BRK/1", reason="order_wrong")
     assert done["message"] == "report_reversed"
     assert shop.in_stock("BRK") == 0
-    shop.report("08:30")
+    assert shop.report("08:30") == []
+    assert shop.posted("WO") == {"good": 57, "scrap:burr": 3}
+    shop.lead("08:35", "reject", press=None, report="WO/BRK/1", reason="order_wrong")
+    shop.report("08:45")
     assert shop.posted("WO") == {"adjust": 57, "scrap:burr": 3}
+    assert shop.report("09:00") == []
+
+
+def test_a_report_reversed_by_mistake_is_accepted_again(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 60)
+    shop.report("08:15")
+    shop.lead("08:20", "reverse", press=None, report="WO/BRK/1", reason="order_wrong")
+    shop.lead("08:21", "accept", press=None, report="WO/BRK/1")
+    assert (shop.in_stock("BRK"), shop.posted("WO")) == (60, {"good": 60})
+
+
+def test_a_report_rejected_by_mistake_comes_again_when_it_is_accepted(shop: Shop) -> None:
+    shop.order("WO", "BRK")
+    shop.producing("08:00", "WO", die="D1")
+    shop.strokes("08:10", 60)
+    shop.do("08:11", "scrap", qty=3, reason="burr")
+    shop.report("08:15")
+    shop.lead("08:20", "reverse", press=None, report="WO/BRK/1", reason="order_wrong")
+    shop.lead("08:21", "reject", press=None, report="WO/BRK/1", reason="order_wrong")
+    shop.report("08:30")
+    done = shop.lead("08:31", "accept", press=None, report="WO/BRK/1")
+    assert (done["message"], done["good"]) == ("report_accepted", 57)
+    assert (shop.in_stock("BRK"), shop.posted("WO")) == (57, {"good": 57, "scrap:burr": 3})
     assert shop.report("08:45") == []
 
 
@@ -466,4 +494,5 @@ def test_the_lot_names_order_and_run_and_material_comes_from_the_mounted_coil(sh
     shop.strokes("08:10", 40)
     report = shop.report("08:15")[0]
     assert report.lot == f"WO-{started['run']}"
-    assert report.material_lots == {"COIL": "C-1"}
+    uses = "select component, lot, parts from erp.report_use where report = %s"
+    assert shop.connection.execute(uses, [report.id]).fetchall() == [("COIL", "C-1", 40)]

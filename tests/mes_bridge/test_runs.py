@@ -6,7 +6,6 @@ import pytest
 from press_shop import Shop, clock
 
 from database.connection import Connection, connect
-from mes_bridge.jobs import materials
 from mes_bridge.refusal import Refused
 
 
@@ -211,10 +210,12 @@ def test_a_coil_is_mounted_with_the_scan_and_changed_by_the_next(shop: Shop) -> 
     shop.order("B", "BRK")
     first = shop.do("08:00", "scan", work_order="B", die="D1", lot="C-1")
     assert first["material"] == "COIL"
-    assert materials.on_run(shop.connection, first["run"], clock("08:30")) == {"COIL": "C-1"}
     second = shop.do("09:00", "scan", work_order="B", lot="C-2")
     assert second["message"] == "run_running"
-    assert materials.on_run(shop.connection, first["run"], clock("09:30")) == {"COIL": "C-2"}
+    mounts = "select lot, lower(span), upper(span) from mes.material_mount order by id"
+    assert shop.connection.execute(mounts).fetchall() == [
+        ("C-1", clock("08:00"), clock("09:00")), ("C-2", clock("09:00"), None),
+    ]  # fmt: skip
 
 
 def test_an_assigned_interval_takes_the_die_that_was_mounted(shop: Shop) -> None:
