@@ -80,7 +80,7 @@ def test_a_leader_decides_how_many_strokes_a_jump_was(chromium: Browser, opened:
         expect(page.locator("#good")).to_have_text("100")  # 45 + 5 strokes, two parts each
 
 
-def test_a_waiting_report_is_rejected_with_a_reason_and_one_accepted_is_reversed(
+def test_a_waiting_report_is_accepted_reversed_rejected_and_accepted_after_all(
     chromium: Browser, opened: Pair
 ) -> None:
     shop, site = opened
@@ -97,9 +97,17 @@ def test_a_waiting_report_is_rejected_with_a_reason_and_one_accepted_is_reversed
         page.locator(".reverse summary").click()
         page.locator(".reverse select").select_option("count_wrong")
         page.locator(".reverse button").click()
-        expect(page.locator(".told")).to_have_text("报工单 WO-2604/WSH-08/1 已冲销")
-        expect(page.locator(".chip.reversed")).to_have_text("已冲销")
+        expect(page.locator(".told")).to_have_text("报工单 WO-2604/WSH-08/1 已冲销，等待重新审核")
         expect(page.locator(".reverse")).to_have_count(0)
+        page.get_by_role("link", name="去审核").first.click()
+        report.locator("summary").click()
+        report.locator("[data-act=reject] select").select_option("count_wrong")
+        report.locator("[data-act=reject] button").click()
+        expect(page.locator(".told")).to_contain_text("已驳回")
+        page.goto("/work-order/WO-2604")
+        page.get_by_role("button", name="误驳回：改为通过").click()
+        expect(page.locator(".told")).to_contain_text("已通过并入库")
+        expect(page.locator(".chip.withdrawn")).to_have_text("已撤回")
 
 
 def test_without_a_network_nothing_is_lost_and_nothing_done_twice(

@@ -197,10 +197,10 @@ def test_an_accepted_report_is_reversed_with_a_reason(opened: Pair) -> None:
         assert 'data-act="reverse"' in client.get("/work-order/WO-2601").text
         assert act(client, "reverse", report=report).json()["code"] == "reason_missing"
         done = act(client, "reverse", report=report, reason="count_wrong")
-        assert done.json()["message"] == f"报工单 {report} 已冲销"
+        assert done.json()["message"] == f"报工单 {report} 已冲销，等待重新审核"
         assert 'data-act="reverse"' not in client.get("/work-order/WO-2601").text
         again = act(client, "reverse", report=report, reason="count_wrong").json()
-        assert again["message"] == f"报工单 {report} 状态为 已冲销，不能执行此操作。请刷新清单。"
+        assert again["message"] == f"报工单 {report} 状态为 待审核，不能执行此操作。请刷新清单。"
 
 
 def test_an_operator_sees_none_of_it_and_is_refused(opened: Pair) -> None:
