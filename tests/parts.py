@@ -11,10 +11,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from database.server import timescale_binaries
 
 SYSTEM = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"  # not on every PATH
+ROOT = Path(__file__).parents[1]
+NODE_OPCUA = "node-opcua@2.156.0"  # a foreign OPC UA server; later ones ask for Node 22
+NODE_OPCUA_FOLDER = ROOT / ".foreign/node_modules/node-opcua"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -42,12 +46,21 @@ def chromium() -> str | None:
     return next((found for name in BROWSERS if (found := shutil.which(name))), None)
 
 
+def node_opcua() -> Path | None:
+    """Folder of node-opcua, or None where it, or Node.js, is not here."""
+    there = shutil.which("node") and NODE_OPCUA_FOLDER.is_dir()
+    return NODE_OPCUA_FOLDER if there else None
+
+
 PARTS: Mapping[str, Part] = {
     "mosquitto": Part(mosquitto, ("mosquitto",), "apt-get install mosquitto", "wire"),
     "chromium": Part(
         chromium, ("chromium", "fonts-noto-cjk"), "apt-get install chromium fonts-noto-cjk", "page"
     ),
     "cc": Part(lambda: shutil.which("cc"), ("gcc", "libc6-dev"), "apt-get install gcc libc6-dev"),
+    "node-opcua": Part(
+        node_opcua, (), f"npm install --prefix .foreign --ignore-scripts {NODE_OPCUA}", "foreign"
+    ),
     "timescale": Part(
         timescale_binaries, (), "a PostgreSQL server with TimescaleDB, from its maker's packages"
     ),

@@ -54,7 +54,7 @@ def test_a_part_that_nobody_knows_ends_the_run_before_it_begins() -> None:
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "names mosquito, which is none of mosquitto, chromium, cc, timescale" in (
+    assert "names mosquito, which is none of mosquitto, chromium, cc, node-opcua, timescale" in (
         done.stdout + done.stderr
     )
 
@@ -80,3 +80,10 @@ def test_ci_requires_what_it_installs() -> None:
     assert set(names) <= set(parts.PARTS)
     for name in names:
         assert all(package in text for package in parts.PARTS[name].packages), name
+
+
+def test_ci_installs_the_foreign_server_that_tests_ask_for_and_requires_it() -> None:
+    text = (TOP / ".ci/run").read_text()
+    assert f" {parts.NODE_OPCUA}\n" in text
+    required = text.partition("PRESSLINE_REQUIRE=")[2].split()[0].split(",")
+    assert set(required) == parts.PARTS.keys() - {"timescale"}
