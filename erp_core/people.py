@@ -20,7 +20,7 @@ from erp_core.errors import ArgumentError, UnknownError
 
 FLOOR = frozenset({
     "mount", "dismount", "scan", "segment", "first_article", "scrap", "output", "stop_reason",
-    "finish",
+    "finish", "undo",
 })  # fmt: skip
 DECIDE = frozenset({"assign", "decide", "accept", "dispose", "reject", "reverse", "swap"})
 PLAN = frozenset({"create_order", "release_order", "close_order", "cancel_order"})
@@ -32,7 +32,7 @@ MAY = MappingProxyType({
     "leader": FLOOR | DECIDE,
     "planner": PLAN,
     "warehouse": STORE,
-    "quality": frozenset({"first_article", "scrap", "output", "segment"}),
+    "quality": frozenset({"first_article", "scrap", "output", "segment", "undo"}),
     "it": OFFICE | {"swap"},
     "manager": FLOOR | DECIDE | PLAN | STORE | OFFICE,
 })  # fmt: skip

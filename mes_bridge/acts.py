@@ -21,7 +21,7 @@ from erp_core import codes, people, reasons, reports
 from erp_core.errors import StateError, UnknownError
 from erp_core.people import Person
 from erp_core.reports import Report
-from mes_bridge import arguments
+from mes_bridge import arguments, undoing
 from mes_bridge.arguments import A
 from mes_bridge.counting import counter_store
 from mes_bridge.errors import (
@@ -34,7 +34,7 @@ from mes_bridge.errors import (
 from mes_bridge.jobs import first_articles, materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
-from mes_bridge.reporting import dispositions, flags, reporting, scraps
+from mes_bridge.reporting import dispositions, reporting, scraps
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
 
@@ -437,24 +437,22 @@ def _dispose(moment: Moment, args: arguments.Dispose) -> Outcome:
 
 def _reject(moment: Moment, args: arguments.Decline) -> Outcome:
     _reason(moment, "reject", args.reason)
-    _check_unused(moment, args.report)
     return _decided(moment, args.report, lambda: reporting.reject(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
 
 
 def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
     _reason(moment, "reject", args.reason)
-    _check_unused(moment, args.report)
     decided = _decided(moment, args.report, lambda: reporting.reverse(
         moment.connection, args.report, moment.who, args.reason, moment.now))  # fmt: skip
     return {**decided, "message": "report_reversed"}
 
 
-def _check_unused(moment: Moment, name: str) -> None:
-    """Parts that the next operation has used were made: its report goes first."""
-    used = flags.used_by(moment.connection, reports.find(moment.connection, name))
-    if used is not None:
-        raise Refused("report_used", report=name, used=used)
+def _undo(moment: Moment, args: arguments.Undo) -> Outcome:
+    done = undoing.find(moment.connection, args.act)
+    if done.act in people.DECIDE and not _decides(moment):
+        raise Refused("not_allowed", who=moment.who, act=done.act)
+    return undoing.undo(moment, done, args.reason, decides=_decides(moment))
 
 
 def _decided(moment: Moment, name: str, decide: Callable[[], Report]) -> Outcome:
@@ -502,6 +500,10 @@ def _press_of_event(_connection: Connection, _act: Act, args: arguments.Decide) 
     return args.event.rpartition("/")[0]
 
 
+def _press_of_act(connection: Connection, _act: Act, args: arguments.Undo) -> str | None:
+    return undoing.find(connection, args.act).press
+
+
 def _press_of_report(
     connection: Connection,
     _act: Act,
@@ -539,4 +541,5 @@ ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
     "reject": Entry(arguments.Decline, _reject, _press_of_report),
     "reverse": Entry(arguments.Decline, _reverse, _press_of_report),
     "swap": Entry(arguments.Swap, _swap),
+    "undo": Entry(arguments.Undo, _undo, _press_of_act),
 })  # fmt: skip

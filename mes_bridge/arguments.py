@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeVar
+from uuid import UUID
 
 from pydantic import (
     AwareDatetime,
@@ -59,6 +60,7 @@ PROBLEMS = (
     ("literal_error", "no_choice"),
     ("datetime", "no_instant"),
     ("timezone", "no_instant"),
+    ("uuid", "unclear"),
 )
 
 
@@ -179,6 +181,13 @@ class Decline(Arguments):
 
     report: Code
     reason: Reason
+
+
+class Undo(Arguments):
+    """undo{act, reason?}: the id of what was done."""
+
+    act: UUID
+    reason: Reason | None = None
 
 
 class Swap(Arguments):

@@ -224,6 +224,34 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "There is no report {report}. Open the list of reports and choose one.",
         "没有报工单 {report}。请从报工清单中选择。",
     ),
+    "undo_unknown": Sentence(
+        "There is no such act. Reload the page: it may not have been recorded yet.",
+        "没有该操作记录，可能尚未提交。请刷新页面。",
+    ),
+    "undo_cannot": Sentence(
+        "This cannot be undone ({act}). Do what is right instead, or ask the shift leader.",
+        "该操作（{act}）不能撤销。请直接做正确的操作，或找班长处理。",
+    ),
+    "undo_twice": Sentence(
+        "This is undone already ({act}). Nothing is left to do: reload the page.",
+        "该操作（{act}）已撤销，无需再做。请刷新页面。",
+    ),
+    "undo_nothing": Sentence(
+        "Nothing of it is left to undo ({act}): it was changed since. Look at what holds now.",
+        "该操作（{act}）已被后续更改，没有可撤销的内容。请查看当前状态。",
+    ),
+    "undo_followed": Sentence(
+        "Something was done after it ({other}): that comes first. Undo it, then this ({act}).",
+        "其后已有操作（{other}）。请先撤销后面的操作，再撤销本操作（{act}）。",
+    ),
+    "undo_not_yours": Sentence(
+        "{who} did this ({act}). Ask {who} to undo it, or the shift leader.",
+        "该操作（{act}）由 {who} 完成。请 {who} 本人或班长撤销。",
+    ),
+    "undo_too_late": Sentence(
+        "This is too long ago to undo yourself ({act}). Ask the shift leader.",
+        "该操作（{act}）已超过可自行撤销的时间。请找班长撤销。",
+    ),
     "report_used": Sentence(
         "The next operation has used parts of report {report} ({used} in all). Reverse its reports "
         "first.",

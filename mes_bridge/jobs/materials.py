@@ -1,5 +1,7 @@
 """Coils and other lots on a press: what a run takes its material from."""
 
+from uuid import UUID
+
 from database.connection import Connection
 from erp_core import codes
 from mes_bridge.moment import Moment
@@ -31,6 +33,25 @@ def mount(moment: Moment, work_order: str, lot: str) -> str:
         given,
     )
     return item
+
+
+def forget(moment: Moment, act: UUID) -> bool:
+    """Take a scanned lot back: the one that was there before goes on; False: there was none."""
+    row = moment.connection.execute(
+        "select id, item, lower(span), upper(span) from mes.material_mount "
+        "where press = %s and act = %s and not isempty(span)",
+        [moment.press, act],
+    ).fetchone()
+    if row is None:
+        return False
+    mount, item, since, until = row
+    moment.connection.execute("update mes.material_mount set span = 'empty' where id = %s", [mount])
+    moment.connection.execute(
+        "update mes.material_mount set span = tstzrange(lower(span), %s) "
+        "where press = %s and item = %s and not isempty(span) and upper(span) = %s",
+        [until, moment.press, item, since],
+    )
+    return True
 
 
 def _item_of(connection: Connection, work_order: str, lot: str) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from psycopg.rows import class_row
 
@@ -121,4 +122,22 @@ def _free_elsewhere(moment: Moment, die: str) -> None:
 def _close(connection: Connection, mount_id: int, at: datetime) -> None:
     connection.execute(
         "update mes.die_mount set span = span * tstzrange(null, %s) where id = %s", [at, mount_id]
+    )
+
+
+def forget(moment: Moment, act: UUID) -> None:
+    """Take a mounting back, as if it had not been; the die that was there before goes on."""
+    row = moment.connection.execute(
+        "select id, lower(span), upper(span) from mes.die_mount "
+        "where press = %s and act = %s and not isempty(span)",
+        [moment.press, act],
+    ).fetchone()
+    if row is None:
+        return
+    mount, since, until = row
+    moment.connection.execute("update mes.die_mount set span = 'empty' where id = %s", [mount])
+    moment.connection.execute(
+        "update mes.die_mount set span = tstzrange(lower(span), %s) "
+        "where press = %s and not isempty(span) and upper(span) = %s",
+        [until, moment.press, since],
     )

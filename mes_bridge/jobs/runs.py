@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
 from psycopg.rows import class_row
 
@@ -281,6 +282,59 @@ def _owns_strokes(connection: Connection, run: int) -> bool:
     ).fetchone()
     assert row is not None
     return row[0]
+
+
+def take_back(moment: Moment, run: int, act: UUID) -> int | None:
+    """A run that a scan opened at the moment is as if it had not been; returns the one resumed."""
+    until = empty(moment.connection, run).until
+    mounts.forget(moment, act)
+    row = moment.connection.execute(
+        "select id from mes.run where press = %s and source = 'scan' and not isempty(span) "
+        "and upper(span) = %s",
+        [moment.press, moment.at],
+    ).fetchone()
+    if row is None:
+        return None
+    _resume(moment, row[0], until)
+    return row[0]
+
+
+def go_on(moment: Moment, run: int) -> bool:
+    """A run that was finished at the moment goes on; False: it did not end then."""
+    row = moment.connection.execute(
+        "select from mes.run where id = %s and upper(span) = %s", [run, moment.at]
+    ).fetchone()
+    if row is not None:
+        _resume(moment, run, _next_border(moment))
+    return row is not None
+
+
+def _resume(moment: Moment, run: int, until: datetime | None) -> None:
+    moment.connection.execute(
+        "update mes.run set span = tstzrange(lower(span), %s) where id = %s", [until, run]
+    )
+    segments.resume(moment.connection, run, moment.at, until)
+
+
+def empty(connection: Connection, run: int) -> Span:
+    """A run that was not meant: it owns nothing any more; returns what it spanned."""
+    row = connection.execute(
+        "select lower(span), upper(span) from mes.run where id = %s", [run]
+    ).fetchone()
+    assert row is not None
+    connection.execute("update mes.run_segment set span = 'empty' where run = %s", [run])
+    connection.execute("update mes.run set span = 'empty' where id = %s", [run])
+    return Span(*row)
+
+
+def assigned_by(connection: Connection, run: int, act: UUID) -> bool:
+    """Whether the run was made by that assignment, and owns something still."""
+    row = connection.execute(
+        "select from mes.run where id = %s and source = 'assigned' and act = %s "
+        "and not isempty(span)",
+        [run, act],
+    )
+    return row.fetchone() is not None
 
 
 def close(moment: Moment) -> int:

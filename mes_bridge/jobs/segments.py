@@ -7,7 +7,7 @@ starts a new one: an act, an output closed or opened, a dated change of the die'
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 from uuid import UUID
 
@@ -103,16 +103,34 @@ def change_output(moment: Moment, run: int, output: int, closed: str | None) -> 
     current = _containing(moment.connection, run, moment.at)
     if current is None:
         return False
-    before = _closed_reason(moment.connection, current.id, output)
+    before = closed_reason(moment.connection, current.id, output)
     if before == closed:
         return False
     _split(moment, run, current)
     later = of(moment.connection, run, moment.at)
     same = takewhile(
-        lambda each: _closed_reason(moment.connection, each.id, output) == before, later
+        lambda each: closed_reason(moment.connection, each.id, output) == before, later
     )
     _write_output(moment.connection, [each.id for each in same], output, closed)
     return True
+
+
+def before(moment: Moment, run: int, act: UUID) -> Segment | None:
+    """The segment that the one begun by that act at the moment took the place of, or None."""
+    there = of(moment.connection, run)
+    for earlier, later in pairwise(there):
+        if later.since == moment.at and later.act == act:
+            return earlier
+    return None
+
+
+def resume(connection: Connection, run: int, at: datetime, until: datetime | None) -> None:
+    """The last segment of a run, which ended at that instant, goes on until `until`."""
+    connection.execute(
+        "update mes.run_segment set span = tstzrange(lower(span), %s) "
+        "where run = %s and not isempty(span) and upper(span) = %s",
+        [until, run, at],
+    )
 
 
 def acted_after(connection: Connection, run: int, at: datetime) -> bool:
@@ -191,7 +209,8 @@ def _split(moment: Moment, run: int, current: Segment) -> None:
     )
 
 
-def _closed_reason(connection: Connection, segment: int, output: int) -> str | None:
+def closed_reason(connection: Connection, segment: int, output: int) -> str | None:
+    """Why the output is closed in the segment; None: it is open."""
     row = connection.execute(
         "select closed_reason from mes.segment_output where segment = %s and run_output = %s",
         [segment, output],

@@ -14,6 +14,7 @@ from database.connection import Connection
 from erp_core import reports, stock
 from erp_core.reports import Report
 from mes_bridge import shifts
+from mes_bridge.refusal import Refused
 from mes_bridge.reporting import flags, postings, targets, uses, yields
 from mes_bridge.reporting.targets import Source
 from mes_bridge.reporting.yields import Key, Target
@@ -82,9 +83,10 @@ def take_up(connection: Connection, rejected: Report, who: str, now: datetime) -
 def reject(connection: Connection, name: str, who: str, reason: str, now: datetime) -> Report:
     """Refuse a waiting report: its good parts become adjusted, the rest is told again.
 
-    Raises erp_core's UnknownError, StateError, ArgumentError.
+    Raises erp_core's UnknownError, StateError, ArgumentError, and Refused report_used.
     """
     report = _locked(connection, name)
+    _check_unused(connection, report)
     rejected = reports.reject(connection, report.id, who, reason, now)
     postings.take_back(connection, rejected, who, now)
     remind_of(connection, report.run, now)
@@ -95,9 +97,10 @@ def reverse(connection: Connection, name: str, who: str, reason: str, now: datet
     """Take an accepted report back, its stock moves with it; it waits for a decision again.
 
     What was decided about excess by it is undecided again, and waits in a report of its own.
-    Raises erp_core's UnknownError, StateError, ArgumentError.
+    Raises erp_core's UnknownError, StateError, ArgumentError, and Refused report_used.
     """
     report = _locked(connection, name)
+    _check_unused(connection, report)
     lock_orders(connection, _sources_of(connection, report.run))
     press = press_of(connection, name)
     taken = reports.reverse(connection, report.id, who, reason, now, press)
@@ -108,6 +111,13 @@ def reverse(connection: Connection, name: str, who: str, reason: str, now: datet
     postings.undecide(connection, taken, who)
     propose(connection, shifts.boundary_before(connection, now), now, run=report.run)
     return taken
+
+
+def _check_unused(connection: Connection, report: Report) -> None:
+    """Parts that the next operation has used were made: its report goes first."""
+    used = flags.used_by(connection, report) if report.state in {"waiting", "accepted"} else None
+    if used is not None:
+        raise Refused("report_used", report=report.name, used=used)
 
 
 def _sources_of(connection: Connection, run: int) -> list[Source]:

@@ -1,6 +1,7 @@
 """Stop reasons: what a person says about time in which a press did not run."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from database.connection import Connection
 from mes_bridge.moment import Moment
@@ -55,6 +56,47 @@ def label(moment: Moment, since: datetime, until: datetime | None, reason: str) 
         [moment.press, since, end, reason, moment.act],
     )
     return end
+
+
+def forget(moment: Moment, act: UUID) -> datetime | None:
+    """Take a label back: what was said before about that time holds again.
+
+    Returns since when; None where nothing of the label is left.
+    """
+    spans = moment.connection.execute(
+        "delete from mes.stop_reason where press = %s and act = %s "
+        "returning lower(span), upper(span)",
+        [moment.press, act],
+    ).fetchall()
+    for since, until in spans:
+        _say_again(moment, act, since, until)
+    return min((since for since, _ in spans), default=None)
+
+
+def _say_again(moment: Moment, act: UUID, since: datetime, until: datetime | None) -> None:
+    """What was said before, in order, of this time: each says it anew of what it covered."""
+    earlier = moment.connection.execute(
+        """
+        select a.id, a.args ->> 'reason', greatest((a.outcome ->> 'from')::timestamptz, %(since)s),
+          least((a.outcome ->> 'to')::timestamptz, %(until)s::timestamptz)
+        from mes.act a
+        where a.press = %(press)s and a.act = 'stop_reason'
+          and a.recorded_at < (select recorded_at from mes.act where id = %(act)s)
+          and tstzrange((a.outcome ->> 'from')::timestamptz, (a.outcome ->> 'to')::timestamptz)
+              && tstzrange(%(since)s, %(until)s)
+          and not exists (select from mes.act u where u.press = a.press and u.act = 'undo'
+                          and u.args ->> 'act' = a.id::text)
+        order by a.recorded_at
+        """,
+        {"press": moment.press, "act": act, "since": since, "until": until},
+    ).fetchall()
+    for said, reason, begin, end in earlier:
+        _clear(moment, begin, end)
+        moment.connection.execute(
+            "insert into mes.stop_reason (press, span, reason, act) "
+            "values (%s, tstzrange(%s, %s), %s, %s)",
+            [moment.press, begin, end, reason, said],
+        )
 
 
 def settle(connection: Connection, press: str | None = None) -> None:

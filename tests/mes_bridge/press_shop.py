@@ -68,8 +68,8 @@ class Shop:
         self, at: str, act: str, *, press: str | None = "P01", who: str = "W1",
         number: UUID | None = None, now: str | None = None, **args: Any,
     ) -> dict[str, Any]:  # fmt: skip
-        """Record an act; `since` stands for the argument `from`, `passed` for `pass`."""
-        names = {"since": "from", "passed": "pass"}
+        """Record an act; `since` stands for `from`, `passed` for `pass`, `of` for `act`."""
+        names = {"since": "from", "passed": "pass", "of": "act"}
         given = {names.get(name, name): value for name, value in args.items()}
         done = Act(number or uuid4(), who, press, clock(at), act, given)
         return acts.record(self.connection, done, clock(now or at))

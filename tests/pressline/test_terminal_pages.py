@@ -372,3 +372,31 @@ def test_a_server_that_hangs_is_told_within_two_seconds(chromium: Browser, opene
         page.unroute_all(behavior="ignoreErrors")
         expect(page.locator("[data-queue]")).to_have_count(0)  # given up, asked again, once
         expect(page.locator("[data-figure=good]")).to_have_text("49")
+
+
+def test_a_mistake_is_undone_at_the_terminal_and_by_the_leader_with_a_reason(
+    chromium: Browser, opened: Pair
+) -> None:
+    shop, site = opened
+    shop.producing("P01", "WO-2601")
+    shop.run("P01", 60, 55)
+    shop.do("scrap", "P01", qty=50, reason="burr")
+    with terminal(chromium, site) as page:
+        expect(page.locator("[data-figure=good]")).to_have_text("5")
+        page.locator("[data-act=more]").click()
+        page.locator("[data-act=undo-list]").click()
+        page.locator("[data-undo=scrap] [data-act=undo]").click()
+        expect(page.locator("[data-figure=good]")).to_have_text("55")
+    shop.do("scrap", "P01", qty=4, reason="burr")
+    with terminal(chromium, site, badge="EMP:B-201") as page:
+        page.goto("/work-order/WO-2601")
+        wrong = page.locator("tr", has_text="4 ×").locator("details.undo")
+        wrong.locator("summary").click()
+        wrong.locator("select").select_option("count_wrong")
+        wrong.locator("button").click()
+        expect(page.locator(".told")).to_have_text("已撤销")
+    shop.connection.commit()
+    undone = shop.connection.execute(
+        "select who, args ->> 'reason' from mes.act where act = 'undo'"
+    )
+    assert undone.fetchall() == [("zhang", None), ("chen", "count_wrong")]

@@ -10,6 +10,8 @@ from psycopg.rows import dict_row
 
 from database.connection import Connection
 from erp_core import codes, people
+from erp_core.people import Person
+from mes_bridge import undoing
 from pressline.web.floor import reasons
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import STATIC, language, page
@@ -85,8 +87,20 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "reasons": reasons.ordered(connection, press, now),
             "work_orders": startable(connection, press),
             "dies": fitting_dies(connection, press),
+            "undoable": undoable(connection, person, press, now),
         }
     )
+
+
+def undoable(connection: Connection, person: Person, press: str, now: datetime) -> list[Row]:
+    """What the person may undo here, newest first; `own`: without a reason."""
+    decides = people.may(person.role, "assign")
+    return [
+        {"id": done.id, "act": done.act, "at": done.at, "who": done.who, "args": done.args,
+         "own": done.who == person.code and now - done.at <= undoing.OWN}
+        for done in undoing.open_to(connection, press, person.code, now, decides=decides)
+        if done.act not in people.DECIDE or decides
+    ]  # fmt: skip
 
 
 @router.get("/api/code")

@@ -8,6 +8,7 @@ from psycopg.rows import dict_row
 
 from database.connection import Connection
 from mes_bridge import readings as stored
+from mes_bridge.undoing import UNDO
 
 Row = dict[str, Any]
 
@@ -20,7 +21,7 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(
             """
-            select o.run, o.run_output, o.press, o.die, o.since, o.until, o.source, o.item,
+            select o.run, o.run_output, o.press, p.line, o.die, o.since, o.until, o.source, o.item,
                    op.seq, op.name as operation, op.last, a.who, e.name as who_name,
                    o.strokes, o.production, o.other, o.scrap, o.good,
                    o.surplus, o.transferred, o.given, g.run_wh, g.idle_wh, g.unknown_wh,
@@ -32,7 +33,7 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             left join mes.act a on a.id = r.act
             left join erp.person e on e.code = a.who
             join mes.press p on p.name = o.press
-            where op.work_order = %s order by o.since, o.run_output
+            where op.work_order = %s and not isempty(r.span) order by o.since, o.run_output
             """,
             [code],
         ).fetchall()
@@ -78,14 +79,17 @@ def acts(connection: Connection, run: Row, now: datetime) -> list[Row]:
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            select a.at, a.who, e.name as who_name, a.act, a.args ->> 'qty' as qty,
+            select a.id, a.at, a.who, e.name as who_name, a.act,
+                   a.act = any(%s) and not exists (
+                     select from mes.act u where u.press = a.press and u.act = 'undo'
+                       and u.args ->> 'act' = a.id::text) as undoable, a.args ->> 'qty' as qty,
                    a.args ->> 'reason' as reason,
                    coalesce(a.args ->> 'item', a.args ->> 'work_order', a.args ->> 'die',
                             a.args ->> 'report') as subject
             from mes.act a join erp.person e on e.code = a.who
             where a.press = %s and a.at >= %s and a.at <= %s order by a.at
             """,
-            [run["press"], run["since"], run["until"] or now],
+            [list(UNDO), run["press"], run["since"], run["until"] or now],
         ).fetchall()
 
 

@@ -41,7 +41,7 @@ def work_order(
         ladder=ladder(order, runs),
         runs=runs,
         reports=made,
-        decides_on={report["line"] for report in made if sees(person, report["line"])},
+        decides_on={each["line"] for each in [*made, *runs] if sees(person, each["line"])},
         reasons=reasons.codes(connection, "reject"),
         postings=evidence.postings(connection, code),
         moves=evidence.moves(connection, code),

@@ -1,7 +1,7 @@
 // What is done rarely: a cavity closed, a trial, maintenance, another counter. Who may not do one
 // of them does not see its key.
 import { html } from "../html.js";
-import { count, nameOf, reasonWord, t } from "../words.js";
+import { clock, count, nameOf, reasonWord, t } from "../words.js";
 import { reasonGrid, sheet } from "./sheet.js";
 import { keypad } from "./sign_on.js";
 
@@ -30,9 +30,23 @@ export function more(state, deeds) {
   const parts = [
     ...(allowed(state, "output") && running ? [part(t("terminal.outputs"), outputs.map((output) => outputKey(output, deeds)))] : []),
     ...(allowed(state, "segment") && running ? [part(t("terminal.kind_now", { kind: t(`segment.${state.row.segment_kind}`) }), kindKeys(state, deeds))] : []),
+    ...(allowed(state, "undo") && state.details?.undoable?.length ? [part(t("terminal.undo_part"), html`<button class="key" data-act="undo-list" onClick=${() => deeds.open("undo")}>${t("terminal.undo_list", { n: state.details.undoable.length })}</button>`)] : []),
     ...(allowed(state, "swap") && counters.length ? [part(t("terminal.counters"), html`<button class="key" data-act="swap" onClick=${() => deeds.open("swap")}>${t("terminal.swap")}</button>`)] : []),
   ];
   return sheet("more", t("act.more"), deeds, parts.length ? parts : html`<p class="big">${t("terminal.next_start")}</p>`);
+}
+
+export const subject = ({ args }) => args.work_order ?? args.report ?? args.die ?? (args.qty ? `${args.qty} × ${reasonWord(args.reason)}` : args.reason ? reasonWord(args.reason) : args.kind ? t(`segment.${args.kind}`) : args.item ?? "");
+
+// What was done here by mistake: one's own at once, another's with a reason.
+export function undo(state, deeds) {
+  const { of } = state.draft;
+  const give = (id, reason) => deeds.act("undo", reason ? { act: id, reason } : { act: id });
+  const rows = (state.details?.undoable ?? []).map((one) => html`<div class="report" key=${one.id} data-undo=${one.act}><div>
+      <b>${t(`act_word.${one.act}`)}</b> ${subject(one)} <span class="sub">${clock(Date.parse(one.at), state.zone)} · ${one.who}</span></div>
+    ${of === one.id ? reasonGrid(state.details?.reasons?.reject ?? [], (reason) => give(one.id, reason))
+      : html`<button class="key" data-act="undo" onClick=${() => (one.own ? give(one.id) : deeds.draft({ of: one.id }))}>${t("terminal.undo")}</button>`}</div>`);
+  return sheet("undo", t("terminal.undo_part"), deeds, rows.length ? rows : html`<p class="big">${t("terminal.undo_none")}</p>`);
 }
 
 export function close(state, deeds) {
