@@ -399,4 +399,4 @@ def test_a_mistake_is_undone_at_the_terminal_and_by_the_leader_with_a_reason(
     undone = shop.connection.execute(
         "select who, args ->> 'reason' from mes.act where act = 'undo'"
     )
-    assert undone.fetchall() == [("zhang", None), ("chen", "count_wrong")]
+    assert undone.fetchall() == [("zhang", None), ("liu", "count_wrong")]
