@@ -82,8 +82,9 @@ def test_ci_requires_what_it_installs() -> None:
         assert all(package in text for package in parts.PARTS[name].packages), name
 
 
-def test_ci_installs_the_foreign_server_that_tests_ask_for_and_requires_it() -> None:
+def test_ci_installs_the_foreign_server_that_tests_ask_for_and_requires_it_where_it_came() -> None:
     text = (TOP / ".ci/run").read_text()
-    assert f" {parts.NODE_OPCUA}\n" in text
+    assert f" {parts.NODE_OPCUA}; then\n" in text
     required = text.partition("PRESSLINE_REQUIRE=")[2].split()[0].split(",")
-    assert set(required) == parts.PARTS.keys() - {"timescale"}
+    assert set(required) == parts.PARTS.keys() - {"timescale", "node-opcua"}
+    assert "PRESSLINE_REQUIRE+=,node-opcua\n" in text
