@@ -36,6 +36,9 @@ bench: install ## Measured figures; ARGS="--json FILE" writes them too
 fault: install ## The demo plant broken at random, then compared; ARGS="--minutes 10 --seed 1"
 	@$(BIN)/python -m bench.fault $(ARGS)
 
+floor: install ## Random floors against an independent model; ARGS="--seeds 2000"
+	@$(BIN)/python -m bench.floor $(ARGS)
+
 schema: install ## Write database/schema.sql anew from the migrations
 	@$(BIN)/python -m database.schema
 
@@ -49,4 +52,4 @@ lock: install ## Look for newer packages and write requirements/*.lock and NOTIC
 clean: ## Remove the environment and what tests left
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
 
-.PHONY: help install install-demo demo test quick check bench fault schema proto lock clean
+.PHONY: help install install-demo demo test quick check bench fault floor schema proto lock clean

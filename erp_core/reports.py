@@ -217,30 +217,39 @@ def dispose(
     return _into_stock(connection, taken, who, now)
 
 
-def excess_waiting(
-    connection: Connection, operation: int, run: int, shift: int | None
+def waiting_of(
+    connection: Connection, operation: int, run: int, shift: int | None, *, excess: bool
 ) -> Report | None:
-    """The report of nothing but excess of a run and shift that waits, or None."""
+    """The last report of a run and shift that waits: of nothing but excess, or without; or None."""
     row = connection.execute(
-        "select id from erp.production_report where operation = %s and run = %s "
-        "and shift is not distinct from %s and state = 'waiting' and excess > 0 "
-        "and good = 0 and other = 0",
-        [operation, run, shift],
+        """
+        select id from erp.production_report
+        where operation = %s and run = %s and shift is not distinct from %s and state = 'waiting'
+          and case when %s then excess > 0 and good = 0 and other = 0
+                   else not 'excess' = any(flags) end
+        order by id desc limit 1
+        """,
+        [operation, run, shift, excess],
     ).fetchone()
     return get(connection, row[0]) if row else None
 
 
-def amend_excess(connection: Connection, report: int, excess: int, now: datetime) -> Report:
-    """Excess that waits has become more or less; a report of none is withdrawn."""
+def amend(
+    connection: Connection, report: int, now: datetime, *, good: int = 0, excess: int = 0,
+    other: int = 0,
+) -> Report:  # fmt: skip
+    """What waits has become so much more or less; a report of nothing is withdrawn."""
     found = get(connection, report)
     orders.lock(connection, found.work_order)
     connection.execute(
-        "update erp.production_report set excess = %s where id = %s and state = 'waiting'",
-        [excess, report],
+        "update erp.production_report set good = good + %s, excess = excess + %s, "
+        "other = other + %s where id = %s and state = 'waiting'",
+        [good, excess, other, report],
     )
-    if excess == 0:
+    left = get(connection, report)
+    if (left.good, left.excess, left.other) == (0, 0, 0):
         return withdraw(connection, report, SYSTEM, now)
-    return get(connection, report)
+    return left
 
 
 def reject(connection: Connection, report: int, who: str, reason: str, now: datetime) -> Report:

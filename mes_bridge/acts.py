@@ -243,8 +243,8 @@ def _scan(moment: Moment, args: arguments.Scan) -> Outcome:
     die = _die(moment, args.die) if args.die else None
     scanned = runs.scan(moment, work_order, die, args.operation, end=args.end)
     lot = {"material": materials.mount(moment, work_order, args.lot)} if args.lot else {}
-    return {"message": _SCANNED[scanned.result], "run": scanned.run, "work_order": work_order,
-            **lot, **_after(moment, scanned.closed)}  # fmt: skip
+    return {"message": _SCANNED[scanned.result], "result": scanned.result, "run": scanned.run,
+            "work_order": work_order, **lot, **_after(moment, scanned.closed)}  # fmt: skip
 
 
 def _die(moment: Moment, given: str) -> str:

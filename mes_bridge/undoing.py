@@ -156,7 +156,7 @@ def _output(moment: Moment, done: Done) -> Outcome:
 
 def _scan(moment: Moment, done: Done) -> Outcome:
     """A wrong order: the run is as if it had not been opened, and what it ended goes on."""
-    if done.outcome["message"] != "run_opened":
+    if done.outcome.get("result") != "opened":
         return _lot(moment, done)
     run = int(done.outcome["run"])
     _check_last(moment, done, run)

@@ -269,12 +269,44 @@ def _post(connection: Connection, source: Source, missing: Target, now: datetime
     alone = _take_excess(connection, source, told)
     made: list[Report] = []
     if told:
-        made.append(_report(connection, source, told, now))
-        _write_all(connection, told, made[0], now)
+        made.append(_tell(connection, source, told, now))
     if alone:
         made.append(_amend_excess(connection, source, alone, now))
     _write_all(connection, silent, None, now)
     return made
+
+
+def _tell(connection: Connection, source: Source, told: Target, now: datetime) -> Report:
+    """A report of what is told; where something is taken back, what waits of it loses it first."""
+    sums = _sums(told)
+    waits = _loses(connection, source, told, sums) if min(sums.values()) < 0 else None
+    report = (
+        reports.amend(connection, waits.id, now, good=sums["good"], other=sums["other"])
+        if waits
+        else _report(connection, source, told, sums, now)
+    )
+    _write_all(connection, told, report, now)
+    return report
+
+
+def _loses(
+    connection: Connection, source: Source, told: Target, sums: Mapping[str, int]
+) -> Report | None:
+    """The report that waits, and has what is to be taken back."""
+    assert source.operation is not None
+    shift = next(iter(told)).shift
+    waits = reports.waiting_of(connection, source.operation, source.run, shift, excess=False)
+    if waits is None or sums["excess"]:
+        return None
+    enough = waits.good + sums["good"] >= 0 and waits.other + sums["other"] >= 0
+    return waits if enough else None
+
+
+def _sums(told: Mapping[Key, int]) -> dict[str, int]:
+    sums = {"good": 0, "excess": 0, "other": 0}
+    for key, qty in told.items():
+        sums[key.kind if key.kind in sums else "other"] += qty
+    return sums
 
 
 def _write_all(
@@ -298,7 +330,7 @@ def _take_excess(connection: Connection, source: Source, told: Target) -> _Exces
     key = next((key for key in told if key.kind == reports.EXCESS), None)
     if key is None or source.operation is None:
         return None
-    waits = reports.excess_waiting(connection, source.operation, source.run, key.shift)
+    waits = reports.waiting_of(connection, source.operation, source.run, key.shift, excess=True)
     own = max(told[key], -waits.excess if waits else 0)
     told[key] -= own
     if told[key] == 0:
@@ -310,21 +342,17 @@ def _amend_excess(connection: Connection, source: Source, alone: _Excess, now: d
     """Let the report of excess that waits grow or shrink, or write the first one."""
     part = {alone.key: alone.change}
     if alone.waits is None:
-        report = _report(connection, source, part, now)
+        report = _report(connection, source, part, _sums(part), now)
         _write_all(connection, part, report, now)
         return report
     _write_all(connection, part, alone.waits, now)
-    excess = alone.waits.excess + alone.change
-    return reports.amend_excess(connection, alone.waits.id, excess, now)
+    return reports.amend(connection, alone.waits.id, now, excess=alone.change)
 
 
 def _report(
-    connection: Connection, source: Source, told: Mapping[Key, int], now: datetime
+    connection: Connection, source: Source, told: Target, sums: Mapping[str, int], now: datetime
 ) -> Report:
     assert source.operation is not None
-    sums = {"good": 0, "excess": 0, "other": 0}
-    for key, qty in told.items():
-        sums[key.kind if key.kind in sums else "other"] += qty
     shift = next(iter(told)).shift
     doubts = [reports.EXCESS] if sums["excess"] > 0 else flags.of(connection, source, shift, told)
     return reports.propose(
