@@ -173,12 +173,15 @@ CREATE TABLE mes.press (
     stroke_channel text NOT NULL,
     run_channel text,
     node text,
+    run_states jsonb,
     CONSTRAINT press_top_spm CHECK ((top_spm > (0)::numeric))
 );
 
 COMMENT ON COLUMN mes.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
 
 COMMENT ON COLUMN mes.press.node IS 'The edge node that reads this press: what another node says in its name is not counted. Null: any.';
+
+COMMENT ON COLUMN mes.press.run_states IS 'What the values of the run signal mean: {"0": "stopped", "2": "running", "3": "alarm"}; one that is not listed is unknown. Null: 0 is stopped, everything else running.';
 
 CREATE TABLE signal.node (
     site text NOT NULL,
@@ -223,10 +226,12 @@ CREATE TABLE mes.press_state (
     press text NOT NULL,
     span tstzrange NOT NULL,
     state text NOT NULL,
-    CONSTRAINT press_state_state CHECK ((state = ANY (ARRAY['running'::text, 'stopped'::text, 'unknown'::text])))
+    CONSTRAINT press_state_state CHECK ((state = ANY (ARRAY['running'::text, 'stopped'::text, 'alarm'::text, 'unknown'::text])))
 );
 
 COMMENT ON TABLE mes.press_state IS 'What the press was doing; the open span is what it is doing now. Unknown is a state.';
+
+COMMENT ON COLUMN mes.press_state.state IS 'alarm: it stands, and its run signal says why no better than that. Seconds of it are stopped seconds.';
 
 CREATE TABLE erp.production_report (
     id bigint NOT NULL,
@@ -1040,13 +1045,13 @@ CREATE TABLE mes.press_watch (
     press text NOT NULL,
     last_seen timestamp with time zone,
     last_stroke timestamp with time zone,
-    last_running boolean,
     bad_since timestamp with time zone,
     dirty_from timestamp with time zone,
     since timestamp with time zone,
     latest timestamp with time zone,
     unknown tstzmultirange DEFAULT '{}'::tstzmultirange NOT NULL,
-    due timestamp with time zone
+    due timestamp with time zone,
+    last_signal text
 );
 
 COMMENT ON TABLE mes.press_watch IS 'Where the derivation of each press''s states stands, so that it goes on without reading everything again.';
@@ -1058,6 +1063,8 @@ COMMENT ON COLUMN mes.press_watch.since IS 'What the press did from here on may 
 COMMENT ON COLUMN mes.press_watch.unknown IS 'Unknown spans after since that readings have closed.';
 
 COMMENT ON COLUMN mes.press_watch.due IS 'When the clock alone changes the state next.';
+
+COMMENT ON COLUMN mes.press_watch.last_signal IS 'What the run signal said last.';
 
 CREATE VIEW mes.rule_in_force AS
  SELECT DISTINCT ON (channel) id,

@@ -1,5 +1,6 @@
-"""What the bridge calls people for: strokes that belong to no run."""
+"""What the bridge calls people for: strokes of no run, run signals that say what is not listed."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from database.connection import Connection
@@ -22,6 +23,27 @@ def raise_due(connection: Connection, now: datetime) -> int:
         for press, (strokes, first) in found.items()
         if strokes > STROKES or now - first > AGE
     )
+
+
+def call_of_signals(connection: Connection, said: Iterable[tuple[str, int]], now: datetime) -> None:
+    """Tell IT of values of a press's run signal that the plant file does not explain."""
+    for press, value in sorted(said):
+        notifications.raise_once(
+            connection, "signal_unlisted", f"{press}/{value}", press, "it", now
+        )
+
+
+def explain_signals(connection: Connection, now: datetime) -> None:
+    """Close the calls about values that the plant file explains by now."""
+    rows = connection.execute(
+        """
+        select n.subject from erp.notification n join mes.press p on p.name = n.press
+        where n.kind = 'signal_unlisted' and n.done_at is null
+          and (p.run_states is null or p.run_states ? substr(n.subject, length(n.press) + 2))
+        """
+    ).fetchall()
+    for (subject,) in rows:
+        notifications.close(connection, "signal_unlisted", subject, now)
 
 
 def _unattributed(connection: Connection) -> dict[str, tuple[int, datetime]]:

@@ -190,6 +190,11 @@ class Bridge:
             return
         facts.refresh_all(self.connection, changed, now)
         metrics.FACTS.inc(len(changed))
+        attention.call_of_signals(
+            self.connection,
+            {(one.owner, one.unlisted) for one in tail if one.unlisted is not None},
+            now,
+        )
         if self.late:
             self._report_late(booked, now)
         for press in sorted(changed):
@@ -202,7 +207,7 @@ class Bridge:
         signs: dict[str, list[Sign]] = {press: [] for press in presses}
         for one in tail:
             if one.press:
-                seen = Seen(one.reading.at, one.good, one.decides, one.running)
+                seen = Seen(one.reading.at, one.good, one.decides, one.signal)
                 signs[one.press].append(seen)
         for one in booked:
             if one.counter.measure == "stroke" and one.pair.booked:

@@ -1,13 +1,15 @@
 """The plant as the database knows it: lines, presses, meters and the shift pattern."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
+from mes_bridge import attention
 from mes_bridge.errors import OtherSiteError
+from mes_bridge.states.press_state import Signal
 
 Break = tuple[time, time]
 
@@ -27,7 +29,8 @@ class Press:
     """`top_spm`: strokes per minute; stopped after `stop_after` without a stroke.
 
     `stroke_channel` and `run_channel` are channel names of the press; without a run channel the
-    strokes say whether it runs. `node` is the edge node that reads it (None: any).
+    strokes say whether it runs. `run_states`: what each value of the run channel means; without it
+    0 is stopped and everything else running. `node` is the edge node that reads it (None: any).
     """
 
     name: str
@@ -37,6 +40,7 @@ class Press:
     stroke_channel: str
     run_channel: str | None = None
     node: str | None = None
+    run_states: Mapping[int, Signal] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def store(connection: Connection, plant: Plant, now: datetime, *, renamed: bool 
     _store_lines(connection, plant.lines)
     _store_presses(connection, plant.presses)
     _store_meters(connection, plant.meters)
+    attention.explain_signals(connection, now)
     if _pattern(connection) != _rows(plant.shifts):
         _store_pattern(connection, plant.shifts, now)
 
@@ -122,12 +127,13 @@ def _store_presses(connection: Connection, presses: Sequence[Press]) -> None:
     connection.cursor().executemany(
         """
         insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel,
-                               run_channel, node)
-        values (%s, %s, %s, %s, %s, %s, %s, %s)
+                               run_channel, node, run_states)
+        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
         on conflict (name) do update
         set line = excluded.line, position = excluded.position, top_spm = excluded.top_spm,
             stop_after = excluded.stop_after, stroke_channel = excluded.stroke_channel,
-            run_channel = excluded.run_channel, node = excluded.node
+            run_channel = excluded.run_channel, node = excluded.node,
+            run_states = excluded.run_states
         """,
         [
             (
@@ -139,6 +145,7 @@ def _store_presses(connection: Connection, presses: Sequence[Press]) -> None:
                 p.stroke_channel,
                 p.run_channel,
                 p.node,
+                None if p.run_states is None else Jsonb(p.run_states),
             )
             for position, p in enumerate(presses)
         ],

@@ -4,13 +4,14 @@ A plant stores many more channels than presses and meters count on: only theirs 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import LiteralString
 
 from database.connection import Connection
 from mes_bridge import readings
 from mes_bridge.readings import Reading, Stretch
+from mes_bridge.states.press_state import Meanings, Signal, signal_of
 
 UNLIMITED = 2**62
 
@@ -32,16 +33,18 @@ class Told:
     """A reading behind the marks; `press` is the one whose states it tells about, if it does.
 
     `concerns` is the press whose figures it may change: of a meter, the press that it measures;
-    `owner` is that press, or the meter of more than one.
+    `owner` is that press, or the meter of more than one. `unlisted` is a value of the run signal
+    that the plant file does not explain: such a reading is not `good`.
     """
 
     reading: TailReading
     good: bool
     press: str | None
     decides: bool
-    running: bool | None
+    signal: Signal | None
     concerns: str | None
     owner: str
+    unlisted: int | None = None
 
 
 Mark = tuple[int, int, datetime, int, bool]  # outbox, number, arrived, how far to read, and more
@@ -95,6 +98,7 @@ class _Wanted:
     signals: bool | None
     concerns: str | None
     owner: str
+    states: Meanings | None
 
 
 def _read(connection: Connection, marks: Sequence[Mark], owner: str | None) -> Tail:
@@ -144,9 +148,14 @@ def _came(
 
 def _told(one: Reading, of: _Wanted) -> Told:
     shown = (one.value if one.whole is None else one.whole) if one.good else None
-    running = one.whole != 0 if of.signals and one.whole is not None else None
     reading = TailReading(one.channel, one.at, shown, one.outbox, one.number, one.arrived)
-    return Told(reading, one.good, of.press, of.decides, running, of.concerns, of.owner)
+    told = Told(reading, one.good, of.press, of.decides, None, of.concerns, of.owner)
+    if not of.signals or one.whole is None:
+        return told
+    signal = signal_of(of.states, one.whole)
+    if signal is None and one.good:
+        return replace(told, good=False, unlisted=one.whole)
+    return replace(told, signal=signal)
 
 
 def _marks(connection: Connection, limit: int) -> list[tuple[int, int, datetime, int, bool]]:
@@ -190,21 +199,22 @@ _WANTED: LiteralString = """
 with own as (
   select c.id as channel, p.name as press,
          c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
-         c.name = p.run_channel as signals, p.name as concerns, p.name as owner
+         c.name = p.run_channel as signals, p.name as concerns, p.name as owner,
+         p.run_states as states
   from mes.press p
   join mes.own_channel c on c.device = p.name and c.name in (p.stroke_channel, p.run_channel)
   union all
-  select c.id, null, false, false, m.press, coalesce(m.press, m.name)
+  select c.id, null, false, false, m.press, coalesce(m.press, m.name), null
   from mes.meter m join mes.own_channel c on c.device = m.name and c.name = m.energy_channel
 ), counted as (
   select * from own
   union all  -- counted on before the plant file was changed
   select k.channel, null, false, false, coalesce(k.press, m.press),
-         coalesce(k.press, m.press, k.meter)
+         coalesce(k.press, m.press, k.meter), null
   from mes.counter k left join mes.meter m on m.name = k.meter
   where not exists (select from own where own.channel = k.channel)
 )  -- of those not set aside, or of the one that catches up
-select c.channel, c.press, c.decides, c.signals, c.concerns, c.owner
+select c.channel, c.press, c.decides, c.signals, c.concerns, c.owner, c.states
 from counted c
 where c.owner = %(owner)s
    or %(owner)s::text is null and c.owner not in (select owner from mes.press_behind)

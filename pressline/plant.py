@@ -7,6 +7,7 @@ from database.connection import connect
 from edge_agent.plantfile import entries
 from edge_agent.plantfile.plant import load_plant
 from mes_bridge import plant as mes
+from mes_bridge.states.press_state import Signal
 
 HEARTBEATS_TO_SILENCE = 3
 
@@ -45,7 +46,13 @@ def _press(press: entries.Press) -> mes.Press:
         stroke_channel=press.stroke_counter,
         run_channel=press.run_signal,
         node=press.node,
+        run_states=_run_states(press),
     )
+
+
+def _run_states(press: entries.Press) -> dict[int, Signal] | None:
+    channel = press.channel(press.run_signal) if press.run_signal else None
+    return channel.meanings if channel else None
 
 
 def _shift(shift: entries.Shift) -> mes.ShiftPattern:

@@ -100,7 +100,8 @@ create or replace view board.die_life as
 -- What each press is doing at an instant, for the wall board and the terminal. `gap_parts`: parts of
 -- the running run beyond (less: behind) its planned speed in planned time, until the last reading. `over_parts`, `excess_parts`:
 -- most that an order has beyond its quantity, and beyond its tolerance too. `alarm`: it stands and
--- should not; a break, setup, and a press without a job are no alarm.
+-- should not; a break, setup, and a press without a job are no alarm. A machine's own alarm is the reason `machine_alarm`
+-- until a person says another.
 create or replace function board.press_at(as_of timestamptz)
 returns table (press text, line text, "position" int, state text, since timestamptz, state_s numeric,
                reason text, data_age_s numeric, run bigint, run_since timestamptz, segment_kind text,
@@ -111,7 +112,7 @@ language sql stable security definer set search_path = '' as $$
   select p.name, p.line, p.position,
          now_state.state, now_state.since,
          extract(epoch from as_of - now_state.since)::numeric,
-         why.reason,
+         coalesce(why.reason, case when now_state.alarm then 'machine_alarm' end),
          case when seen.at is not null then greatest(extract(epoch from as_of - seen.at), 0) end::numeric,
          r.id, lower(r.span), seg.kind, coalesce(r.die, m.die),
          dl.strokes, dl.share, dl.state,
@@ -132,7 +133,8 @@ language sql stable security definer set search_path = '' as $$
     where s.press = p.name and lower(s.span) <= as_of order by lower(s.span) desc limit 1
   ) kept on true
   cross join lateral (
-    select case when silent then 'unknown' else kept.state end as state,
+    select case when silent then 'unknown' when kept.state = 'alarm' then 'stopped' else kept.state end as state,
+           not silent and kept.state = 'alarm' as alarm,
            case when silent and kept.state <> 'unknown' then seen.at + plant.silence else kept.since end as since
     from (select coalesce(as_of - seen.at > plant.silence, true) as silent) quiet
   ) now_state
@@ -292,7 +294,8 @@ create or replace view board.press_state as
   from mes.press_state s join mes.press p on p.name = s.press;
 
 create or replace view board.stop as
-  select s.press, s.line, s.since, s.until, s.state, r.reason
+  select s.press, s.line, s.since, s.until, s.state,
+         coalesce(r.reason, case when s.state = 'alarm' then 'machine_alarm' end) as reason
   from board.press_state s
   left join lateral (
     select sr.reason from mes.stop_reason sr

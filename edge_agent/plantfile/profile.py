@@ -30,6 +30,7 @@ PACKAGED = HERE / "profiles"  # where the wheel carries them; a checkout has the
 SHIPPED = PACKAGED if PACKAGED.exists() else HERE.parents[1] / "config" / "profiles"
 
 Kind = Literal["counter", "state", "gauge", "text"]
+Meaning = Literal["running", "stopped", "alarm"]
 DataType = Literal[
     "bool", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float32", "float64", "text"
 ]
@@ -96,13 +97,37 @@ class Entry(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+Values = Annotated[tuple[int, ...], Field(strict=False)]
+
+
+class States(Entry):
+    """What the values of a run signal mean; one that stands nowhere is unknown.
+
+    `stopped` is standing ready, in manual or out of work; `alarm` is standing by a fault that the
+    machine tells itself.
+    """
+
+    running: Annotated[Values, Field(min_length=1)]
+    stopped: Values = ()
+    alarm: Values = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> "States":
+        values = [*self.running, *self.stopped, *self.alarm]
+        twice = sorted({value for value in values if values.count(value) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]} stands twice; a value means one state")
+        return self
+
+
 class Channel(Entry):
     """One signal of one machine.
 
     Value in `unit` = reading x `scale`; readings are kept unscaled. A counter that starts again
     from zero at a known number declares that number as `modulus`. `invalid` are register contents
     that mean "no value". `times` are channels of the same machine that the register is to be
-    multiplied by to be what its manual says (docs/decisions/0005).
+    multiplied by to be what its manual says (docs/decisions/0005). `states`: what the values of a
+    run signal mean; without it 0 is stopped and everything else running.
     """
 
     name: Name
@@ -122,6 +147,7 @@ class Channel(Entry):
     byte_order: ByteOrder | None = None
     invalid: Contents | None = None
     times: Names = ()
+    states: States | None = None
 
     @model_validator(mode="after")
     def _check(self) -> "Channel":
@@ -151,6 +177,10 @@ class Channel(Entry):
             raise ValueError(f"type is {self.datatype} by its register; take `type` out")
         if self.modulus is not None and self.kind != "counter":
             raise ValueError("only a counter has a modulus; take it out or set kind")
+        if self.states and self.kind != "state":
+            raise ValueError("only a state has states; take them out or set kind")
+        if self.states and self.datatype == "bool":
+            raise ValueError("a bool is running or stopped; take states out")
         if self.scale == 0:
             raise ValueError("scale is 0, which hides every value; give the unit per count")
         if self.datatype not in FITTING[self.kind]:
@@ -178,6 +208,18 @@ class Channel(Entry):
         if known == "bool" and self.kind != "text":
             return known  # no number
         return USUAL_TYPE[self.kind]
+
+    @property
+    def meanings(self) -> "dict[int, Meaning] | None":
+        """What each listed value of a run signal means; None where nothing is listed."""
+        if self.states is None:
+            return None
+        listed: dict[Meaning, tuple[int, ...]] = {
+            "running": self.states.running,
+            "stopped": self.states.stopped,
+            "alarm": self.states.alarm,
+        }
+        return {value: state for state, values in listed.items() for value in values}
 
     def as_counted(self) -> "Channel":
         """A signed counter in its unsigned width: after its highest number comes its lowest.

@@ -132,7 +132,8 @@ fact as (
          case when measure = 'stroke' then amount else 0 end as strokes,
          0 as running_s, 0 as stopped_s, 0 as unknown_s,
          case when measure = 'wh' and during.state = 'running' then amount else 0 end as run_wh,
-         case when measure = 'wh' and during.state = 'stopped' then amount else 0 end as idle_wh,
+         case when measure = 'wh' and during.state in ('stopped', 'alarm') then amount else 0
+         end as idle_wh,
          case when measure = 'wh' and during.state = 'unknown' then amount else 0 end as unknown_wh
   from counted c
   cross join lateral (
@@ -142,7 +143,7 @@ fact as (
   union all
   select press, minute, segment, 0,
          case state when 'running' then seconds else 0 end,
-         case state when 'stopped' then seconds else 0 end,
+         case when state in ('stopped', 'alarm') then seconds else 0 end,
          case state when 'unknown' then seconds else 0 end, 0, 0, 0
   from timed
 )

@@ -1,4 +1,4 @@
-"""What a press was doing: running, stopped or unknown. A pure derivation, ordered by `at` alone.
+"""What a press was doing: running, stopped, in alarm, unknown. A pure derivation, by `at` alone.
 
 Without a run signal, a press runs from stroke to stroke; a pause longer than `stop_after` was a
 stop since the last stroke. With one, the signal decides. Without a good reading for longer than
@@ -6,12 +6,14 @@ stop since the last stroke. With one, the signal decides. Without a good reading
 in unknown time, the pause before it ends where the unknown begins. See docs/counting.md.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-PressState = Literal["running", "stopped", "unknown"]
+Signal = Literal["running", "stopped", "alarm"]
+PressState = Signal | Literal["unknown"]
+Meanings = Mapping[str, Signal]  # what the values of a run signal mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +38,13 @@ class Span:
 class Seen:
     """A reading: good, or not (`good` False).
 
-    `decides`: it is of the channel that decides the state; `running` is the run signal's value.
+    `decides`: it is of the channel that decides the state; `signal` is what the run signal says.
     """
 
     at: datetime
     good: bool
     decides: bool = True
-    running: bool | None = None
+    signal: Signal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,19 @@ class Watch:
     seen: datetime
     latest: datetime
     stroke: bool = False
-    running: bool | None = None
+    signal: Signal | None = None
     bad_since: datetime | None = None
     unknown: tuple[Pause, ...] = ()
+
+
+def signal_of(meanings: Meanings | None, value: int) -> Signal | None:
+    """What a value of the run signal says; None where it is not one of those that are listed.
+
+    Without meanings 0 is stopped, and everything else running.
+    """
+    if meanings is None:
+        return "running" if value else "stopped"
+    return meanings.get(str(value))
 
 
 def follow(
@@ -135,7 +147,7 @@ def _order(sign: Sign) -> tuple[datetime, int]:
 def _first(sign: Sign) -> Watch | None:
     if isinstance(sign, Stroke) or not sign.good or not sign.decides:
         return None
-    return Watch(since=sign.at, seen=sign.at, latest=sign.at, running=sign.running)
+    return Watch(since=sign.at, seen=sign.at, latest=sign.at, signal=sign.signal)
 
 
 def _bad(watch: Watch, sign: Seen, rules: Rules) -> Watch:
@@ -157,10 +169,10 @@ def _good(watch: Watch, sign: Seen, rules: Rules, settled: list[Span]) -> Watch:
     else:
         unknown = (*watch.unknown, (blind, sign.at))
     watch = replace(watch, seen=max(sign.at, watch.seen), bad_since=None, unknown=unknown)
-    if not rules.by_signal or sign.running is None or sign.running == watch.running:
+    if not rules.by_signal or sign.signal is None or sign.signal == watch.signal:
         return watch
     settled += _cut(watch.since, sign.at, _state(watch, timedelta(), rules), watch.unknown)
-    return replace(watch, since=sign.at, running=sign.running, unknown=())
+    return replace(watch, since=sign.at, signal=sign.signal, unknown=())
 
 
 def _stroke(watch: Watch, sign: Stroke, rules: Rules, settled: list[Span]) -> Watch:
@@ -188,7 +200,7 @@ def _parted(pause: Pause, at: datetime, rules: Rules) -> Iterator[Pause]:
 
 def _state(watch: Watch, pause: timedelta, rules: Rules) -> PressState:
     if rules.by_signal:
-        return "running" if watch.running else "stopped"
+        return watch.signal or "stopped"
     return "running" if watch.stroke and pause <= rules.stop_after else "stopped"
 
 

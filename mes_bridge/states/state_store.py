@@ -5,7 +5,7 @@ the derivation stands; an older one has it begin again at the last stroke before
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from psycopg.rows import class_row
@@ -16,13 +16,16 @@ from database.connection import Connection
 from mes_bridge import readings
 from mes_bridge.states import press_state
 from mes_bridge.states.press_state import (
+    Meanings,
     PressState,
     Rules,
     Seen,
     Sign,
+    Signal,
     Span,
     Stroke,
     Watch,
+    signal_of,
 )
 
 
@@ -33,6 +36,7 @@ class _Telling:
     channel: int
     decides: bool
     signals: bool
+    states: Meanings | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class _Row:
     last_seen: datetime | None
     latest: datetime | None
     last_stroke: datetime | None
-    last_running: bool | None
+    last_signal: Signal | None
     bad_since: datetime | None
     unknown: TimestamptzMultirange | None
 
@@ -101,7 +105,7 @@ def _load(connection: Connection, press: str) -> tuple[Rules, Watch | None]:
         row = cursor.execute(
             """
             select p.stop_after, plant.silence, p.run_channel is not null as by_signal, w.since,
-                   w.last_seen, w.latest, w.last_stroke, w.last_running, w.bad_since, w.unknown
+                   w.last_seen, w.latest, w.last_stroke, w.last_signal, w.bad_since, w.unknown
             from mes.press p
             cross join mes.plant
             left join mes.press_watch w on w.press = p.name
@@ -121,7 +125,7 @@ def _watch(row: _Row) -> Watch | None:
         seen=row.last_seen,
         latest=row.latest,
         stroke=row.last_stroke == row.since,
-        running=row.last_running,
+        signal=row.last_signal,
         bad_since=row.bad_since,
         unknown=tuple((r.lower, r.upper) for r in row.unknown or () if r.lower and r.upper),
     )
@@ -131,13 +135,13 @@ def _save(connection: Connection, press: str, watch: Watch, due: datetime | None
     connection.execute(
         """
         insert into mes.press_watch as w
-          (press, since, last_seen, latest, last_stroke, last_running, bad_since, unknown, due)
-        values (%(press)s, %(since)s, %(seen)s, %(latest)s, %(stroke)s, %(running)s, %(bad)s,
+          (press, since, last_seen, latest, last_stroke, last_signal, bad_since, unknown, due)
+        values (%(press)s, %(since)s, %(seen)s, %(latest)s, %(stroke)s, %(signal)s, %(bad)s,
                 %(unknown)s, %(due)s)
         on conflict (press) do update
         set since = excluded.since, last_seen = excluded.last_seen, latest = excluded.latest,
             last_stroke = coalesce(excluded.last_stroke, w.last_stroke),
-            last_running = excluded.last_running, bad_since = excluded.bad_since,
+            last_signal = excluded.last_signal, bad_since = excluded.bad_since,
             unknown = excluded.unknown, due = excluded.due
         """,
         {
@@ -146,7 +150,7 @@ def _save(connection: Connection, press: str, watch: Watch, due: datetime | None
             "seen": watch.seen,
             "latest": watch.latest,
             "stroke": watch.since if watch.stroke else None,
-            "running": watch.running,
+            "signal": watch.signal,
             "bad": watch.bad_since,
             "unknown": TimestamptzMultirange(TimestamptzRange(*pause) for pause in watch.unknown),
             "due": due,
@@ -200,18 +204,20 @@ def _again(
 ) -> tuple[Watch | None, list[Sign]]:
     """Begin again at the last settled instant before a late reading, with all that came since."""
     found = (_last_signal if rules.by_signal else _last_stroke)(connection, press, before)
-    start, running = found or (None, None)
-    watch = start and Watch(start, start, start, stroke=not rules.by_signal, running=running)
+    start, signal = found or (None, None)
+    watch = start and Watch(start, start, start, stroke=not rules.by_signal, signal=signal)
+    if watch and rules.by_signal and signal is None:  # it said what nobody listed
+        watch = replace(watch, bad_since=start)
     strokes = [] if rules.by_signal else _strokes_after(connection, press, start)
     return watch or None, [*_seen_from(connection, press, start), *strokes]
 
 
 def _last_stroke(
     connection: Connection, press: str, before: datetime
-) -> tuple[datetime, bool | None] | None:
+) -> tuple[datetime, Signal | None] | None:
     return connection.execute(
         """
-        select at, null::boolean from mes.count
+        select at, null from mes.count
         where press = %s and measure = 'stroke' and at < %s and kind not in ('decided', 'swap')
         order by at desc limit 1
         """,
@@ -221,10 +227,11 @@ def _last_stroke(
 
 def _last_signal(
     connection: Connection, press: str, before: datetime
-) -> tuple[datetime, bool | None] | None:
-    signals = [one.channel for one in _telling(connection, press) if one.signals]
-    found = readings.last_whole(connection, signals, before)
-    return found and (found[0], found[1] != 0)
+) -> tuple[datetime, Signal | None] | None:
+    signals = {one.channel: one for one in _telling(connection, press) if one.signals}
+    found = readings.last_whole(connection, list(signals), before)
+    states = next((one.states for one in signals.values()), None)
+    return found and (found[0], signal_of(states, found[1]))
 
 
 def _strokes_after(connection: Connection, press: str, start: datetime | None) -> list[Stroke]:
@@ -248,8 +255,11 @@ def _seen_from(connection: Connection, press: str, start: datetime | None) -> li
 
 
 def _seen(one: readings.Seen, of: _Telling) -> Seen:
-    running = one.whole != 0 if of.signals and one.whole is not None else None
-    return Seen(one.at, one.quality == readings.GOOD, of.decides, running)
+    good = one.quality == readings.GOOD
+    if not of.signals or one.whole is None:
+        return Seen(one.at, good, of.decides)
+    signal = signal_of(of.states, one.whole)
+    return Seen(one.at, good and signal is not None, of.decides, signal)
 
 
 def _telling(connection: Connection, press: str) -> list[_Telling]:
@@ -258,7 +268,7 @@ def _telling(connection: Connection, press: str) -> list[_Telling]:
         return cursor.execute(
             """
             select c.id as channel, c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
-                   c.name is not distinct from p.run_channel as signals
+                   c.name is not distinct from p.run_channel as signals, p.run_states as states
             from mes.press p
             join mes.own_channel c on c.device = p.name
                                   and c.name in (p.stroke_channel, p.run_channel)

@@ -94,7 +94,7 @@ class StateRow(Entry):
     """A span of a press in one state."""
 
     press: str
-    state: Literal["running", "stopped", "unknown"]
+    state: Literal["running", "stopped", "alarm", "unknown"]
     since: Instant = Field(alias="from")
     to: Instant | None = None
     reason: str | None = None

@@ -350,6 +350,21 @@ ONE_FAULT = {
         "plant.toml:12: press.P01.stroke_counter: there is no channel 'hits'; "
         "name one of its channels (strokes, running, alarm, die_id, speed) or ",
     ),
+    "a value of two states": (
+        HEAD + PRESS + '[[press.channel]]\nname = "mode"\nkind = "state"\n'
+        'register = "input:0:uint16"\nstates = { running = [1, 2], alarm = [2] }\n',
+        "plant.toml:16: press.P01.channel.mode.states: 2 stands twice; a value means one state",
+    ),
+    "states of which none is running": (
+        HEAD + PRESS + '[[press.channel]]\nname = "mode"\nkind = "state"\n'
+        'register = "input:0:uint16"\nstates = { alarm = [2] }\n',
+        "plant.toml:16: press.P01.channel.mode.states.running: is missing; add running = …",
+    ),
+    "states of a bit": (
+        HEAD + PRESS + '[[press.channel]]\nname = "mode"\nkind = "state"\n'
+        'register = "input:0:bit3"\nstates = { running = [1] }\n',
+        "plant.toml:12: press.P01.channel.mode: a bool is running or stopped; take states out",
+    ),
     "overlapping shifts": (
         '[[shift]]\ncode = "a"\nstart = "20:00"\nend = "08:00"\n'
         '[[shift]]\ncode = "b"\nstart = "07:00"\nend = "09:00"\n',

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mes_bridge.states.press_state import (
+    Meanings,
     Rules,
     Seen,
     Sign,
@@ -17,6 +18,7 @@ from mes_bridge.states.press_state import (
     due,
     follow,
     merged,
+    signal_of,
     tail,
 )
 
@@ -42,7 +44,7 @@ def bad(offset: float) -> list[Sign]:
 
 
 def signal(offset: float, running: bool) -> list[Sign]:
-    return [Seen(at(offset), good=True, running=running)]
+    return [Seen(at(offset), good=True, signal="running" if running else "stopped")]
 
 
 def told(signs: Sequence[Sign], now: float, rules: Rules = RULES) -> list[tuple[str, float, float]]:
@@ -122,6 +124,22 @@ def test_the_run_signal_decides_even_without_strokes() -> None:
     assert told(signs, 61, SIGNAL) == [
         ("stopped", 0, 10), ("running", 10, 60), ("stopped", 60, -1),
     ]  # fmt: skip
+
+
+def test_a_signal_of_more_than_two_values_says_what_the_plant_listed() -> None:
+    listed: Meanings = {"0": "stopped", "1": "stopped", "2": "running", "3": "alarm"}
+    signs: list[Sign] = []
+    for offset, value in ((0, 1), (10, 2), (30, 3), (40, 7)):
+        what = signal_of(listed, value)
+        signs.append(Seen(at(offset), good=what is not None, signal=what))
+    assert told([*signs, Seen(at(50), good=True, signal="running")], 51, SIGNAL) == [
+        ("stopped", 0, 10), ("running", 10, 30), ("alarm", 30, 40), ("unknown", 40, 50),
+        ("running", 50, -1),
+    ]  # fmt: skip
+
+
+def test_without_a_list_nought_is_stopped_and_everything_else_running() -> None:
+    assert [signal_of(None, value) for value in (0, 1, 3)] == ["stopped", "running", "running"]
 
 
 def test_another_channel_keeps_a_press_known_but_does_not_cure_a_bad_signal() -> None:
