@@ -70,10 +70,10 @@ def test_badges_are_not_guessed_one_after_the_other(opened: Pair) -> None:
 def test_names_are_shown_on_a_device_where_somebody_has_signed_in(opened: Pair) -> None:
     _, site = opened
     with site.client() as client:
-        assert client.get("/api/press/P01/people").json() == {"people": []}
+        assert client.get("/api/people/P01").json() == {"people": []}
         assert pin(client, "zhang", "1101")[0] == 200
         client.post("/api/sign-out", json={})
-        names = [one["name"] for one in client.get("/api/press/P01/people").json()["people"]]
+        names = [one["name"] for one in client.get("/api/people/P01").json()["people"]]
         assert "张伟" in names
 
 
@@ -141,7 +141,7 @@ def test_pages_are_had_by_their_own_name_only(opened: Pair, host: str) -> None:
 def test_nobody_keeps_what_names_people(opened: Pair) -> None:
     _, site = opened
     with site.signed_in() as client:
-        for path in ("/", "/work-orders", "/api/session", "/api/press/P01/people", "/terminal/P01"):
+        for path in ("/", "/work-orders", "/api/session", "/api/people/P01", "/terminal/P01"):
             assert client.get(path).headers["cache-control"] == "no-store", path
 
 

@@ -35,7 +35,7 @@ def _svg(content: str) -> Response:
     return Response(svg(content), media_type="image/svg+xml", headers={"Cache-Control": A_DAY})
 
 
-@router.get("/qr/work-order/{code}.svg")
+@router.get("/qr/work-order/{code:path}.svg")
 def work_order(connection: Database, code: str) -> Response:
     """`WO:<code>`, for the paper that travels with the order."""
     if connection.execute("select from erp.work_order where code = %s", [code]).fetchone() is None:
@@ -43,7 +43,7 @@ def work_order(connection: Database, code: str) -> Response:
     return _svg(f"WO:{code}")
 
 
-@router.get("/qr/die/{code}.svg")
+@router.get("/qr/die/{code:path}.svg")
 def die(connection: Database, code: str) -> Response:
     """`DIE:<code>`, for the plate on the die."""
     if connection.execute("select from erp.die where code = %s", [code]).fetchone() is None:
@@ -51,7 +51,7 @@ def die(connection: Database, code: str) -> Response:
     return _svg(f"DIE:{code}")
 
 
-@router.get("/qr/reason/{code}.svg")
+@router.get("/qr/reason/{code:path}.svg")
 def reason(connection: Database, code: str) -> Response:
     """`RSN:<code>`, for cards that are scanned with gloves on."""
     if not reasons.kinds(connection, code):

@@ -45,7 +45,7 @@ def worker() -> FileResponse:
     return FileResponse(STATIC / "terminal" / "worker.js", media_type="text/javascript")
 
 
-@router.get("/terminal/{press}")
+@router.get("/terminal/{press:path}")
 def terminal(request: Request, connection: Database, now: Now, press: str) -> HTMLResponse:
     """The page; who stands at the press signs on in it."""
     locale, zone = language(request), figures.time_zone(connection)
@@ -69,7 +69,7 @@ def terminal(request: Request, connection: Database, now: Now, press: str) -> HT
     )
 
 
-@router.get("/api/press/{press}")
+@router.get("/api/press/{press:path}")
 def details(person: SignedIn, connection: Database, now: Now, press: str) -> dict[str, Any]:
     """Live figures of a press, outputs of its open run, recent stops, reasons, what could run."""
     row = _figures(connection, press, now)
@@ -110,7 +110,7 @@ def code(_person: SignedIn, connection: Database, text: str) -> dict[str, list[R
     return {"reads": [{"kind": kind, "code": meant} for kind, meant in found]}
 
 
-@router.get("/api/press/{press}/people")
+@router.get("/api/people/{press:path}")
 def people_at(connection: Database, known: KnownDevice, press: str) -> dict[str, list[Row]]:
     """Who may sign on here with a PIN: name tiles, for the terminal's first screen.
 

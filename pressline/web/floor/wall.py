@@ -20,7 +20,7 @@ def whole_plant(request: Request, connection: Database, now: Now) -> HTMLRespons
     return _board(request, connection, now, None)
 
 
-@router.get("/wall/{line}")
+@router.get("/wall/{line:path}")
 def one_line(request: Request, connection: Database, now: Now, line: str) -> HTMLResponse:
     """The presses of one line."""
     if line not in figures.line_names(connection):

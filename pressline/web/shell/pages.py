@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from erp_core import people
 from erp_core.people import Person
 from pressline.web.shell import words
+from pressline.web.shell.paths import here, path
 
 FOLDER = Path(__file__).parents[1]
 STATIC = FOLDER / "static"
@@ -27,15 +28,16 @@ templates = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+templates.globals["path"] = path  # pyright: ignore[reportArgumentType] - any function may stand there
 
 
 @cache
 def static_version() -> str:
     """Changes with any file a page loads, so that no browser mixes old and new ones."""
     digest = hashlib.sha256()
-    for path in sorted(STATIC.rglob("*")):
-        if path.is_file():
-            digest.update(path.read_bytes())
+    for file in sorted(STATIC.rglob("*")):
+        if file.is_file():
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:10]
 
 
@@ -75,11 +77,6 @@ def page(
     def when(at: datetime | None, form: str = "%m-%d %H:%M:%S") -> str:
         return at.astimezone(ZoneInfo(zone)).strftime(form) if at else "–"
 
-    def other_language() -> str:
-        other = "en" if locale == "zh" else "zh"
-        here = str(request.url.include_query_params(lang=other).replace(scheme="", netloc=""))
-        return f"/{here.lstrip('/')}"  # two slashes would lead elsewhere
-
     html = templates.get_template(template).render(
         t=t,
         when=when,
@@ -91,7 +88,7 @@ def page(
         unit_word=partial(words.plant_word, locale, "unit"),
         locale=locale,
         tag=words.TAGS[locale],
-        other_language=other_language(),
+        other_language=here(request, lang="en" if locale == "zh" else "zh"),
         version=static_version(),
         decides=decides(facts.get("person")),
         keeps_running=keeps_running(facts.get("person")),

@@ -1,5 +1,6 @@
 // Office pages: signing in and out, deciding, and pages that follow their presses.
 import { follow } from "./follow.js";
+import { queried, signInFrom } from "./paths.js";
 import { renew } from "./renewal.js";
 import { listen } from "./replay.js";
 import { uuid } from "./uuid.js";
@@ -33,7 +34,7 @@ form?.addEventListener("submit", async (event) => {
 // be trusted, the page judges as the wall does: by the stream of figures, and by its own questions.
 const live = document.querySelector("[data-live], [data-renew]");
 const AGAIN = 1000 * Number(live?.dataset.pace ?? 4); // milliseconds between two questions
-const presses = (live?.dataset.live ?? "").split(" ").filter(Boolean);
+const presses = JSON.parse(live?.dataset.live || "[]");
 const every = Number(document.querySelector("[data-renew]")?.dataset.renew ?? 0); // seconds
 const trust = { stream: true, answers: true };
 
@@ -98,8 +99,8 @@ function tell(form, text) {
 async function decide(form) {
   const told = [];
   for (const act of actsOf(form)) {
-    const { ok, status, said } = await post(`/api/acts?lang=${document.documentElement.lang.slice(0, 2)}`, act);
-    if (status === 401) return location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+    const { ok, status, said } = await post(queried("/api/acts", { lang: document.documentElement.lang.slice(0, 2) }), act);
+    if (status === 401) return location.assign(signInFrom(location));
     if (!ok) return tell(form, said.message);
     told.push(said.message);
   }

@@ -1,5 +1,7 @@
 // The server's calls. Whoever waits is told within 2 s that there is no answer, and a call that
 // hangs is given up: acts stay in the outbox and are sent again under the same number.
+import { pathOf, queried } from "../paths.js";
+
 const TOLD_AFTER = 1500; // milliseconds
 const GIVEN_UP = { "/api/sign-in": 6000 };
 const GIVEN_UP_ELSE = 10000;
@@ -48,8 +50,8 @@ function parsed(text) {
 export const act = (entry) => call("POST", "/api/acts", entry);
 export const signIn = (given) => call("POST", "/api/sign-in", given);
 export const signOut = () => call("POST", "/api/sign-out", {});
-export const details = () => call("GET", `/api/press/${encodeURIComponent(press)}`);
-export const people = () => call("GET", `/api/press/${encodeURIComponent(press)}/people`);
-export const meaning = (text) => call("GET", `/api/code?text=${encodeURIComponent(text)}`);
-export const attention = () => call("GET", `/api/attention?press=${encodeURIComponent(press)}`);
+export const details = () => call("GET", pathOf("api", "press", press));
+export const people = () => call("GET", pathOf("api", "people", press));
+export const meaning = (text) => call("GET", queried("/api/code", { text }));
+export const attention = () => call("GET", queried("/api/attention", { press }));
 export const reports = () => call("GET", "/api/reports?state=waiting");

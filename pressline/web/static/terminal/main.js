@@ -1,6 +1,7 @@
 // The operator's terminal: one state, views as functions of it, acts through the outbox.
 import { follow, stamped } from "../follow.js";
 import { html, render } from "../html.js";
+import { queried } from "../paths.js";
 import { uuid } from "../uuid.js";
 import { reasonWord, speak, t } from "../words.js";
 import * as calls from "./calls.js";
@@ -378,7 +379,7 @@ document.documentElement.style.setProperty("--mm", `${state.mm}px`);
 paint();
 listen(scanned);
 box.refused().then((refused) => set({ refused }));
-follow(`/api/events?press=${encodeURIComponent(state.press)}`, take, (silent) => set({ silent }));
+follow(queried("/api/events", { press: state.press }), take, (silent) => set({ silent }));
 setInterval(paint, 1000);
 setInterval(refresh, 15000);
 addEventListener("offline", () => set({ online: false }));

@@ -1,5 +1,6 @@
 // Who is here: a badge, or a name and its PIN. It names the person; it is no lock.
 import { html } from "../html.js";
+import { signInFrom } from "../paths.js";
 import { t } from "../words.js";
 
 const PIN_LENGTH = 4;
@@ -36,7 +37,7 @@ export function signOn(state, deeds) {
   const stranger = state.people.length === 0;
   return html`<section class="sign-on">
     <h2>${t("terminal.sign_on")}</h2><p class="hint">${t(stranger ? "terminal.sign_on_stranger" : "terminal.sign_on_hint")}</p>${waiting(state)}
-    ${stranger ? html`<a class="key" href=${`/sign-in?next=${encodeURIComponent(location.pathname)}`}>${t("terminal.sign_on_page")}</a>` : ""}
+    ${stranger ? html`<a class="key" href=${signInFrom(location)}>${t("terminal.sign_on_page")}</a>` : ""}
     <div class="people">${state.people.map((person) => html`<button class="key" data-act="person" data-person=${person.person}
       onClick=${() => deeds.draft({ who: person, pin: "" })}>${person.name}</button>`)}</div>
     ${state.draft.who ? pinPad(state, deeds) : ""}</section>`;
