@@ -391,7 +391,7 @@ CREATE TABLE erp.stock_move (
     at timestamp with time zone NOT NULL,
     item text NOT NULL,
     lot text,
-    qty numeric(18,6) NOT NULL,
+    qty numeric NOT NULL,
     from_location text NOT NULL,
     to_location text NOT NULL,
     report bigint,
@@ -442,7 +442,7 @@ CREATE TABLE erp.bom_line (
     item text NOT NULL,
     version text NOT NULL,
     component text NOT NULL,
-    qty numeric(18,6) NOT NULL,
+    qty numeric NOT NULL,
     seq integer,
     CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
 );
@@ -669,7 +669,7 @@ ALTER TABLE erp.stock_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
 CREATE TABLE erp.work_order_material (
     work_order text NOT NULL,
     component text NOT NULL,
-    qty_per numeric(18,6) NOT NULL,
+    qty_per numeric NOT NULL,
     seq integer
 );
 

@@ -61,7 +61,7 @@ FASTEST = 5000  # strokes per minute
 
 Whole = Annotated[int, Field(strict=True, gt=0, le=MOST)]
 Quantity = Annotated[
-    Decimal, BeforeValidator(_exact), Field(gt=0, le=MOST, max_digits=18, decimal_places=6)
+    Decimal, BeforeValidator(_exact), Field(gt=0, le=MOST, max_digits=24, decimal_places=12)
 ]
 Share = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=1)]
 Worn = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=2)]

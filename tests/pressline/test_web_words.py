@@ -2,11 +2,13 @@
 
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from pressline.web.shell import words
+from pressline.web.shell.pages import number
 
 WEB = Path(words.__file__).parents[1]
 PLACES = re.compile(r"\{(\w+)\}")
@@ -77,3 +79,15 @@ def test_the_address_then_the_person_then_the_device_then_the_browser_chooses(
     asked: str | None, person: str | None, remembered: str | None, accept: str | None, spoken: str
 ) -> None:
     assert words.choose(asked, person, remembered, accept) == spoken
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "–"), (0, "0"), (12_345, "12,345"), (100, "100"), (2.5, "2.5"),
+        (Decimal("0.0004"), "0.0004"), (Decimal("1E-7"), "0.0000001"), (Decimal("0.000"), "0"),
+        (Decimal("1000.500000"), "1,000.5"), (0.000012345, "0.0000123"), (12.3456, "12.346"),
+    ],
+)  # fmt: skip
+def test_a_small_quantity_is_not_shown_as_none(value: object, shown: str) -> None:
+    assert number(value) == shown

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -52,13 +53,17 @@ def language(request: Request, person: str | None = None) -> str:
 
 
 def number(value: object) -> str:
-    """A quantity with thousands apart; a dash for what is not known."""
+    """A quantity with thousands apart; a dash for what is not known.
+
+    Exact quantities keep every digit, measured ones three decimals, or three digits below 0.01.
+    """
     if value is None:
         return "–"
-    quantity = float(str(value))
-    if quantity == int(quantity):
-        return f"{int(quantity):,}"
-    return f"{quantity:,.3f}".rstrip("0")
+    quantity = Decimal(str(value))
+    if isinstance(value, float):
+        quantity = round(quantity, max(3, 2 - quantity.adjusted()) if quantity else 0)
+    text = f"{quantity:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def per_cent(share: object) -> str:

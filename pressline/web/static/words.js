@@ -20,7 +20,7 @@ export const nameOf = (thing) => (locale === "zh" ? thing.name_zh : thing.name_e
 export const shiftWord = (code) => catalogue[`shift.${code}`] ?? code;
 export const reasonWord = (code) => catalogue[`reason.${code}`] ?? code;
 
-const plain = new Intl.NumberFormat("en-US");
+const plain = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 15 }); // 0.0004 kg is not 0
 export const count = (n) => (n === null || n === undefined ? "–" : plain.format(n));
 export const percent = (share, digits = 0) =>
   share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;
