@@ -275,6 +275,7 @@ def test_the_wall_itself_notices_when_no_figures_come(chromium: Browser, opened:
     shop.run("P01", 60, 55)
     context = chromium.new_context(viewport=WALL, locale="zh-CN", base_url=site.url)  # pyright: ignore[reportArgumentType] - a plain dict is what it takes
     try:
+        context.add_init_script("delete window.SharedWorker")  # its requests are not to be stopped
         page = context.new_page()
         page.clock.install()
         page.goto("/wall")
@@ -370,7 +371,7 @@ def test_the_order_page_explains_its_number_down_to_the_readings(
             ("strokes", "855"), ("made", "855"), ("declared_scrap", "−4"), ("good_live", "851"),
         ):  # fmt: skip
             expect(page.locator(f".ladder .{step} td")).to_have_text(value)
-        page.locator(".run .button").click()
+        page.locator(".run .go .button").click()
         expect(page.locator(".readings tbody tr").first).to_be_visible()
         sums = [int(text) for text in page.locator(".quarters b").all_inner_texts()]
         assert sum(sums) == 855
