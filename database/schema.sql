@@ -808,10 +808,14 @@ CREATE TABLE mes.plant (
     site text NOT NULL,
     time_zone text NOT NULL,
     silence interval NOT NULL,
-    CONSTRAINT plant_one_check CHECK (one)
+    report_every interval DEFAULT '00:15:00'::interval NOT NULL,
+    CONSTRAINT plant_one_check CHECK (one),
+    CONSTRAINT plant_report_every CHECK ((report_every = ANY (ARRAY['00:15:00'::interval, '01:00:00'::interval, '2 days'::interval])))
 );
 
 COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
+
+COMMENT ON COLUMN mes.plant.report_every IS 'Reports are made at the ends of quarter hours or hours of the plant''s clock, or (2 days) only of shifts; a shift end is always one.';
 
 CREATE TABLE signal.channel (
     id integer NOT NULL,

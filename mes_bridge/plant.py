@@ -56,11 +56,16 @@ class Meter:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """`silence`: without a reading for this long, a press is unknown (three heartbeats)."""
+    """`silence`: without a reading for this long, a press is unknown (three heartbeats).
+
+    `report_every`: a quarter hour, an hour, or two days for whole shifts (a shift end is always
+    one).
+    """
 
     site: str
     time_zone: str
     silence: timedelta
+    report_every: timedelta = timedelta(minutes=15)
     lines: Sequence[str] = ()
     presses: Sequence[Press] = ()
     meters: Sequence[Meter] = ()
@@ -105,11 +110,19 @@ select site from mes.plant where site <> %s and (
 def _store_plant(connection: Connection, plant: Plant) -> None:
     connection.execute(
         """
-        insert into mes.plant (site, time_zone, silence) values (%s, %s, %s)
-        on conflict (one) do update
-        set site = excluded.site, time_zone = excluded.time_zone, silence = excluded.silence
+        delete from mes.timer where name = 'boundary' and exists (
+          select from mes.plant where report_every <> %(report_every)s)
         """,
-        [plant.site, plant.time_zone, plant.silence],
+        {"report_every": plant.report_every},
+    )
+    connection.execute(
+        """
+        insert into mes.plant (site, time_zone, silence, report_every) values (%s, %s, %s, %s)
+        on conflict (one) do update
+        set site = excluded.site, time_zone = excluded.time_zone, silence = excluded.silence,
+          report_every = excluded.report_every
+        """,
+        [plant.site, plant.time_zone, plant.silence, plant.report_every],
     )
 
 

@@ -81,32 +81,45 @@ def at(connection: Connection, instant: datetime) -> int | None:
 
 
 def boundary_after(connection: Connection, instant: datetime) -> datetime:
-    """The next quarter hour or shift end after `instant`, whichever comes first.
-
-    Every zone's clock shows quarter hours at the same instants as UTC.
-    """
-    quarter = EPOCH + ((instant - EPOCH) // QUARTER + 1) * QUARTER
+    """When reports are made next after `instant`: the plant's unit or a shift end is over."""
+    unit = _unit(connection)
+    last = (instant if unit >= DAY else _unit_begin(connection, instant, unit)) + unit
     row = connection.execute(
         """
         select min(upper(span)) from mes.shift
-        where span && tstzrange(%(after)s, %(quarter)s) and upper(span) > %(after)s
-          and upper(span) < %(quarter)s
+        where span && tstzrange(%(after)s, %(last)s) and upper(span) > %(after)s
+          and upper(span) < %(last)s
         """,
-        {"after": instant, "quarter": quarter},
+        {"after": instant, "last": last},
     ).fetchone()
-    return row[0] if row and row[0] else quarter
+    return row[0] if row and row[0] else last
 
 
 def boundary_before(connection: Connection, instant: datetime) -> datetime:
-    """The last quarter hour or shift end not after `instant`, whichever came last."""
-    quarter = EPOCH + (instant - EPOCH) // QUARTER * QUARTER
+    """When reports were made last, not after `instant`."""
+    unit = _unit(connection)
+    first = instant - unit if unit >= DAY else _unit_begin(connection, instant, unit)
     row = connection.execute(
         "select max(upper(span)) from mes.shift "
-        "where upper(span) > %(quarter)s and upper(span) <= %(at)s "
-        "and span && tstzrange(%(quarter)s - interval '1 us', %(at)s)",
-        {"quarter": quarter, "at": instant},
+        "where upper(span) > %(first)s and upper(span) <= %(at)s "
+        "and span && tstzrange(%(first)s - interval '1 us', %(at)s)",
+        {"first": first, "at": instant},
     ).fetchone()
-    return row[0] if row and row[0] else quarter
+    return row[0] if row and row[0] else first
+
+
+def _unit(connection: Connection) -> timedelta:
+    """Reports are made this often at least; of a day or more: at shift ends only."""
+    row = connection.execute("select report_every from mes.plant").fetchone()
+    return row[0] if row else QUARTER
+
+
+def _unit_begin(connection: Connection, instant: datetime, unit: timedelta) -> datetime:
+    """When the quarter hour or hour of `instant` began, by the plant's own clock."""
+    row = connection.execute("select time_zone from mes.plant").fetchone()
+    offset = instant.astimezone(ZoneInfo(row[0])).utcoffset() if row else None
+    ahead = offset or timedelta()
+    return EPOCH + (instant - EPOCH + ahead) // unit * unit - ahead
 
 
 def _days(first: date, last: date) -> Iterator[date]:

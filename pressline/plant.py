@@ -10,6 +10,9 @@ from mes_bridge import plant as mes
 from mes_bridge.states.press_state import Signal
 
 HEARTBEATS_TO_SILENCE = 3
+UNITS = {
+    "quarter_hour": timedelta(minutes=15), "hour": timedelta(hours=1), "shift": timedelta(days=2),
+}  # fmt: skip
 
 
 def load(database: str, path: Path, *, addresses: bool = True, renamed: bool = False) -> None:
@@ -30,6 +33,7 @@ def translate(plant: entries.Plant) -> mes.Plant:
         site=plant.site,
         time_zone=plant.time_zone,
         silence=timedelta(seconds=HEARTBEATS_TO_SILENCE * plant.heartbeat_s),
+        report_every=UNITS[plant.report_every],
         lines=[line.name for line in plant.lines],
         presses=[_press(press) for press in plant.presses],
         meters=[mes.Meter(m.name, m.press, m.top_kw, m.energy, m.node) for m in plant.meters],

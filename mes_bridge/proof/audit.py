@@ -166,11 +166,14 @@ with yielded as (
 ), posted as (
   select run_output, sum(qty) as parts from mes.posting group by run_output
 ), boundary as (
-  select max(due) as next from mes.timer where name = 'boundary'
+  select max(due) as next, min(greatest(
+           due - report_every,
+           (select max(upper(span)) from mes.shift where upper(span) < due))) as last
+  from mes.timer cross join mes.plant where name = 'boundary'
 )
 select 'parts' as equation, r.press, r.id as run, null::date as day, o.item as subject,
        coalesce(y.parts, 0) as recounted, coalesce(p.parts, 0) as booked,
-       case when upper_inf(r.span) or b.next is null or y.came > b.next - interval '15 minutes'
+       case when upper_inf(r.span) or b.next is null or y.came > b.last
             then greatest(coalesce(y.parts, 0) - coalesce(p.parts, 0), 0) else 0 end as waits
 from mes.run r
 join mes.run_output o on o.run = r.id
@@ -395,17 +398,20 @@ with needed as (
   join erp.production_report r on r.run = o.run and r.operation = o.operation
   join erp.report_use u on u.report = r.id and u.component = k.component
 ), boundary as (
-  select max(due) as next from mes.timer where name = 'boundary'
+  select max(due) as next, min(greatest(
+           due - report_every,
+           (select max(upper(span)) from mes.shift where upper(span) < due))) as last
+  from mes.timer cross join mes.plant where name = 'boundary'
 )
 select 'coil' as equation, r.press, r.id as run, null::date as day,
        o.item || ' from ' || s.component || ' ' || s.lot as subject,
        sum(s.recounted) as recounted, sum(s.booked) as booked,
-       case when upper_inf(r.span) or b.next is null or max(s.came) > b.next - interval '15 minutes'
+       case when upper_inf(r.span) or b.next is null or max(s.came) > b.last
             then greatest(sum(s.recounted) - sum(s.booked), 0) else 0 end as waits
 from side s
 join mes.run_output o on o.id = s.run_output
 join mes.run r on r.id = o.run
 cross join boundary b
-group by r.id, o.id, s.component, s.lot, b.next
+group by r.id, o.id, s.component, s.lot, b.next, b.last
 order by r.id, o.id
 """
