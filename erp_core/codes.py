@@ -34,6 +34,12 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).strip()
 
 
+def alike(text: str) -> str:
+    """The same for codes that a reader takes for one: width, case, spaces and unseen characters."""
+    shown = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in shown if not c.isspace() and unicodedata.category(c) != "Cf")
+
+
 def without_prefix(prefix: str, text: str) -> str | None:
     """What follows `prefix:`, however wide or large it was typed; None without the prefix."""
     size = len(prefix) + 1

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from psycopg.rows import class_row
@@ -11,7 +12,10 @@ from database.connection import Connection
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A part, coil, blank or bought item; `over_tolerance` is a share of the ordered quantity."""
+    """A part, coil, blank or bought item; `over_tolerance` is a share of the ordered quantity.
+
+    `until`: the last day on which new orders for it are taken (None: it is made).
+    """
 
     code: str
     name_zh: str
@@ -19,6 +23,7 @@ class Item:
     unit: str
     kind: str
     over_tolerance: Decimal
+    until: date | None = None
 
 
 def find(connection: Connection, code: str) -> Item | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg import DataError
 
@@ -46,17 +47,19 @@ class Loaded:
 
 def load(
     connection: Connection, source: Path | Mapping[str, Any], now: datetime,
-    *, floor: Floor | None = None, reset: bool = False,
+    *, floor: Floor | None = None, reset: bool = False, distinct: bool = False,
 ) -> Loaded:  # fmt: skip
     """Load a file, or tables of the same form, in the caller's transaction.
 
     `floor`: the plant's lines and presses, to compare with. `reset`: what the file leaves out of an
-    item, die, order or person falls back to its default; else that is a fault. The default
+    item, die, order or person falls back to its default; else that is a fault. `distinct`: new
+    codes that are written like others are meant so; else that is a fault, too. The default
     locations are made too. Raises MastersError with every fault (file, line, key, cure); then
     nothing was written.
     """
     raw, masters = read(source)
-    raw.refuse(check(connection, masters, floor, reset=reset))
+    day = now.astimezone(ZoneInfo(floor.time_zone if floor else "UTC")).date()
+    raw.refuse(check(connection, masters, floor, today=day, reset=reset, distinct=distinct))
     try:
         with connection.transaction():
             return _write(connection, masters, now)
@@ -91,14 +94,17 @@ def _write_items(connection: Connection, masters: Masters) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             """
-            insert into erp.item (code, name_zh, name_en, unit, kind, over_tolerance)
-            values (%s, %s, %s, %s, %s, %s)
+            insert into erp.item (code, name_zh, name_en, unit, kind, over_tolerance, until)
+            values (%s, %s, %s, %s, %s, %s, %s)
             on conflict (code) do update set name_zh = excluded.name_zh,
               name_en = excluded.name_en, unit = excluded.unit, kind = excluded.kind,
-              over_tolerance = excluded.over_tolerance
+              over_tolerance = excluded.over_tolerance, until = excluded.until
             """,
             [
-                (i.code, i.name_zh or i.code, i.name_en or i.code, i.unit, i.kind, i.over_tolerance)
+                (
+                    *(i.code, i.name_zh or i.code, i.name_en or i.code),
+                    *(i.unit, i.kind, i.over_tolerance, i.until),
+                )
                 for i in masters.item
             ],
         )

@@ -2,8 +2,10 @@
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from database.connection import Connection
+from erp_core.codes import alike
 from erp_core.masters_fault import Fault, Place
 from erp_core.masters_file import Masters, StepRow, StockRow
 from erp_core.masters_kept import Kept, kept, resets
@@ -13,10 +15,11 @@ from erp_core.stock import LOCATIONS
 
 @dataclass(frozen=True, slots=True)
 class Floor:
-    """Lines and presses of the plant."""
+    """Lines and presses of the plant, and the zone of its days."""
 
     lines: frozenset[str]
     presses: frozenset[str]
+    time_zone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +33,31 @@ class Known:
     badges: Mapping[str, str]  # badge -> person
     orders: Mapping[str, str]  # work order -> item
     opening: Mapping[str, object]  # idempotency key -> quantity
+    ends: Mapping[str, date | None]  # item -> last day of its life
+    codes: Mapping[str, frozenset[str]]  # table -> codes that the database has
     kept: Kept
 
 
-NOTHING = Known({}, frozenset(), frozenset(), frozenset(), {}, {}, {}, {})
+NOTHING = Known({}, frozenset(), frozenset(), frozenset(), {}, {}, {}, {}, {}, {})
 
 
 def check(
     connection: Connection | None, masters: Masters, floor: Floor | None = None,
-    *, reset: bool = False,
+    *, today: date, reset: bool = False, distinct: bool = False,
 ) -> list[Fault]:  # fmt: skip
     """Every fault of the file, given what the database already has; None: the file alone.
 
-    `floor` None: presses and lines are not compared. `reset`: what a file leaves out may fall back
-    to its default.
+    `floor` None: presses and lines are not compared. `today`: the plant's day, for items whose life
+    has ended. `reset`: what a file leaves out may fall back to its default. `distinct`: new codes
+    that are written like others are meant.
     """
     known = _known(connection, masters)
     return [
         *_doubles(masters),
         *_loose_ends(masters, known),
         *_circles(masters),
-        *_unmakeable(masters, known),
+        *_unmakeable(masters, known, today),
+        *(() if distinct else _near_doubles(masters, known)),
         *(_off_the_floor(masters, floor) if floor else ()),
         *_contradictions(masters, known),
         *(() if reset else resets(masters, known.kept)),
@@ -81,6 +88,8 @@ def _known(connection: Connection | None, masters: Masters) -> Known:
         badges=there.badges,
         orders=there.orders,
         opening=there.opening,
+        ends={**there.ends, **{row.code: row.until for row in masters.item}},
+        codes=there.codes,
         kept=there.kept,
     )
 
@@ -100,8 +109,26 @@ def _in_database(connection: Connection, masters: Masters) -> Known:
         badges=dict(badges.fetchall()),
         orders=dict(execute("select code, item from erp.work_order").fetchall()),
         opening=dict(opening.fetchall()),
+        ends=dict(execute("select code, until from erp.item").fetchall()),
+        codes=_codes(connection),
         kept=kept(connection),
     )
+
+
+def _codes(connection: Connection) -> dict[str, frozenset[str]]:
+    rows = connection.execute(
+        """
+        select 'item', code from erp.item union all select 'die', code from erp.die
+        union all select 'work_order', code from erp.work_order
+        union all select 'person', code from erp.person
+        union all select 'stock', item || '/' || code from erp.lot
+        union all select 'reason', kind || '/' || code from erp.reason
+        """
+    ).fetchall()
+    found: dict[str, set[str]] = {}
+    for table, code in rows:
+        found.setdefault(table, set()).add(code)
+    return {table: frozenset(codes) for table, codes in found.items()}
 
 
 def _doubles(masters: Masters) -> Iterator[Fault]:
@@ -134,6 +161,31 @@ def _doubled_pins(masters: Masters) -> Iterator[Fault]:
         first.setdefault(person.pin, person.code)
 
 
+def _near_doubles(masters: Masters, known: Known) -> Iterator[Fault]:
+    """New codes that a reader takes for one that is there: another width, case, or spaces."""
+    lots = [(n, f"{row.item}/{row.lot}") for n, row in enumerate(masters.stock) if row.lot]
+    tables: Mapping[str, Iterable[tuple[int, str]]] = {
+        "item": enumerate(row.code for row in masters.item),
+        "die": enumerate(row.code for row in masters.die),
+        "work_order": enumerate(row.code for row in masters.work_order),
+        "person": enumerate(row.code for row in masters.person),
+        "stock": lots,
+        "reason": enumerate(f"{row.kind}/{row.code}" for row in masters.reason),
+    }
+    for table, named in tables.items():
+        there = known.codes.get(table, frozenset[str]())
+        like = {alike(code): code for code in sorted(there)}
+        for n, code in named:
+            other = like.setdefault(alike(code), code)
+            if other != code and code not in there:
+                yield _near_double((table, n, "lot" if table == "stock" else "code"), other)
+
+
+def _near_double(place: Place, other: str) -> Fault:
+    cure = f"write {other} if that is meant, or say --distinct if they are two"
+    return Fault(place, f"differs from {other} in case, width or spaces only", cure)
+
+
 def _repeated(table: str, key: str, values: Sequence[Hashable]) -> Iterator[Fault]:
     for n, value in enumerate(values):
         if value is not None and value in values[:n]:
@@ -157,7 +209,9 @@ def _loose_ends(masters: Masters, known: Known) -> Iterator[Fault]:
     """References to what is neither in the file nor in the database."""
     for place, item in _item_references(masters):
         if item not in known.items:
-            yield Fault(place, f"there is no item {item}", "add an [[item]] or mend the code")
+            like = sorted(code for code in known.items if alike(code) == alike(item))
+            cure = f"write {like[0]}" if like else "add an [[item]] or mend the code"
+            yield Fault(place, f"there is no item {item}", cure)
     for n, held in enumerate(masters.stock):
         if held.location not in known.locations:
             place = ("stock", n, "location")
@@ -204,16 +258,19 @@ def _circles(masters: Masters) -> Iterator[Fault]:
             yield Fault(("bom", n, "lines"), f"{bom.item} would be made from itself", cure)
 
 
-def _unmakeable(masters: Masters, known: Known) -> Iterator[Fault]:
-    """Orders for what is not made here, or what nothing makes."""
+def _unmakeable(masters: Masters, known: Known, today: date) -> Iterator[Fault]:
+    """Orders for what is not made here, what nothing makes, or what is not made any more."""
     made = {item for _, item in known.makes}
     for n, order in enumerate(masters.work_order):
-        kind = known.items.get(order.item, "")
+        kind, end = known.items.get(order.item, ""), known.ends.get(order.item)
         if kind in ("coil", "bought"):
             told = {"coil": "a coil", "bought": "a bought item"}[kind]
             what, cure = f"{order.item} is {told}: nothing makes it", "order a part instead"
         elif kind and order.item not in made:
             what, cure = f"no die makes {order.item}", "add it to the outputs of a [[die]]"
+        elif end and end < today and order.code not in known.orders:
+            what = f"{order.item} is made until {end} only"
+            cure = "order what follows it, or write a later until"
         else:
             continue
         yield Fault(("work_order", n, "item"), what, cure)

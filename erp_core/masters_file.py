@@ -77,7 +77,7 @@ class Row(BaseModel):
 
 
 class ItemRow(Row):
-    """[[item]]."""
+    """[[item]]; `until`: the last day on which new orders for it are taken."""
 
     code: Code
     unit: Code = "pcs"
@@ -85,6 +85,7 @@ class ItemRow(Row):
     name_zh: str | None = None
     name_en: str | None = None
     over_tolerance: Share = Decimal(0)
+    until: dt.date | None = None
 
 
 class LineRow(Row):

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from database.connection import Connection
 from edge_agent.plantfile.plant import load_plant
@@ -11,17 +12,22 @@ from erp_core.masters_check import Floor, check
 from erp_core.masters_file import read
 
 
-def load(connection: Connection, file: Path, now: datetime, *, reset: bool = False) -> Loaded:
+def load(
+    connection: Connection, file: Path, now: datetime, *, reset: bool = False,
+    distinct: bool = False,
+) -> Loaded:  # fmt: skip
     """Load it; presses and lines that it names must be in the database, where a plant is.
 
     Raises MastersError with every fault (file, line, key, cure); then nothing was written.
     """
-    return store(connection, file, now, floor=floor_of(connection), reset=reset)
+    floor = floor_of(connection)
+    return store(connection, file, now, floor=floor, reset=reset, distinct=distinct)
 
 
 def check_file(
-    connection: Connection | None, file: Path, plant: Path | None, *, reset: bool = False
-) -> list[str]:
+    connection: Connection | None, file: Path, plant: Path | None, now: datetime,
+    *, reset: bool = False, distinct: bool = False,
+) -> list[str]:  # fmt: skip
     """Find every fault and write nothing; returns what it was compared with, in words.
 
     Without a connection the file must be whole by itself; without a plant file, and without a
@@ -29,7 +35,8 @@ def check_file(
     """
     floor = floor_in(plant) if plant else connection and floor_of(connection)
     raw, masters = read(file)
-    raw.refuse(check(connection, masters, floor, reset=reset))
+    day = now.astimezone(ZoneInfo(floor.time_zone if floor else "UTC")).date()
+    raw.refuse(check(connection, masters, floor, today=day, reset=reset, distinct=distinct))
     database = "with the database" if connection else "by itself (no DATABASE_URL)"
     presses = f"{len(floor.presses)} presses" if floor else "no plant: presses and lines unchecked"
     return [database, presses]
@@ -39,9 +46,12 @@ def floor_of(connection: Connection) -> Floor | None:
     """Lines and presses of the plant in the database; None before `pressline plant load`."""
     presses = connection.execute("select name from mes.press").fetchall()
     lines = connection.execute("select name from mes.line").fetchall()
-    if not presses:
+    plant = connection.execute("select time_zone from mes.plant").fetchone()
+    if not presses or plant is None:
         return None
-    return Floor(frozenset(name for (name,) in lines), frozenset(name for (name,) in presses))
+    return Floor(
+        frozenset(name for (name,) in lines), frozenset(name for (name,) in presses), plant[0]
+    )
 
 
 def floor_in(plant: Path) -> Floor:
@@ -50,4 +60,5 @@ def floor_in(plant: Path) -> Floor:
     return Floor(
         frozenset(line.name for line in loaded.lines),
         frozenset(press.name for press in loaded.presses),
+        loaded.time_zone,
     )

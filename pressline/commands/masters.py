@@ -14,16 +14,23 @@ masters = typer.Typer(no_args_is_help=True, help="Items, BOMs, dies, orders, peo
 Reset = Annotated[
     bool, typer.Option("--reset", help="What the file leaves out falls back to its default")
 ]
+Distinct = Annotated[
+    bool,
+    typer.Option("--distinct", help="New codes that are written like others are others"),
+]
 
 
 @masters.command("load")
-def masters_load(file: Path, reset: Reset = False, database: Database = None) -> None:
+def masters_load(
+    file: Path, reset: Reset = False, distinct: Distinct = False, database: Database = None
+) -> None:
     """Load items, BOMs, dies, routings, work orders, stock and people from a TOML file."""
     from database.connection import connect, database_url
     from pressline.masters import load
 
     with connect(database_url(database)) as connection:
-        typer.echo(str(load(connection, file, datetime.now(UTC), reset=reset)))
+        loaded = load(connection, file, datetime.now(UTC), reset=reset, distinct=distinct)
+    typer.echo(str(loaded))
 
 
 @masters.command("check")
@@ -33,6 +40,7 @@ def masters_check(
         Path | None, typer.Option(help="Compare presses and lines with this plant file")
     ] = None,
     reset: Reset = False,
+    distinct: Distinct = False,
     database: Annotated[
         str | None, typer.Option(envvar="DATABASE_URL", help="Compare with what it has, too")
     ] = None,
@@ -42,5 +50,7 @@ def masters_check(
     from pressline.masters import check_file
 
     with connect(database) if database else nullcontext() as connection:
-        compared = check_file(connection, file, plant, reset=reset)
+        compared = check_file(
+            connection, file, plant, datetime.now(UTC), reset=reset, distinct=distinct
+        )
     typer.echo(f"{file}: all right (checked {', '.join(compared)})")

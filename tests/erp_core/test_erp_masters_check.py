@@ -1,6 +1,6 @@
 """What a person would not have meant: told with line and cure, before anything is written."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -88,6 +88,18 @@ def refused(connection: Connection, folder: Path, text: str, *, reset: bool = Fa
          "die.D2.warn: warns at 1.1 of its life, and is due at 1 already; write a warn"),
         ('[[die]]\ncode = "D2"\noutputs = [{ item = "K", parts = 100_000 }]',
          "100000 cannot be; write numbers up to 1000"),
+        ('[[item]]\ncode = "a"', "item.a.code: differs from A in case, width or spaces only; "
+         "write A if that is meant, or say --distinct if they are two"),
+        ('[[item]]\ncode = "Ａ"', "item.Ａ.code: differs from A in case"),
+        ('[[die]]\ncode = "d\u200b"\noutputs = [{ item = "K" }]', "code: differs from D in case"),
+        ('[[person]]\ncode = "e 1"\nrole = "leader"', "person.e 1.code: differs from E1 in case"),
+        ('[[reason]]\nkind = "scrap"\ncode = "毛刺"\n[[reason]]\nkind = "scrap"\ncode = "毛 刺"',
+         "differs from scrap/毛刺 in case"),
+        ('[[item]]\ncode = "A "', "'A ' cannot be; write it without spaces around it"),
+        ('[[die]]\ncode = "D2"\noutputs = [{ item = "k" }]', "there is no item k; write K"),
+        ('[[item]]\ncode = "Z"\nuntil = 2026-03-01\n[[die]]\ncode = "DZ"\n'
+         'outputs = [{ item = "Z" }]\n[[work_order]]\ncode = "WZ"\nitem = "Z"\nqty = 5',
+         "work_order.WZ.item: Z is made until 2026-03-01 only; order what follows it, or write"),
         ('[[item]]\ncode = "Z"\nover_tolerance = 5',
          "item.Z.over_tolerance: 5 cannot be; it should be less than or equal to 1"),
     ],
@@ -151,3 +163,33 @@ def test_the_same_file_again_leaves_nothing_out(connection: Connection, tmp_path
     load(connection, file, NOW, floor=FLOOR)
     load(connection, file, NOW, floor=FLOOR)
     assert connection.execute("select count(*) from erp.person").fetchone() == (1,)
+
+
+def test_what_is_written_like_another_may_be_meant(connection: Connection) -> None:
+    two = {"item": [{"code": "A"}, {"code": "a"}]}
+    load(connection, two, NOW, distinct=True)
+    load(connection, two, NOW)  # they are there now, and are not asked about again
+    with pytest.raises(MastersError, match="differs from a in case"):
+        load(connection, {"item": [{"code": "Ａ"}]}, NOW)
+
+
+def test_an_item_takes_orders_to_its_last_day_and_those_that_are_there_go_on(
+    connection: Connection,
+) -> None:
+    parts = {"item": [{"code": "A", "until": date(2026, 3, 2)}],
+             "die": [{"code": "D", "outputs": [{"item": "A"}]}]}  # fmt: skip
+    first = {"work_order": [{"code": "W1", "item": "A", "qty": 5}]}
+    load(connection, parts | first, NOW)
+    load(connection, parts | first, NOW + timedelta(days=9))
+    late = {"work_order": [{"code": "W2", "item": "A", "qty": 5}]}
+    with pytest.raises(MastersError, match="A is made until 2026-03-02 only"):
+        load(connection, late, NOW + timedelta(days=1))
+
+
+def test_the_last_day_is_the_plants(connection: Connection) -> None:
+    shanghai = Floor(frozenset({"L1"}), frozenset({"P01"}), "Asia/Shanghai")
+    parts = {"item": [{"code": "A", "until": date(2026, 3, 2)}],
+             "die": [{"code": "D", "outputs": [{"item": "A"}]}],
+             "work_order": [{"code": "W1", "item": "A", "qty": 5}]}  # fmt: skip
+    with pytest.raises(MastersError, match="A is made until 2026-03-02 only"):
+        load(connection, parts, datetime(2026, 3, 2, 16, 30, tzinfo=UTC), floor=shanghai)
