@@ -18,10 +18,13 @@ from mes_bridge.acts import Act, record
 from mes_bridge.refusal import Refused
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language
+from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import SignedIn, Text, scope
 
 router = APIRouter()
+
+REPORTS = 50  # on one page
 
 
 class GivenAct(BaseModel):
@@ -92,13 +95,20 @@ def _clock(instant: str, zone: str) -> str:
 
 
 @router.get("/api/reports")
-def reports(person: SignedIn, connection: Database, state: str = "waiting") -> dict[str, object]:
-    """Reports in a state, newest first, of the lines this person sees."""
-    return {"reports": jsonable_encoder(reports_in(connection, person, state))}
+def reports(
+    person: SignedIn, connection: Database, state: str = "waiting", page: PageNumber = 1
+) -> dict[str, object]:
+    """Reports in a state, newest first, of the lines this person sees; `n` of them in all."""
+    found = reports_in(connection, person, state, page)
+    return {"n": found.total, "reports": jsonable_encoder(found.rows)}
 
 
-def reports_in(connection: Connection, person: Person, state: str) -> list[dict[str, Any]]:
-    """Reports in this state on this person's lines."""
+def reports_in(
+    connection: Connection, person: Person, state: str, number: int = 1, size: int = REPORTS
+) -> Part:
+    """A page of the reports in this state on this person's lines."""
+    values = {"state": state, "lines": scope(person)}
+    cut = Cut(count_reports(connection, person, state), number, size)
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             """
@@ -107,14 +117,26 @@ def reports_in(connection: Connection, person: Person, state: str) -> list[dict[
                    proposed_at, decided_at, decided_by, reason
             from board.report
             where state = %(state)s and (%(lines)s::text[] is null or line = any (%(lines)s))
-            order by proposed_at desc limit 200
+            order by proposed_at desc, report limit %(size)s offset %(offset)s
             """,
-            {"state": state, "lines": scope(person)},
+            {**values, "size": size, "offset": cut.offset},
         ).fetchall()
     for row in rows:
         waits = row["state"] == "waiting" and row["excess"] > 0
         row["takers"] = takers(connection, row) if waits else []
-    return rows
+    return Part(cut, rows, "reports")
+
+
+def count_reports(connection: Connection, person: Person, state: str) -> int:
+    """How many reports are in this state on this person's lines."""
+    row = connection.execute(
+        """
+        select count(*) from board.report
+        where state = %(state)s and (%(lines)s::text[] is null or line = any (%(lines)s))
+        """,
+        {"state": state, "lines": scope(person)},
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def takers(connection: Connection, report: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -122,7 +144,7 @@ def takers(connection: Connection, report: Mapping[str, Any]) -> list[dict[str, 
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            select w.code as work_order, w.due, w.qty - made.parts as room
+            select w.code as work_order, w.due, w.qty - made.parts as room, count(*) over () as n
             from erp.work_order w
             cross join lateral (
               select coalesce(sum(p.qty), 0)::bigint as parts
@@ -133,7 +155,7 @@ def takers(connection: Connection, report: Mapping[str, Any]) -> list[dict[str, 
             ) made
             where w.item = %(item)s and w.code <> %(work_order)s
               and w.state in ('released', 'running') and w.qty > made.parts
-            order by w.due nulls last, w.code limit 20
+            order by w.due nulls last, w.code limit 200
             """,
             dict(report),
         ).fetchall()

@@ -20,6 +20,7 @@ from mes_bridge.reporting.dispositions import OVERRUN
 from pressline.web.api import acts
 from pressline.web.shell import figures
 from pressline.web.shell.pages import decides, language, page
+from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import NotAllowedError, SignedIn, sees
 
@@ -43,7 +44,10 @@ Decider = Annotated[Person, Depends(must_decide, scope="function")]
 
 
 @router.get("/attention")
-def attention(request: Request, person: Decider, connection: Database, now: Now) -> HTMLResponse:
+def attention(
+    request: Request, person: Decider, connection: Database, now: Now,
+    reports: PageNumber = 1, strokes: PageNumber = 1, counts: PageNumber = 1,
+) -> HTMLResponse:  # fmt: skip
     """Everything that waits on the lines of this person, and what was decided lately."""
     presses = presses_of(connection, person)
     return page(
@@ -53,10 +57,10 @@ def attention(request: Request, person: Decider, connection: Database, now: Now)
         figures.time_zone(connection),
         person=person,
         presses=presses,
-        reports=acts.reports_in(connection, person, "waiting"),
+        reports=acts.reports_in(connection, person, "waiting", reports),
         scrap_reasons=(OVERRUN, *reasons.codes(connection, "scrap")),
-        strokes=strokes(connection, presses, now),
-        events=events(connection, presses),
+        strokes=stray(connection, presses, now, strokes),
+        events=events(connection, presses, counts),
         decided=decided(connection, presses, now),
         reasons=reasons.codes(connection, "reject"),
     )
@@ -68,11 +72,10 @@ def waiting(
 ) -> dict[str, Any]:
     """How much waits on this person's lines; with `press`, its strokes without an order too."""
     presses = presses_of(connection, person)
-    stray = intervals(connection, presses)
-    n = len(acts.reports_in(connection, person, "waiting")) + len(stray)
-    n += len(events(connection, presses))
+    n = acts.count_reports(connection, person, "waiting")
+    n += intervals(connection, presses).total + count_events(connection, presses)
     here = [name for name in presses if name == press]
-    return jsonable_encoder({"n": n, "strokes": strokes(connection, here, now)})
+    return jsonable_encoder({"n": n, "strokes": stray(connection, here, now).rows})
 
 
 def presses_of(connection: Connection, person: Person) -> list[str]:
@@ -81,25 +84,28 @@ def presses_of(connection: Connection, person: Person) -> list[str]:
     return [name for name, line in rows if sees(person, line)]
 
 
-def strokes(connection: Connection, presses: Sequence[str], now: datetime) -> list[Row]:
+def stray(connection: Connection, presses: Sequence[str], now: datetime, number: int = 1) -> Part:
     """Intervals of strokes that no order owns, each with the orders they can be given to."""
-    found = intervals(connection, presses)
-    for each in found:
+    found = intervals(connection, presses, number)
+    for each in found.rows:
         each["going_on"] = now - each["until"] < GOING_ON
         each["parts"] = parts(connection, each)
     return found
 
 
-def intervals(connection: Connection, presses: Sequence[str]) -> list[Row]:
+def intervals(connection: Connection, presses: Sequence[str], number: int = 1) -> Part:
     """Strokes that no run owns, together where neither a pause nor a run or die lies between.
 
     `since` to `to` is what to assign: half-open, so `to` lies a hair after the last reading. A
     stroke belongs to its later reading; one of unseen time only to who holds that time whole.
     Unseen strokes that begin at the reading before stay with it: no border fits between them.
     """
+    row = connection.execute(_HOW_MANY, {"presses": list(presses)}).fetchone()
+    cut = Cut(row[0] if row else 0, number, MOST)
     with connection.cursor(row_factory=dict_row) as cursor:
-        values = {"presses": list(presses), "most": MOST}
-        return cursor.execute(_INTERVALS, values).fetchall()
+        values = {"presses": list(presses), "most": MOST, "offset": cut.offset}
+        rows = cursor.execute(_INTERVALS, values).fetchall() if cut.total else []
+    return Part(cut, rows, "strokes")
 
 
 # Counts without an owner, looked for only in minutes that have such strokes.
@@ -180,9 +186,11 @@ left join lateral (
   from mes.run r where r.press = i.press and lower(r.span) >= i.since
   order by lower(r.span) limit 1
 ) later on true
-order by p.position, i.press, i.since desc limit %(most)s
+order by p.position, i.press, i.since desc limit %(most)s offset %(offset)s
 """
 _INTERVALS = _STRAY + _PIECES + _BESIDE
+_COUNTED = "select count(*) from piece"
+_HOW_MANY = _STRAY + _PIECES + _COUNTED
 
 
 def parts(connection: Connection, interval: Row) -> list[Row]:
@@ -234,34 +242,46 @@ def fitting(connection: Connection, interval: Row) -> list[Row]:
                 and exists (select from erp.work_order_operation op
                             where op.work_order = w.code and (op.die is null or op.die = d.die))
             )
-            select f.code as work_order, f.item, i.name_zh, i.name_en, f.qty, f.state, f.die
+            select f.code as work_order, f.item, i.name_zh, i.name_en, f.qty, f.state, f.die,
+                   count(*) over (partition by f.item) as n
             from fits f join erp.item i on i.code = f.item
             where f.dies = 1
             order by f.code <> all (%(near)s), f.state <> 'running', f.due nulls last, f.code
-            limit 60
+            limit 200
             """,
             {"press": interval["press"], "die": interval["die"], "near": near},
         ).fetchall()
 
 
-def events(connection: Connection, presses: Sequence[str]) -> list[Row]:
+def events(connection: Connection, presses: Sequence[str], number: int = 1) -> Part:
     """Held counter events, newest first.
 
     `most` is what the press can have done in that time: at its top speed, with the headroom that
     counting gives it (docs/counting.md).
     """
+    cut = Cut(count_events(connection, presses), number, MOST)
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
+        cursor.execute(
             """
             select e.event, e.press, e.kind, e.from_at, e.at, e.old_value, e.new_value, e.strokes,
                    extract(epoch from e.at - e.from_at)::float as seconds,
                    floor(p.top_spm / 60 * extract(epoch from e.at - e.from_at) * 1.2 + 1)::bigint
                      as most
             from board.counter_event e join mes.press p on p.name = e.press
-            where e.held and e.press = any (%s) order by e.at desc limit %s
+            where e.held and e.press = any (%s) order by e.at desc, e.event limit %s offset %s
             """,
-            [list(presses), MOST],
-        ).fetchall()
+            [list(presses), cut.size, cut.offset],
+        )
+        return Part(cut, cursor.fetchall(), "counts")
+
+
+def count_events(connection: Connection, presses: Sequence[str]) -> int:
+    """How many counter events are held on these presses."""
+    row = connection.execute(
+        "select count(*) from board.counter_event e where e.held and e.press = any (%s)",
+        [list(presses)],
+    ).fetchone()
+    return row[0] if row else 0
 
 
 def decided(connection: Connection, presses: Sequence[str], now: datetime) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import LiteralString
 
 import segno
 from fastapi import APIRouter, Request
@@ -13,12 +13,14 @@ from database.connection import Connection
 from erp_core import reasons
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
+from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database
 from pressline.web.shell.sign_in import NotFoundError, SignedIn, scope
 
 router = APIRouter()
 
 CARDS: tuple[reasons.Kind, ...] = ("stop", "scrap", "close")
+LABELS = 120  # of one kind on a page: what is printed at once
 A_DAY = "public, max-age=86400"
 
 
@@ -60,7 +62,10 @@ def reason(connection: Database, code: str) -> Response:
 
 
 @router.get("/labels")
-def labels(request: Request, person: SignedIn, connection: Database) -> Response:
+def labels(
+    request: Request, person: SignedIn, connection: Database,
+    orders: PageNumber = 1, dies: PageNumber = 1,
+) -> Response:  # fmt: skip
     """A sheet to print: open work orders, all dies, the reasons."""
     locale = language(request, person.locale)
     return page(
@@ -69,36 +74,37 @@ def labels(request: Request, person: SignedIn, connection: Database) -> Response
         locale,
         figures.time_zone(connection),
         person=person,
-        orders=_orders(connection, scope(person)),
-        dies=_dies(connection, scope(person)),
+        orders=_sheet(connection, "orders", _ORDERS, scope(person), orders),
+        dies=_sheet(connection, "dies", _DIES, scope(person), dies),
         reasons={kind: reasons.codes(connection, kind) for kind in CARDS},
     )
 
 
-def _orders(connection: Connection, lines: Sequence[str] | None) -> list[dict[str, Any]]:
+def _sheet(
+    connection: Connection, key: str, query: LiteralString, lines: Sequence[str] | None, number: int
+) -> Part:
+    values = {"lines": lines}
+    row = connection.execute(_COUNT + query + ") q", values).fetchone()
+    cut = Cut(row[0] if row else 0, number, LABELS)
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            """
-            select w.code, w.item, w.qty, i.name_zh, i.name_en
-            from erp.work_order w join erp.item i on i.code = w.item
-            where w.state in ('released', 'running')
-              and (%(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s))
-            order by w.due nulls last, w.code limit 120
-            """,
-            {"lines": lines},
-        ).fetchall()
+        part = {**values, "size": cut.size, "offset": cut.offset}
+        cursor.execute(query + " limit %(size)s offset %(offset)s", part)
+        return Part(cut, cursor.fetchall(), key)
 
 
-def _dies(connection: Connection, lines: Sequence[str] | None) -> list[dict[str, Any]]:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            """
-            select d.code, d.name from erp.die d
-            where %(lines)s::text[] is null
-               or not exists (select from erp.die_press f where f.die = d.code)
-               or exists (select from erp.die_press f join mes.press p on p.name = f.press
-                          where f.die = d.code and p.line = any (%(lines)s))
-            order by d.code limit 200
-            """,
-            {"lines": lines},
-        ).fetchall()
+_COUNT = "select count(*) from ("
+_ORDERS = """
+select w.code, w.item, w.qty, i.name_zh, i.name_en
+from erp.work_order w join erp.item i on i.code = w.item
+where w.state in ('released', 'running')
+  and (%(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s))
+order by w.due nulls last, w.code
+"""
+_DIES = """
+select d.code, d.name from erp.die d
+where %(lines)s::text[] is null
+   or not exists (select from erp.die_press f where f.die = d.code)
+   or exists (select from erp.die_press f join mes.press p on p.name = f.press
+              where f.die = d.code and p.line = any (%(lines)s))
+order by d.code
+"""

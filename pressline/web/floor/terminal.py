@@ -1,9 +1,9 @@
 """The terminal beside a press: its page, and what the page needs beyond live figures."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Annotated, Any, LiteralString, NamedTuple
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import FileResponse, HTMLResponse
 from psycopg.rows import dict_row
@@ -15,11 +15,13 @@ from mes_bridge import undoing
 from pressline.web.floor import reasons
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import STATIC, language, page
+from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import KnownDevice, NotFoundError, NotYoursError, SignedIn, sees
 
 router = APIRouter()
 
+SHOWN = 60  # orders, dies that are shown at once
 RECENT = timedelta(hours=12)  # stops that are still asked about
 GROUPS = (
     "terminal",
@@ -75,6 +77,7 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
     row = _figures(connection, press, now)
     if not sees(person, row["line"]):
         raise NotYoursError(press, person.lines)
+    orders, dies = startable(connection, press), fitting_dies(connection, press)
     return jsonable_encoder(
         {
             "now": now,
@@ -85,8 +88,10 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "counters": counters(connection, press) if people.may(person.role, "swap") else [],
             "stops": stops(connection, press, now),
             "reasons": reasons.ordered(connection, press, now),
-            "work_orders": startable(connection, press),
-            "dies": fitting_dies(connection, press),
+            "work_orders": orders.rows,
+            "n_orders": orders.total,
+            "dies": dies.rows,
+            "n_dies": dies.total,
             "undoable": undoable(connection, person, press, now),
         }
     )
@@ -101,6 +106,25 @@ def undoable(connection: Connection, person: Person, press: str, now: datetime) 
         for done in undoing.open_to(connection, press, person.code, now, decides=decides)
         if done.act not in people.DECIDE or decides
     ]  # fmt: skip
+
+
+@router.get("/api/startable/{press:path}")
+def startable_at(
+    _person: SignedIn, connection: Database, press: str,
+    text: Annotated[str, Query(max_length=200)] = "", page: PageNumber = 1,
+) -> dict[str, Any]:  # fmt: skip
+    """A page of the orders that could run at a press, `text` in their code; `n` in all."""
+    found = startable(connection, press, text, page)
+    return jsonable_encoder({"n": found.total, "rows": found.rows})
+
+
+@router.get("/api/dies/{press:path}")
+def dies_at(
+    _person: SignedIn, connection: Database, press: str, page: PageNumber = 1
+) -> dict[str, Any]:
+    """A page of the dies that fit a press; `n` in all."""
+    found = fitting_dies(connection, press, page)
+    return jsonable_encoder({"n": found.total, "rows": found.rows})
 
 
 @router.get("/api/code")
@@ -194,37 +218,65 @@ def counters(connection: Connection, press: str) -> list[Row]:
         ).fetchall()
 
 
-def startable(connection: Connection, press: str) -> list[Row]:
+def startable(connection: Connection, press: str, text: str = "", number: int = 1) -> Part:
     """Released orders that a die fitting this press can make, most urgent first."""
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            """
-            select w.code, w.item, i.name_zh, i.name_en, w.qty, w.due, w.state,
-                   coalesce(g.good_live, 0) as good, op.die
-            from erp.work_order w
-            join erp.item i on i.code = w.item
-            join erp.work_order_operation op on op.work_order = w.code and op.last
-            left join board.work_order_progress g on g.work_order = w.code
-            where w.state in ('released', 'running')
-              and (op.die is null
-                   or not exists (select from erp.die_press f where f.die = op.die)
-                   or exists (select from erp.die_press f where f.die = op.die and f.press = %s))
-            order by w.due nulls last, w.code limit 60
-            """,
-            [press],
-        ).fetchall()
+    return _part(connection, _STARTABLE, {"press": press, "text": text}, number)
 
 
-def fitting_dies(connection: Connection, press: str) -> list[Row]:
+def fitting_dies(connection: Connection, press: str, number: int = 1) -> Part:
     """Dies that fit this press, with their life."""
+    return _part(connection, _FITTING, {"press": press}, number)
+
+
+class _Query(NamedTuple):
+    """What is meant, how it is told, in which order."""
+
+    meant: LiteralString
+    told: LiteralString
+    order: LiteralString
+
+
+def _part(connection: Connection, query: _Query, values: Row, number: int) -> Part:
+    """A page of it: what it tells of each row is looked up for that page alone."""
+    row = connection.execute("select count(*) " + query.meant, values).fetchone()
+    cut = Cut(row[0] if row else 0, number, SHOWN)
+    page = "with page as (select m.* " + query.meant + query.order
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            """
-            select l.die, l.name, l.share, l.state, l.press as mounted
-            from board.die_life l
-            where not exists (select from erp.die_press f where f.die = l.die)
-               or exists (select from erp.die_press f where f.die = l.die and f.press = %s)
-            order by l.die limit 60
-            """,
-            [press],
-        ).fetchall()
+        cursor.execute(
+            page + " limit %(size)s offset %(offset)s) " + query.told,
+            {**values, "size": cut.size, "offset": cut.offset},
+        )
+        return Part(cut, cursor.fetchall())
+
+
+_STARTABLE = _Query(
+    """
+    from (select w.*, op.die from erp.work_order w
+          join erp.work_order_operation op on op.work_order = w.code and op.last
+          where w.state in ('released', 'running')) m
+    where position(upper(%(text)s) in upper(m.code)) > 0
+      and (m.die is null
+           or not exists (select from erp.die_press f where f.die = m.die)
+           or exists (select from erp.die_press f where f.die = m.die and f.press = %(press)s))
+    """,
+    """
+    select w.code, w.item, i.name_zh, i.name_en, w.qty, w.due, w.state,
+           coalesce(g.good_live, 0) as good, w.die
+    from page w join erp.item i on i.code = w.item
+    left join board.work_order_progress g on g.work_order = w.code
+    order by w.due nulls last, w.code
+    """,
+    "order by m.due nulls last, m.code",
+)
+_FITTING = _Query(
+    """
+    from erp.die m
+    where not exists (select from erp.die_press f where f.die = m.code)
+       or exists (select from erp.die_press f where f.die = m.code and f.press = %(press)s)
+    """,
+    """
+    select l.die, l.name, l.share, l.state, l.press as mounted
+    from page d join board.die_life l on l.die = d.code order by l.die
+    """,
+    "order by m.code",
+)

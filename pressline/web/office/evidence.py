@@ -179,9 +179,10 @@ def bars(found: Sequence[Row]) -> list[Row]:
 def readings(connection: Connection, run: Row, begin: datetime, end: datetime) -> list[Row]:
     """Readings of the stroke counter within the run, each with what its pair counted as.
 
-    The reading before the first one is there too: a step needs two.
+    The reading before the first one is there too: a step needs two. One more than `MOST` says that
+    there is more.
     """
-    found = stored.span(connection, run["channels"], begin, end, MOST)
+    found = stored.span(connection, run["channels"], begin, end, MOST + 1)
     meant = _meanings(connection, run, [row["at"] for row in found])
     return [{**row, "early": row["at"] < begin, **meant[row["at"]]} for row in found]
 

@@ -71,7 +71,8 @@ def readings(
     quarters = evidence.quarters(connection, chosen, now)
     begin = since or (quarters[-1]["quarter"] if quarters else chosen["since"])
     rows = evidence.readings(connection, chosen, begin, begin + QUARTER)
-    rows = [{**row, **evidence.explained(row)} for row in rows]
+    rest = rows[evidence.MOST :]  # more than one page holds: go on from the next
+    rows = [{**row, **evidence.explained(row)} for row in rows[: evidence.MOST]]
     return page(
         request,
         "readings.html",
@@ -83,8 +84,9 @@ def readings(
         quarters=quarters,
         begin=begin,
         bars=evidence.bars(quarters),
-        end=begin + QUARTER,
+        end=rest[0]["at"] if rest else begin + QUARTER,
         rows=rows,
+        onward=rest[0]["at"] if rest else None,
         total=sum(row["amount"] or 0 for row in rows if row["mine"]),
     )
 

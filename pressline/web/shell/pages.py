@@ -93,6 +93,7 @@ def page(
         unit_word=partial(words.plant_word, locale, "unit"),
         locale=locale,
         tag=words.TAGS[locale],
+        here=partial(here, request),
         other_language=here(request, lang="en" if locale == "zh" else "zh"),
         version=static_version(),
         decides=decides(facts.get("person")),

@@ -62,7 +62,7 @@ def _told(
 def signed_out(request: Request, _error: Exception) -> Response:
     """401 for a call; a page goes by way of the sign-in page."""
     if not request.url.path.startswith("/api/"):
-        return RedirectResponse(f"/sign-in?next={quote(here(request), safe='')}", 303)
+        return RedirectResponse(f"/sign-in?next={quote(here(request))}", 303)
     text = words.say(language(request), "say.signed_out")
     return _told(request, 401, "signed_out", text, text)
 

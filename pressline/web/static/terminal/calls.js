@@ -54,4 +54,6 @@ export const details = () => call("GET", pathOf("api", "press", press));
 export const people = () => call("GET", pathOf("api", "people", press));
 export const meaning = (text) => call("GET", queried("/api/code", { text }));
 export const attention = () => call("GET", queried("/api/attention", { press }));
-export const reports = () => call("GET", "/api/reports?state=waiting");
+export const reports = (page) => call("GET", queried("/api/reports", { state: "waiting", page }));
+export const startable = (asked) => call("GET", queried(pathOf("api", "startable", press), asked));
+export const dies = (asked) => call("GET", queried(pathOf("api", "dies", press), asked));

@@ -29,7 +29,9 @@ const state = {
   details: JSON.parse(localStorage.getItem(DETAILS) ?? "null"),
   person: JSON.parse(localStorage.getItem(SIGNED_ON) ?? "null"),
   people: [],
-  reports: [],
+  reports: [], // those of one page
+  nReports: 0, // in all
+  reportsPage: 1,
   strays: [], // intervals of strokes without an order on this press, for who decides
   queue: [],
   refused: [], // acts that the server refused, until somebody has read why
@@ -109,8 +111,8 @@ function keepDetails(details) {
 }
 
 async function listReports() {
-  const [reports, attention] = await Promise.all([calls.reports(), calls.attention()]);
-  if (reports.ok) set({ reports: reports.said.reports });
+  const [reports, attention] = await Promise.all([calls.reports(state.reportsPage), calls.attention()]);
+  if (reports.ok) set({ reports: reports.said.reports, nReports: reports.said.n });
   if (attention.ok) set({ strays: attention.said.strokes });
 }
 
@@ -143,7 +145,7 @@ function welcome(person) {
 
 function forget() {
   localStorage.removeItem(SIGNED_ON);
-  set({ person: null, reports: [], strays: [], sheet: null, draft: {} });
+  set({ person: null, reports: [], nReports: 0, reportsPage: 1, strays: [], sheet: null, draft: {} });
   listPeople();
 }
 
@@ -244,6 +246,22 @@ const deeds = {
   async read(n) {
     const refused = await box.read(n);
     set({ refused, ...(refused.length ? {} : { sheet: null }) });
+  },
+  // Another part of a long list, on the sheet that is open.
+  async look(list, asked) {
+    const { sheet } = state;
+    deeds.draft(asked);
+    try {
+      const { ok, said } = await calls[list](asked);
+      const still = state.sheet === sheet && Object.keys(asked).every((name) => state.draft[name] === asked[name]);
+      if (ok && still) deeds.draft(said);
+    } catch {
+      cutOff();
+    }
+  },
+  async turnReports(page) {
+    state.reportsPage = page;
+    await refresh();
   },
   putOff: () => set({ later: state.row.since, sheet: null, draft: {} }),
   speak: (locale) => {

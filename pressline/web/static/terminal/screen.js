@@ -29,7 +29,7 @@ function bar(state, deeds) {
   const shown = shownState(state);
   const { row } = state;
   const time = row.since && shown === row.state ? duration(row.state_s + since(row)) : "";
-  const waiting = state.reports.length + state.strays.length;
+  const waiting = state.nReports + state.strays.length;
   return html`<header class=${`bar ${shown}`}>
     <b class="press">${state.press}</b>
     <span class="state" data-state=${shown}>${sign(shown)}<b>${t(`state.${shown}`)}</b> ${time}</span>

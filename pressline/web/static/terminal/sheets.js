@@ -3,8 +3,11 @@ import { since } from "../follow.js";
 import { html } from "../html.js";
 import { clock, count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
 import { more, close, swap, undo } from "./more.js";
-import { reasonGrid, sheet } from "./sheet.js";
+import { pager, reasonGrid, sheet } from "./sheet.js";
 import { keypad } from "./sign_on.js";
+
+const SHOWN = 60; // orders, dies on a page of the server
+const REPORTS = 50;
 
 function order(work, deeds, lot) {
   const args = { work_order: work.code, ...(lot ? { lot } : {}) };
@@ -14,20 +17,26 @@ function order(work, deeds, lot) {
 }
 
 function start(state, deeds) {
-  const typed = state.draft.typed ?? "";
-  const found = (state.details?.work_orders ?? []).filter((work) => work.code.includes(typed));
+  const { text = "", page = 1 } = state.draft;
+  const { work_orders: known = [], n_orders: all = known.length } = state.details ?? {};
+  const far = all > known.length; // the server knows more than can be shown at once
+  const rows = far ? state.draft.rows ?? known : known;
+  const found = rows.filter((work) => work.code.includes(text));
+  const n = far ? state.draft.n ?? all : found.length;
+  const look = (asked) => (far ? deeds.look("startable", asked) : deeds.draft(asked));
   const type = (k) => {
-    if (k === "back") return deeds.draft({ typed: typed.slice(0, -1) });
-    if (k !== "ok") return deeds.draft({ typed: typed + k });
+    if (k === "back") return look({ text: text.slice(0, -1), page: 1 });
+    if (k !== "ok") return look({ text: text + k, page: 1 });
     if (found.length === 1) deeds.act("scan", { work_order: found[0].code });
   };
   const pad = state.draft.pad
-    ? html`<div class="side"><output class="typed">${typed || "–"}</output>${keypad(t("terminal.type_order"), type, "✓")}</div>`
+    ? html`<div class="side"><output class="typed">${text || "–"}</output>${keypad(t("terminal.type_order"), type, "✓")}</div>`
     : html`<div class="side"><p class="hint">${t("terminal.scan_order")}</p>
         ${state.draft.lot ? html`<p class="lot">${t("terminal.lot", { lot: state.draft.lot })}</p>` : ""}
         <button class="key" data-act="type" onClick=${() => deeds.draft({ pad: true })}>${t("terminal.type_order")}</button></div>`;
   return sheet("start", t("act.start"), deeds, html`<div class="orders">
-    ${found.length ? found.map((work) => order(work, deeds, state.draft.lot)) : html`<p class="hint">${t("terminal.no_orders")}</p>`}</div>${pad}`);
+    ${found.length ? found.map((work) => order(work, deeds, state.draft.lot)) : html`<p class="hint">${t("terminal.no_orders")}</p>`}
+    ${pager({ page, shown: found.length, n, size: SHOWN }, (to) => look({ text, page: to }))}</div>${pad}`);
 }
 
 function scrapQty(state, deeds) {
@@ -114,11 +123,14 @@ function first(state, deeds) {
 }
 
 function die(state, deeds) {
-  const dies = (state.details?.dies ?? []).filter((one) => one.die !== state.row.die);
+  const { dies: known = [], n_dies: all = known.length } = state.details ?? {};
+  const { rows = known, page = 1 } = state.draft;
+  const dies = rows.filter((one) => one.die !== state.row.die);
   return sheet("die", t("act.die"), deeds, html`<p class="hint">${t("terminal.scan_die")}</p>
     <div class="orders">${dies.map((one) => html`<button class="key order" data-act="mount" data-die=${one.die}
       onClick=${() => deeds.act("mount", { die: one.die })}><b>${one.die}</b><span>${one.name}</span>
-      <span class="sub">${one.share === null ? "" : percent(Number(one.share))} ${one.state === "ok" ? "" : html`<b class=${`call ${one.state}`}>${t(`die.${one.state}`)}</b>`}</span></button>`)}</div>
+      <span class="sub">${one.share === null ? "" : percent(Number(one.share))} ${one.state === "ok" ? "" : html`<b class=${`call ${one.state}`}>${t(`die.${one.state}`)}</b>`}</span></button>`)}
+      ${pager({ page, shown: rows.length, n: all, size: SHOWN }, (to) => deeds.look("dies", { page: to }))}</div>
     ${state.row.die === null || !state.person.may.includes("dismount") ? "" : html`<div class="row"><button class="key" data-act="dismount" onClick=${() => deeds.act("dismount", {})}>${t("terminal.dismount", { die: state.row.die })}</button></div>`}`);
 }
 
@@ -175,9 +187,10 @@ function stray(one, state, deeds) {
     ${choosing || orders.length === 0 ? "" : html`<button class="key" data-act="assign" onClick=${() => deeds.draft({ assign: one.since, chosen: undefined })}>${t("terminal.assign")}</button>`}</div>`;
 }
 
-const reports = (state, deeds) => sheet("reports", t("terminal.reports", { n: state.reports.length + state.strays.length }), deeds,
+const reports = (state, deeds) => sheet("reports", t("terminal.reports", { n: state.nReports + state.strays.length }), deeds,
   state.reports.length + state.strays.length
-    ? html`${state.reports.map((one) => report(one, state, deeds))}${state.strays.map((one) => stray(one, state, deeds))}`
+    ? html`${state.reports.map((one) => report(one, state, deeds))}
+      ${pager({ page: state.reportsPage, shown: state.reports.length, n: state.nReports, size: REPORTS }, deeds.turnReports)}${state.strays.map((one) => stray(one, state, deeds))}`
     : html`<p class="big">${t("terminal.no_reports")}</p>`);
 
 function person(state, deeds) {
