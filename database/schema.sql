@@ -542,10 +542,13 @@ CREATE TABLE erp.notification (
     subject text NOT NULL,
     press text,
     role text NOT NULL,
-    done_at timestamp with time zone
+    done_at timestamp with time zone,
+    done_by text
 );
 
 COMMENT ON TABLE erp.notification IS 'What waits for someone: one row per thing, closed when it is done.';
+
+COMMENT ON COLUMN erp.notification.done_by IS 'Whose act closed it; null when its cause went away by itself.';
 
 ALTER TABLE erp.notification ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.notification_id_seq
@@ -1621,6 +1624,10 @@ CREATE INDEX login_at ON erp.login USING btree (at);
 
 CREATE INDEX lot_printed ON erp.lot USING btree (upper(NORMALIZE(code, NFKC)));
 
+CREATE INDEX notification_done ON erp.notification USING btree (done_at) WHERE (done_at IS NOT NULL);
+
+CREATE INDEX notification_open ON erp.notification USING btree (at) WHERE (done_at IS NULL);
+
 CREATE INDEX session_open ON erp.session USING btree (person) WHERE (ended IS NULL);
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
@@ -1735,6 +1742,9 @@ ALTER TABLE ONLY erp.login
 
 ALTER TABLE ONLY erp.lot
     ADD CONSTRAINT lot_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.notification
+    ADD CONSTRAINT notification_done_by_fkey FOREIGN KEY (done_by) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.person_act
     ADD CONSTRAINT person_act_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);

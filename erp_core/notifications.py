@@ -30,7 +30,8 @@ def raise_once(
         insert into erp.notification as n (at, kind, subject, press, role)
         values (%s, %s, %s, %s, %s)
         on conflict (kind, subject) do update
-        set at = excluded.at, press = excluded.press, role = excluded.role, done_at = null
+        set at = excluded.at, press = excluded.press, role = excluded.role,
+            done_at = null, done_by = null
         where n.done_at is not null
         """,
         [now, kind, subject, press, role],
@@ -46,6 +47,14 @@ def close(connection: Connection, kind: str, subject: str, now: datetime) -> boo
         [now, kind, subject],
     )
     return closed.rowcount == 1
+
+
+def closed_by(connection: Connection, who: str, at: datetime) -> None:
+    """Whose act closed what was closed at that instant; what goes away by itself has nobody."""
+    connection.execute(
+        "update erp.notification set done_by = %s where done_at = %s and done_by is null",
+        [who, at],
+    )
 
 
 def open_for(connection: Connection, role: str, lines: Sequence[str] = ()) -> list[Notification]:

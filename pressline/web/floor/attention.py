@@ -71,11 +71,16 @@ def waiting(
     person: Decider, connection: Database, now: Now, press: str | None = None
 ) -> dict[str, Any]:
     """How much waits on this person's lines; with `press`, its strokes without an order too."""
+    here = [name for name in presses_of(connection, person) if name == press]
+    strokes = stray(connection, here, now).rows
+    return jsonable_encoder({"n": count(connection, person), "strokes": strokes})
+
+
+def count(connection: Connection, person: Person) -> int:
+    """How much waits on this person's lines: reports, intervals of strokes, held counts."""
     presses = presses_of(connection, person)
-    n = acts.count_reports(connection, person, "waiting")
-    n += intervals(connection, presses).total + count_events(connection, presses)
-    here = [name for name in presses if name == press]
-    return jsonable_encoder({"n": n, "strokes": stray(connection, here, now).rows})
+    n = acts.count_reports(connection, person, "waiting") + count_events(connection, presses)
+    return n + count_intervals(connection, presses)
 
 
 def presses_of(connection: Connection, person: Person) -> list[str]:
@@ -100,12 +105,17 @@ def intervals(connection: Connection, presses: Sequence[str], number: int = 1) -
     stroke belongs to its later reading; one of unseen time only to who holds that time whole.
     Unseen strokes that begin at the reading before stay with it: no border fits between them.
     """
-    row = connection.execute(_HOW_MANY, {"presses": list(presses)}).fetchone()
-    cut = Cut(row[0] if row else 0, number, MOST)
+    cut = Cut(count_intervals(connection, presses), number, MOST)
     with connection.cursor(row_factory=dict_row) as cursor:
         values = {"presses": list(presses), "most": MOST, "offset": cut.offset}
         rows = cursor.execute(_INTERVALS, values).fetchall() if cut.total else []
     return Part(cut, rows, "strokes")
+
+
+def count_intervals(connection: Connection, presses: Sequence[str]) -> int:
+    """How many such intervals there are."""
+    row = connection.execute(_HOW_MANY, {"presses": list(presses)}).fetchone()
+    return row[0] if row else 0
 
 
 # Counts without an owner, looked for only in minutes that have such strokes.

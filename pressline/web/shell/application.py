@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from database.migrate import require_current
 from pressline.web.api import acts
 from pressline.web.collection import freshness, quarantine
-from pressline.web.floor import attention, qr, terminal, wall
+from pressline.web.floor import attention, notifications, qr, terminal, wall
 from pressline.web.office import work_order, work_orders
 from pressline.web.shell import health, home, live, problems, sign_in
 from pressline.web.shell.limits import Limits, PromptProtocol
@@ -46,8 +46,8 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 PARTS = (
-    health, home, wall, terminal, work_order, work_orders, attention, freshness, quarantine,
-    sign_in, acts, live, qr,
+    health, home, wall, terminal, work_order, work_orders, attention, notifications,
+    freshness, quarantine, sign_in, acts, live, qr,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")

@@ -106,7 +106,7 @@ async function decide(form) {
   }
   await renew({ done: form });
   announce(told.join(" · "));
-  countAttention();
+  countWaiting();
 }
 
 // Stays until the next one, or until somebody closes it.
@@ -140,16 +140,18 @@ document.addEventListener("submit", async (event) => {
 });
 
 // How much waits, beside the page's name.
-async function countAttention() {
-  const badge = document.getElementById("attention");
-  if (!badge || document.hidden) return;
-  const answer = await fetch("/api/attention").catch(() => null);
+async function countWaiting() {
+  if (!document.getElementById("notifications") || document.hidden) return;
+  const answer = await fetch("/api/badges").catch(() => null);
   if (!answer?.ok) return;
-  const { n } = await answer.json();
-  badge.textContent = n;
-  badge.hidden = n === 0;
+  for (const [name, n] of Object.entries(await answer.json())) {
+    const badge = document.getElementById(name);
+    if (!badge) continue;
+    badge.textContent = n > 99 ? "99+" : n;
+    badge.hidden = !n;
+  }
 }
 
 listen({ post, renew: () => renew({ anew: true }), announce, tell });
-countAttention();
-setInterval(countAttention, 30000);
+countWaiting();
+setInterval(countWaiting, 30000);

@@ -1,0 +1,147 @@
+"""What waits for people of a role: since when, what to do, and the page where it is done."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from psycopg.rows import dict_row
+
+from database.connection import Connection
+from erp_core.people import Person
+from pressline.web.floor import attention
+from pressline.web.shell import figures, words
+from pressline.web.shell.pages import decides, language, page
+from pressline.web.shell.paging import Cut, PageNumber, Part
+from pressline.web.shell.paths import path
+from pressline.web.shell.request import Database, Now
+from pressline.web.shell.sign_in import SignedIn, scope
+
+router = APIRouter()
+
+Row = dict[str, Any]
+
+OPEN, DONE = 50, 20  # rows on one page
+LATELY = timedelta(days=7)  # done ones that are still shown
+
+
+def _press(row: Row) -> str:
+    return path("terminal", row["press"])
+
+
+# Where it is done, by kind; a kind that is not here is shown without a way.
+PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
+    "report": lambda row: f"/attention#{path(row['subject'])[1:]}",
+    "unattributed": lambda _: "/attention#strokes",
+    "first_article": _press,
+    "press_behind": lambda _: "/freshness",
+    "signal_unlisted": lambda _: "/freshness",
+    "order_without_material": lambda row: path("work-order", row["subject"]),
+})  # fmt: skip
+
+
+@router.get("/notifications")
+def notifications(
+    request: Request, person: SignedIn, connection: Database, now: Now,
+    number: PageNumber = 1, done: PageNumber = 1,
+) -> HTMLResponse:  # fmt: skip
+    """What waits for this person, the longest first; and what was done in the last days."""
+    locale = language(request, person.locale)
+
+    def lasting(since: datetime) -> str:
+        return words.lasting(locale, (now - since).total_seconds())
+
+    return page(
+        request,
+        "notifications.html",
+        locale,
+        figures.time_zone(connection),
+        person=person,
+        waiting=open_for(connection, person, number),
+        done=done_for(connection, person, now - LATELY, done),
+        what=partial(what, locale),
+        to_do=partial(to_do, locale),
+        lasting=lasting,
+    )
+
+
+@router.get("/api/badges")
+def badges(person: SignedIn, connection: Database) -> dict[str, int | None]:
+    """How many notifications are open for this person, and how much waits to be decided."""
+    return {
+        "notifications": _count(connection, _OPEN, _whose(person)),
+        "attention": attention.count(connection, person) if decides(person) else None,
+    }
+
+
+def open_for(connection: Connection, person: Person, number: int = 1) -> Part:
+    """What waits for people of this person's role on their lines; a manager sees everybody's."""
+    values = _whose(person)
+    cut = Cut(_count(connection, _OPEN, values), number, OPEN)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(_ROWS + _OPEN + _OLDEST, {**values, **_limits(cut)})
+        return Part(cut, [_with_place(row) for row in cursor], "number")
+
+
+def done_for(connection: Connection, person: Person, since: datetime, number: int = 1) -> Part:
+    """What was done since then, the latest first, and by whom."""
+    values = {**_whose(person), "since": since}
+    cut = Cut(_count(connection, _DONE, values), number, DONE)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(_ROWS + _DONE + _LATEST, {**values, **_limits(cut)})
+        return Part(cut, cursor.fetchall(), "done")
+
+
+def what(locale: str, row: Row) -> str:
+    """What waits; a kind without words of its own is told by its name."""
+    return _say(locale, f"notice.{row['kind']}", "notice.other", row)
+
+
+def to_do(locale: str, row: Row) -> str:
+    """What whoever is told can do about it."""
+    return _say(locale, f"notice_do.{row['kind']}", "notice_do.other", row)
+
+
+def _say(locale: str, key: str, other: str, row: Row) -> str:
+    known = key if key in words.catalogue(locale) else other
+    facts = {name: row[name] or "" for name in ("kind", "subject", "press")}
+    return words.say(locale, known, **facts)
+
+
+def _with_place(row: Row) -> Row:
+    place = PLACES.get(row["kind"])
+    return {**row, "place": place(row) if place else None}
+
+
+def _whose(person: Person) -> Row:
+    return {"role": person.role, "lines": scope(person)}
+
+
+def _limits(cut: Cut) -> Row:
+    return {"size": cut.size, "offset": cut.offset}
+
+
+def _count(connection: Connection, which: Any, values: Row) -> int:
+    row = connection.execute(_COUNT + which, values).fetchone()
+    return row[0] if row else 0
+
+
+_FROM = """
+from erp.notification n
+left join board.press p on p.press = n.press
+left join erp.person e on e.code = n.done_by
+where (n.role = %(role)s or %(role)s = 'manager')
+  and (%(lines)s::text[] is null or n.press is null or p.line = any (%(lines)s))
+"""
+_COUNT = "select count(*)" + _FROM
+_ROWS = (
+    "select n.id, n.at, n.kind, n.subject, n.press, n.role, n.done_at, p.line, e.name as done_by"
+    + _FROM
+)
+_OPEN = "and n.done_at is null "
+_DONE = "and n.done_at >= %(since)s "
+_OLDEST = "order by n.at, n.id limit %(size)s offset %(offset)s"
+_LATEST = "order by n.done_at desc, n.id desc limit %(size)s offset %(offset)s"

@@ -1,0 +1,141 @@
+"""What waits for somebody is listed for them: since when, what to do, where; and who did it."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+from web_screen import assert_chinese, screen
+from web_shop import Site, WebShop, shop_at
+
+from erp_core import notifications
+
+pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
+
+Pair = tuple[WebShop, Site]
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def opened(database: str) -> Iterator[Pair]:
+    with shop_at(database) as (shop, site):
+        shop.connection.execute(
+            "insert into erp.person (code, name, role, lines, badge) values "
+            "('jing', '周静', 'quality', '{L1}', 'B-501')"
+        )
+        shop.connection.commit()
+        yield shop, site
+
+
+def listed(client: httpx.Client, address: str = "/notifications") -> list[str]:
+    """Kinds of the open ones, as they are listed."""
+    text = client.get(address).text.split("近 7 天已处理")[0]
+    return re.findall(r'data-notice="([^"]+)"', text)
+
+
+def failed_first_article(shop: WebShop) -> None:
+    shop.producing("P01", "WO-2601")
+    shop.later(60)
+    shop.do("first_article", "P01", "zhang", passed=False)
+
+
+def test_a_failed_first_article_is_told_to_those_of_the_line_and_who_passed_it_is_named(
+    opened: Pair,
+) -> None:
+    shop, site = opened
+    failed_first_article(shop)
+    shop.later(1800)
+    for badge, waits in (("B-201", 1), ("B-501", 1), ("B-301", 2), ("B-202", 0), ("B-101", 0)):
+        with site.signed_in(f"EMP:{badge}", None) as client:
+            assert len(listed(client)) == waits, badge
+            assert client.get("/api/badges").json()["notifications"] == waits, badge
+    with site.signed_in("EMP:B-501", None) as client:
+        text = client.get("/notifications").text
+        assert "冲床 P01 首件不合格" in text
+        assert "30 分钟" in text
+        assert 'href="/terminal/P01"' in text
+        body = {"id": str(uuid4()), "press": "P01", "act": "first_article", "args": {"pass": True}}
+        assert client.post("/api/acts", json=body).status_code == 200
+        text = client.get("/notifications").text
+        assert listed(client) == []
+        assert "<td>周静</td>" in text.split("近 7 天已处理")[1]
+        shop.later(8 * 86400)
+        assert client.get("/api/session").status_code == 401  # her session has ended long ago
+    with site.signed_in("EMP:B-201", None) as client:
+        assert "近 7 天没有" in client.get("/notifications").text
+
+
+def test_what_went_away_by_itself_was_done_by_nobody(opened: Pair) -> None:
+    shop, site = opened
+    notifications.raise_once(shop.connection, "press_behind", "P01", "P01", "leader", shop.now)
+    shop.later(60)
+    notifications.close(shop.connection, "press_behind", "P01", shop.now)
+    shop.connection.commit()
+    with site.signed_in("EMP:B-201", None) as client:
+        assert "<td>自动消除</td>" in client.get("/notifications").text
+
+
+def test_it_comes_again_and_nobody_has_done_it_yet(opened: Pair) -> None:
+    shop, _ = opened
+    raised = (shop.connection, "report", "WO/A/1", None, "leader")
+    notifications.raise_once(*raised, shop.now)
+    notifications.close(shop.connection, "report", "WO/A/1", shop.now)
+    notifications.closed_by(shop.connection, "liu", shop.now)
+    notifications.raise_once(*raised, shop.now + timedelta(hours=1))
+    row = shop.connection.execute("select done_at, done_by from erp.notification").fetchone()
+    assert row == (None, None)
+
+
+def test_every_kind_has_its_words_and_one_that_is_new_is_told_by_its_name(opened: Pair) -> None:
+    shop, site = opened
+    kinds = (
+        "report", "unattributed", "first_article", "press_behind", "signal_unlisted",
+        "stock_below_zero", "coil_over_weight", "order_without_material", "feed", "brand_new",
+    )  # fmt: skip
+    for n, kind in enumerate(kinds):
+        at = shop.now + timedelta(minutes=n)
+        notifications.raise_once(shop.connection, kind, "X/#1 ?", "P01", "leader", at)
+    shop.connection.commit()
+    with site.signed_in("EMP:B-201", None) as client:
+        assert tuple(listed(client)) == kinds  # the longest first
+        for language in ("zh", "en"):
+            text = client.get(f"/notifications?lang={language}").text
+            assert "brand_new" in text
+            assert "notice" not in re.sub(r"<[^>]+>", "", text).replace("Notices", "")
+
+
+def test_more_than_a_page_of_them_is_paged(opened: Pair) -> None:
+    shop, site = opened
+    for n in range(120):
+        notifications.raise_once(shop.connection, "report", f"W/A/{n}", None, "leader", shop.now)
+    for n in range(30):
+        notifications.close(shop.connection, "report", f"W/A/{n}", shop.now)
+    shop.connection.commit()
+    with site.signed_in("EMP:B-201", None) as client:
+        assert len(listed(client)) == 50
+        assert len(listed(client, "/notifications?number=2")) == 40
+        text = client.get("/notifications?done=2").text
+        assert "第 21–30 条，共 30 条" in text
+        assert "第 1–50 条，共 90 条" in text
+
+
+@pytest.mark.page
+def test_the_header_says_how_many_wait_and_the_way_leads_there(
+    chromium: Browser, opened: Pair
+) -> None:
+    shop, site = opened
+    failed_first_article(shop)
+    for size in (DESK, PHONE):
+        with screen(chromium, site, "/sign-in", size) as page:
+            page.locator("[name=badge]").fill("B-501")
+            page.keyboard.press("Enter")
+            expect(page.locator("#notifications")).to_have_text("1")
+            page.locator("a[href='/notifications']").click()
+            assert_chinese(page)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            page.locator(".notices .button").click()
+            expect(page.locator(".bar .press")).to_have_text("P01")
