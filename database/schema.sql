@@ -571,6 +571,7 @@ CREATE TABLE erp.person (
     left_at timestamp with time zone,
     left_by text,
     pin_by text,
+    badge_by text,
     CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text]))),
     CONSTRAINT person_role CHECK ((role = ANY (ARRAY['operator'::text, 'leader'::text, 'planner'::text, 'warehouse'::text, 'quality'::text, 'manager'::text, 'it'::text])))
 );
@@ -581,13 +582,15 @@ COMMENT ON COLUMN erp.person.left_by IS 'Who said so; pressline: the masters fil
 
 COMMENT ON COLUMN erp.person.pin_by IS 'Who set the PIN; what somebody set, the masters file does not put back.';
 
+COMMENT ON COLUMN erp.person.badge_by IS 'Who gave (or took) the badge here; null: it follows the masters file.';
+
 CREATE TABLE erp.person_act (
     id uuid NOT NULL,
     at timestamp with time zone NOT NULL,
     who text NOT NULL,
     person text NOT NULL,
     act text NOT NULL,
-    CONSTRAINT person_act_known CHECK ((act = ANY (ARRAY['leave'::text, 'pin'::text])))
+    CONSTRAINT person_act_known CHECK ((act = ANY (ARRAY['leave'::text, 'pin'::text, 'badge'::text])))
 );
 
 COMMENT ON TABLE erp.person_act IS 'What was done about people, append-only.';
@@ -1751,6 +1754,9 @@ ALTER TABLE ONLY erp.person_act
 
 ALTER TABLE ONLY erp.person_act
     ADD CONSTRAINT person_act_who_fkey FOREIGN KEY (who) REFERENCES erp.person(code);
+
+ALTER TABLE ONLY erp.person
+    ADD CONSTRAINT person_badge_by_fkey FOREIGN KEY (badge_by) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);

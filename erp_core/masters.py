@@ -177,7 +177,7 @@ def _write_routings(connection: Connection, masters: Masters) -> None:
 def _write_people(connection: Connection, listed: Sequence[PersonRow], now: datetime) -> list[str]:
     """Who is listed, works here; who is no more, has left. A file without people tells nothing.
 
-    Whom an act sent away stays away, and a PIN that an act has set stays.
+    Whom an act sent away stays away, and a PIN or badge that an act has set stays.
     """
     if not listed:
         return []
@@ -196,7 +196,8 @@ def _write_person(connection: Connection, person: PersonRow) -> None:
         values (%(code)s, %(name)s, %(role)s, %(lines)s, %(locale)s, %(badge)s)
         on conflict (code) do update set name = excluded.name, role = excluded.role,
           lines = excluded.lines, locale = excluded.locale,
-          badge = case when p.active or p.left_by = %(us)s then excluded.badge end,
+          badge = case when p.badge_by is not null then p.badge
+                       when p.active or p.left_by = %(us)s then excluded.badge end,
           active = p.active or p.left_by = %(us)s,
           left_at = case when p.left_by <> %(us)s then p.left_at end,
           left_by = nullif(p.left_by, %(us)s)

@@ -23,7 +23,9 @@ ROWS: Mapping[str, LiteralString] = MappingProxyType({
           array(select press from erp.die_press p where p.die = d.code order by 1) as presses
         from erp.die d""",
     "work_order": "select code, due from erp.work_order where state not in ('closed', 'cancelled')",
-    "person": "select code, name, lines, locale, badge from erp.person",
+    "person": """
+        select code, name, lines, locale, case when badge_by is null then badge end as badge
+        from erp.person""",
 })  # fmt: skip
 NAMED_BY_CODE = ("name", "name_zh", "name_en")  # left out, a name is the code
 

@@ -15,8 +15,8 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import pins
-from erp_core.errors import ArgumentError, UnknownError
+from erp_core import badges, pins
+from erp_core.errors import ArgumentError, ConflictError, UnknownError
 
 FLOOR = frozenset({
     "mount", "dismount", "scan", "segment", "first_article", "scrap", "output", "stop_reason",
@@ -138,11 +138,36 @@ def set_pin(connection: Connection, act: PersonAct, pin: str) -> None:
         _write_pin(connection, act.person, pin, act.who, act.at)
 
 
+def set_badge(connection: Connection, act: PersonAct, badge: str | None) -> None:
+    """Another badge, or none until there is one: the old one opens nothing any more.
+
+    Whoever is signed in has to sign in again. Once for each act. Raises UnknownError,
+    ArgumentError, and ConflictError when somebody else has the badge, however it is written.
+    """
+    if not _record(connection, act, "badge"):
+        return
+    number = badges.on_file(connection, badge) if badge else None
+    if badge and not number:
+        raise ArgumentError(act.person, "that is no badge", "scan it, or type its number")
+    owner = connection.execute(
+        "select code from erp.person where badge = %s and code <> %s", [number, act.person]
+    ).fetchone()
+    if owner is not None:
+        raise ConflictError(act.person, f"it is the badge of {owner[0]}", "give each their own")
+    connection.execute(
+        "update erp.person set badge = %s, badge_by = %s where code = %s",
+        [number, act.who, act.person],
+    )
+    _end_sessions(connection, [act.person], act.at)
+
+
 def leave(connection: Connection, act: PersonAct) -> None:
     """Somebody leaves: badge, PIN and sessions end together. Once for each act.
 
-    Raises UnknownError, ArgumentError.
+    Nobody sends themselves away: somebody has to stay who may. Raises UnknownError, ArgumentError.
     """
+    if act.who == act.person:
+        raise ArgumentError(act.who, "nobody sends themselves away", "let somebody else do it")
     if _record(connection, act, "leave"):
         _leave(connection, [act.person], act.who, act.at)
 
@@ -182,8 +207,8 @@ def _record(connection: Connection, act: PersonAct, kind: str) -> bool:
 
 def _leave(connection: Connection, codes: Sequence[str], who: str, now: datetime) -> None:
     connection.execute(
-        "update erp.person set active = false, badge = null, pin_hash = null, pin_by = null, "
-        "left_at = %s, left_by = %s where code = any(%s)",
+        "update erp.person set active = false, badge = null, badge_by = null, pin_hash = null, "
+        "pin_by = null, left_at = %s, left_by = %s where code = any(%s)",
         [now, who, list(codes)],
     )
     _end_sessions(connection, codes, now)

@@ -196,6 +196,18 @@ def test_the_masters_file_puts_back_neither_a_leaver_nor_a_pin(staffed: Connecti
     assert try_pin(staffed, "E2", "2222", HERE, NOW).person
 
 
+def test_the_masters_file_does_not_put_a_lost_badge_back(staffed: Connection) -> None:
+    both = {"person": [person("E1", badge="EMP:1"), person("E2", badge="EMP:2")]}
+    masters.load(staffed, both, NOW)
+    people.set_badge(staffed, PersonAct(uuid4(), "E2", "E1", NOW), "EMP:9")
+    people.set_badge(staffed, PersonAct(uuid4(), "E2", "E2", NOW), None)
+    masters.load(staffed, both, NOW)
+    held = staffed.execute("select code, badge from erp.person order by code").fetchall()
+    assert [(code, badge) for code, badge in held if code in {"E1", "E2"}] == [
+        ("E1", "9"), ("E2", None),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(("who", "given"), [("E1", "2222"), ("NONE", "2222"), ("E2", "12")])
 def test_only_some_set_pins_and_only_pins(staffed: Connection, who: str, given: str) -> None:
     with pytest.raises(ArgumentError):

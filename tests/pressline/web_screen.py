@@ -28,6 +28,7 @@ NO_WORDS = {
     "Wh",
     "Anna",
     "Smith",
+    *("zhang", "smith", "liu", "sun", "zhou", "qian"),
 }
 
 

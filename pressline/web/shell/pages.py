@@ -97,6 +97,7 @@ def page(
         other_language=here(request, lang="en" if locale == "zh" else "zh"),
         version=static_version(),
         decides=decides(facts.get("person")),
+        manages_people=manages_people(facts.get("person")),
         keeps_running=keeps_running(facts.get("person")),
         **facts,
     )
@@ -113,6 +114,11 @@ def decides(person: Person | None) -> bool:
 def keeps_running(person: Person | None) -> bool:
     """Whether this person keeps the collection running: IT and the manager."""
     return person is not None and people.may(person.role, "replay_messages")
+
+
+def manages_people(person: Person | None) -> bool:
+    """Whether this person says who works here: IT and the manager."""
+    return person is not None and people.may(person.role, "manage_people")
 
 
 def remember_language(request: Request, answer: Response) -> None:

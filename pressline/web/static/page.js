@@ -99,7 +99,7 @@ function tell(form, text) {
 async function decide(form) {
   const told = [];
   for (const act of actsOf(form)) {
-    const { ok, status, said } = await post(queried("/api/acts", { lang: document.documentElement.lang.slice(0, 2) }), act);
+    const { ok, status, said } = await post(queried(form.dataset.call ?? "/api/acts", { lang: document.documentElement.lang.slice(0, 2) }), act);
     if (status === 401) return location.assign(signInFrom(location));
     if (!ok) return tell(form, said.message);
     told.push(said.message);

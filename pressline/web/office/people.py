@@ -1,0 +1,153 @@
+"""Who works here, for those who manage people: badges, PINs, and who leaves."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, LiteralString
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from psycopg.rows import dict_row
+from pydantic import BaseModel, ConfigDict
+
+from database.connection import Connection
+from erp_core import people as staff
+from erp_core.errors import ArgumentError, ConflictError, ErpError, UnknownError
+from erp_core.people import Person, PersonAct
+from pressline.web.shell import figures, words
+from pressline.web.shell.pages import language, manages_people, page
+from pressline.web.shell.paging import Cut, PageNumber, Part
+from pressline.web.shell.request import Database, Now
+from pressline.web.shell.sign_in import NotAllowedError, SignedIn, Text
+
+router = APIRouter()
+
+Row = dict[str, Any]
+Deed = Literal["leave", "pin", "badge"]
+
+SIZE = 100  # people on one page
+
+
+def must_manage(person: SignedIn) -> Person:
+    """The person signed in, who may manage people; raises NotAllowedError for others."""
+    if not manages_people(person):
+        raise NotAllowedError(person.code, "not_allowed_it")
+    return person
+
+
+Manager = Annotated[Person, Depends(must_manage, scope="function")]
+
+
+class GivenDeed(BaseModel):
+    """What is to be done about a person; `value` is the PIN or the badge (none: a lost one)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    class Args(BaseModel):
+        """About whom, and the new PIN or badge."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+        person: Text
+        value: Text = ""
+
+    id: UUID
+    act: Deed
+    args: Args
+
+
+@router.get("/people")
+def people(
+    request: Request, person: Manager, connection: Database, now: Now,
+    q: Annotated[str, Query(max_length=200)] = "", number: PageNumber = 1, gone: PageNumber = 1,
+) -> HTMLResponse:  # fmt: skip
+    """Who works here and who has left; `q` is part of a name, a code or a line."""
+    values = {"q": q.strip(), "now": now}
+    return page(
+        request,
+        "people.html",
+        language(request, person.locale),
+        figures.time_zone(connection),
+        person=person,
+        q=q.strip(),
+        here_now=_part(connection, _HERE, values, number, "number"),
+        left=_part(connection, _LEFT, values, gone, "gone"),
+    )
+
+
+@router.post("/api/people")
+def post_deed(
+    request: Request, given: GivenDeed, person: Manager, connection: Database, now: Now
+) -> JSONResponse:
+    """Somebody leaves, or gets a PIN or a badge; the same id again does nothing more.
+
+    409 when it is refused: nothing was written, and the message says what to do.
+    """
+    locale = language(request, person.locale)
+    about = staff.find(connection, given.args.person)
+    name = about.name if about else given.args.person
+    try:
+        with connection.transaction():
+            _do(connection, PersonAct(given.id, person.code, given.args.person, now), given)
+    except ErpError as error:
+        code = _refused(given.act, error)
+        return JSONResponse(
+            {"code": code, "message": words.say(locale, f"say.{code}", name=name)}, 409
+        )
+    told = "badge_none" if given.act == "badge" and not given.args.value else given.act
+    return JSONResponse({"message": words.say(locale, f"people_done.{told}", name=name)})
+
+
+def _do(connection: Connection, act: PersonAct, given: GivenDeed) -> None:
+    if given.act == "leave":
+        staff.leave(connection, act)
+    elif given.act == "pin":
+        staff.set_pin(connection, act, given.args.value)
+    else:
+        staff.set_badge(connection, act, given.args.value or None)
+
+
+def _refused(act: Deed, error: ErpError) -> str:
+    """The sentence for an error of the core."""
+    if isinstance(error, UnknownError):
+        return "person_gone"
+    if isinstance(error, ConflictError):
+        return "badge_taken"
+    assert isinstance(error, ArgumentError)
+    return {"leave": "leave_self", "pin": "pin_form", "badge": "badge_form"}[act]
+
+
+def _part(
+    connection: Connection,
+    which: LiteralString,
+    values: Mapping[str, object],
+    number: int,
+    key: str,
+) -> Part:
+    row = connection.execute(_COUNT + which, values).fetchone()
+    cut = Cut(row[0] if row else 0, number, SIZE)
+    with connection.cursor(row_factory=dict_row) as cursor:
+        limits = {"size": cut.size, "offset": cut.offset}
+        cursor.execute(_ROWS + which + _PAGE, {**values, **limits})
+        return Part(cut, [_shown(row) for row in cursor], key)
+
+
+def _shown(row: Row) -> Row:
+    """The end of a badge tells which card it is, and lets nobody copy it from a screen."""
+    badge: str | None = row["badge"]
+    return {**row, "badge": None if badge is None else f"…{badge[-3:]}" if len(badge) > 3 else "…"}
+
+
+_COUNT = "select count(*)"
+_ROWS = """
+select p.code, p.name, p.role, p.lines, p.badge, p.pin_hash is not null as pin,
+       p.left_at, coalesce(o.name, p.left_by) as left_by,
+       exists (select from erp.session s
+               where s.person = p.code and s.ended is null and s.expires > %(now)s) as signed_in
+"""
+_FROM = """
+from erp.person p left join erp.person o on o.code = p.left_by
+where (%(q)s = '' or position(lower(%(q)s) in lower(
+         p.code || ' ' || p.name || ' ' || array_to_string(p.lines, ' '))) > 0)
+"""
+_HERE = _FROM + "and p.active"
+_LEFT = _FROM + "and not p.active"
+_PAGE = " order by p.left_at desc nulls last, p.name, p.code limit %(size)s offset %(offset)s"
