@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from database.connection import Connection, connect
 from database.limits import PROBE
+from database.references import loose
 from database.roles import BOARD_LIMITS
 
 
@@ -43,6 +44,7 @@ def findings(url: str) -> list[Finding]:
         works = [_process(connection, process) for process in ("ingest", "bridge", "web")]
         row = connection.execute("select rolsuper or rolcreaterole or rolcreatedb from pg_roles "
                                  "where rolname = 'board'").fetchone()  # fmt: skip
+        works += _references(connection)
         if row is None:
             return [*works, Finding("no board role")]
         return [*works, _board_rights(connection, mighty=row[0]), _board_limits(connection),
@@ -60,6 +62,18 @@ def _process(connection: Connection, process: str) -> Finding:
             "run `pressline roles` and give it a role of its own in DATABASE_URL",
         )
     return Finding(f"{process} works as {roles}")
+
+
+def _references(connection: Connection) -> list[Finding]:
+    """Old rows that name what is not there; nothing where all is well."""
+    return [
+        Finding(
+            f"{each.rows} rows of {each.table} name what is not in {each.target}: "
+            f"{', '.join(each.names)}",
+            "load or mend them (plant file, masters), then run `pressline migrate`",
+        )
+        for each in loose(connection)
+    ]
 
 
 def _board_rights(connection: Connection, *, mighty: bool) -> Finding:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from database import views
+from database import references, views
 from database.connection import Connection, connect, wait_connect
 from database.errors import NewerError, OutdatedError
 from database.patience import patiently
@@ -25,6 +25,8 @@ NO_TRANSACTION = b"-- no transaction"
 def migrate(url: str) -> list[str]:
     """Apply what is missing, make the views again; returns the names of the applied migrations.
 
+    Foreign keys that old rows broke are tried again.
+
     Programs that start together migrate in turn. Raises NewerError for a schema that this program
     does not know, BlockedError or SetAsideError when the views could not be made.
     """
@@ -34,6 +36,7 @@ def migrate(url: str) -> list[str]:
         if missing or not views.replace(connection):
             _rebuild(connection, missing)
         views.make_again(connection)
+        references.validate(connection)
     return missing
 
 

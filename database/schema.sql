@@ -16,6 +16,22 @@ begin
     using errcode = 'restrict_violation';
 end $$;
 
+CREATE FUNCTION erp.require_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  missing text;
+begin
+  select string_agg(line, ', ') into missing
+  from unnest(new.lines) as line where not exists (select from mes.line l where l.name = line);
+  if missing is not null then
+    raise exception 'person % works on % which the plant does not have', new.code, missing
+      using errcode = 'foreign_key_violation', constraint = 'person_lines', hint = 'load the plant file first';
+  end if;
+  return new;
+end $$;
+
 CREATE FUNCTION mes.strokes_within(on_press text, spans tstzmultirange) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -1687,6 +1703,8 @@ CREATE TRIGGER person_act_append_only BEFORE DELETE OR UPDATE ON erp.person_act 
 
 CREATE TRIGGER person_act_never_emptied BEFORE TRUNCATE ON erp.person_act FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
 
+CREATE TRIGGER person_lines BEFORE INSERT OR UPDATE OF lines ON erp.person FOR EACH ROW EXECUTE FUNCTION erp.require_lines();
+
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
 
 CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
@@ -1740,14 +1758,23 @@ ALTER TABLE ONLY erp.die_output
 ALTER TABLE ONLY erp.die_press
     ADD CONSTRAINT die_press_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
 
+ALTER TABLE ONLY erp.die_press
+    ADD CONSTRAINT die_press_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
 ALTER TABLE ONLY erp.login
     ADD CONSTRAINT login_device_fkey FOREIGN KEY (device) REFERENCES erp.device(id);
+
+ALTER TABLE ONLY erp.login
+    ADD CONSTRAINT login_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.lot
     ADD CONSTRAINT lot_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
 
 ALTER TABLE ONLY erp.notification
     ADD CONSTRAINT notification_done_by_fkey FOREIGN KEY (done_by) REFERENCES erp.person(code);
+
+ALTER TABLE ONLY erp.notification
+    ADD CONSTRAINT notification_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
 
 ALTER TABLE ONLY erp.person_act
     ADD CONSTRAINT person_act_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
@@ -1762,10 +1789,19 @@ ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);
 
 ALTER TABLE ONLY erp.production_report
+    ADD CONSTRAINT production_report_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
+
+ALTER TABLE ONLY erp.production_report
+    ADD CONSTRAINT production_report_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id);
+
+ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_to_order_fkey FOREIGN KEY (to_order) REFERENCES erp.work_order(code);
 
 ALTER TABLE ONLY erp.report_use
     ADD CONSTRAINT report_use_component_fkey FOREIGN KEY (component) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.report_use
+    ADD CONSTRAINT report_use_lot_fkey FOREIGN KEY (component, lot) REFERENCES erp.lot(item, code);
 
 ALTER TABLE ONLY erp.report_use
     ADD CONSTRAINT report_use_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
@@ -1824,8 +1860,17 @@ ALTER TABLE ONLY mes.act
 ALTER TABLE ONLY mes.count
     ADD CONSTRAINT count_event_fkey FOREIGN KEY (event) REFERENCES mes.counter_event(id);
 
+ALTER TABLE ONLY mes.count
+    ADD CONSTRAINT count_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+
 ALTER TABLE ONLY mes.counter_event
     ADD CONSTRAINT counter_event_decided_act_fkey FOREIGN KEY (decided_act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+
+ALTER TABLE ONLY mes.counter_event
+    ADD CONSTRAINT counter_event_meter_fkey FOREIGN KEY (meter) REFERENCES mes.meter(name);
+
+ALTER TABLE ONLY mes.counter_event
+    ADD CONSTRAINT counter_event_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
 
 ALTER TABLE ONLY mes.counter
     ADD CONSTRAINT counter_meter_fkey FOREIGN KEY (meter) REFERENCES mes.meter(name);

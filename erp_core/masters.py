@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from psycopg import DataError
+from psycopg import DataError, errors
 
 from database.connection import Connection
 from erp_core import orders, people, reasons, stock
@@ -63,6 +63,11 @@ def load(
     try:
         with connection.transaction():
             return _write(connection, masters, now)
+    except errors.ForeignKeyViolation as error:
+        told = (error.diag.message_detail or error.diag.message_primary or str(error)).strip()
+        cure = "load the plant file first (pressline plant load); nothing was written"
+        name = source if isinstance(source, Path) else "masters"
+        raise MastersError([f"{name}: {told}; {cure}"]) from error
     except DataError as error:  # NUL in a text, a number beyond 64 bits
         name = source if isinstance(source, Path) else "masters"
         what = f"{name}: {error}; take that value out, nothing was written"

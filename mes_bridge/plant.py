@@ -208,7 +208,10 @@ def _store_pattern(connection: Connection, shifts: Sequence[ShiftPattern], now: 
     connection.execute(
         """
         delete from mes.shift s
-        where lower(s.span) > %s and not exists (select from mes.posting p where p.shift = s.id)
+        where lower(s.span) > %s
+          and not exists (select from mes.posting p where p.shift = s.id)
+          and not exists (select from mes.disposition d where d.shift = s.id)
+          and not exists (select from erp.production_report r where r.shift = s.id)
         """,
         [now],
     )

@@ -19,6 +19,7 @@ from mes_bridge import plant as mes_plant
 from mes_bridge.bridge import Bridge
 from mes_bridge.proof.audit import audit
 from mes_bridge.refusal import Refused
+from pressline.masters import floor_of
 from pressline.plant import translate
 from pressline.scenario.errors import RefusedFolderError
 from pressline.scenario.folder import Reading, Sent, Story
@@ -76,7 +77,8 @@ def _prepare(connection: Connection, story: Story) -> None:
     with connection.transaction():
         mes_plant.store(connection, translate(story.plant), story.start)
         try:
-            loaded = masters.load(connection, story.orders, story.start)
+            floor = floor_of(connection)
+            loaded = masters.load(connection, story.orders, story.start, floor=floor)
             if not loaded.reasons:
                 reasons.add(connection, _reasons_given(story))
         except MastersError as error:

@@ -15,6 +15,7 @@ from database import views
 from database.connection import connect
 from database.errors import BlockedError, NewerError, SetAsideError
 from database.migrate import migrate, require_current
+from database.references import loose
 
 EARLIER = Path(__file__).with_name("plant_0010.sql")
 PLAIN = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
@@ -263,3 +264,28 @@ def test_programs_that_migrate_at_once_do_it_in_turn(flavour: Flavour) -> None:
         each.join()
     flavour.drop_all()
     assert sorted(map(bool, applied)) == [False, False, True]
+
+
+@PLAIN
+def test_rows_from_before_may_name_what_never_was_and_new_ones_may_not(earlier: str) -> None:
+    with connect(earlier) as before:
+        before.execute("insert into erp.die_press select code, 'P99' from erp.die limit 1")
+        before.execute(
+            "update erp.person set badge = 'B99', lines = '{L99}' "
+            "where ctid = (select min(ctid) from erp.person)"
+        )
+    migrate(earlier)
+    with connect(earlier) as now:
+        told = {each.table: (each.rows, each.names[0][-3:]) for each in loose(now)}
+        assert told == {"erp.die_press": (1, "P99"), "erp.person": (1, "L99")}
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), now.transaction():
+            now.execute("insert into erp.die_press select code, 'P98' from erp.die limit 1")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation), now.transaction():
+            now.execute("update erp.person set lines = '{L98}' where badge = 'B99'")
+        now.execute("update erp.person set name = 'Li' where badge = 'B99'")
+        now.execute("delete from erp.die_press where press = 'P99'")
+        now.execute("update erp.person set lines = '{}' where badge = 'B99'")
+    migrate(earlier)
+    assert rows(earlier, "select conname from pg_constraint where not convalidated") == []
+    with connect(earlier) as mended:
+        assert list(loose(mended)) == []

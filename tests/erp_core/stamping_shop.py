@@ -17,6 +17,18 @@ def cause(key: str, at: datetime = NOW) -> Cause:
     return Cause("E01", "test", at, key)
 
 
+def lay_floor(connection: Connection) -> None:
+    """Lines L1 to L3, presses P01 to P06 and one shift."""
+    connection.execute("""
+        insert into mes.line select 'L' || n, n from generate_series(1, 3) n;
+        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel)
+        select 'P0' || n, case when n < 4 then 'L1' else 'L2' end, n, 60, '30 s', 'strokes'
+        from generate_series(1, 6) n;
+        insert into mes.shift (date, code, span)
+        values ('2026-03-02', 'day', '[2026-03-02 00:00Z, 2026-03-03 00:00Z)');
+    """)
+
+
 @dataclass
 class Shop:
     connection: Connection
@@ -32,6 +44,8 @@ class Shop:
               ('D1', 'BRACKET', 1, 1);
             insert into erp.bom values ('BRACKET', '1');
             insert into erp.bom_line values ('BRACKET', '1', 'COIL', 0.5);
+            insert into mes.run (press, die, span, source)
+            select 'P0' || n, 'D1', '[2026-03-02 07:00Z,)', 'scan' from generate_series(1, 2) n;
         """)
         self.operation = self.order("WO1", 100)
         return self

@@ -1,21 +1,9 @@
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from database.connection import Connection
 from erp_core import notifications
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
-
-
-@pytest.fixture
-def lines(connection: Connection) -> Connection:
-    connection.execute("""
-        insert into mes.line values ('L1', 1), ('L2', 2);
-        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel) values
-          ('P01', 'L1', 1, 60, '30s', 'strokes'), ('P04', 'L2', 1, 60, '30s', 'strokes');
-    """)
-    return connection
 
 
 def subjects(connection: Connection, role: str, *on: str) -> list[str]:
@@ -43,13 +31,15 @@ def test_a_thing_that_comes_again_is_said_again(connection: Connection) -> None:
     assert waiting.at == again
 
 
-def test_leaders_see_what_waits_on_their_lines_and_managers_everything(lines: Connection) -> None:
-    notifications.raise_once(lines, "unattributed", "P01", "P01", "leader", NOW)
-    notifications.raise_once(lines, "report", "W/A/1", "P04", "leader", NOW)
-    notifications.raise_once(lines, "report", "W/A/2", None, "leader", NOW)
-    notifications.raise_once(lines, "stock", "COIL", None, "warehouse", NOW)
-    assert subjects(lines, "leader", "L1") == ["P01", "W/A/2"]
-    assert subjects(lines, "leader", "L2") == ["W/A/1", "W/A/2"]
-    assert subjects(lines, "leader") == ["P01", "W/A/1", "W/A/2"]
-    assert subjects(lines, "manager") == ["P01", "W/A/1", "W/A/2", "COIL"]
-    assert subjects(lines, "operator") == []
+def test_leaders_see_what_waits_on_their_lines_and_managers_everything(
+    connection: Connection,
+) -> None:
+    notifications.raise_once(connection, "unattributed", "P01", "P01", "leader", NOW)
+    notifications.raise_once(connection, "report", "W/A/1", "P04", "leader", NOW)
+    notifications.raise_once(connection, "report", "W/A/2", None, "leader", NOW)
+    notifications.raise_once(connection, "stock", "COIL", None, "warehouse", NOW)
+    assert subjects(connection, "leader", "L1") == ["P01", "W/A/2"]
+    assert subjects(connection, "leader", "L2") == ["W/A/1", "W/A/2"]
+    assert subjects(connection, "leader") == ["P01", "W/A/1", "W/A/2"]
+    assert subjects(connection, "manager") == ["P01", "W/A/1", "W/A/2", "COIL"]
+    assert subjects(connection, "operator") == []

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from stamping_shop import NOW, Shop, cause
+from stamping_shop import NOW, Shop, cause, lay_floor
 
 from database.connection import Connection, connect
 from erp_core import backflush, notifications, reports, stock
@@ -229,6 +229,7 @@ def attempt(database: str, report: int, who: str) -> str:
 
 def test_of_two_leaders_who_accept_at_once_one_is_told_so(database: str) -> None:
     with connect(database) as first:
+        lay_floor(first)
         shop = Shop(first).furnish()
         report = shop.report(40, flags=["held"])
         first.commit()
