@@ -834,13 +834,20 @@ CREATE TABLE mes.plant (
     time_zone text NOT NULL,
     silence interval NOT NULL,
     report_every interval DEFAULT '00:15:00'::interval NOT NULL,
+    shift_date text DEFAULT 'began'::text NOT NULL,
+    pattern_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
     CONSTRAINT plant_one_check CHECK (one),
-    CONSTRAINT plant_report_every CHECK ((report_every = ANY (ARRAY['00:15:00'::interval, '01:00:00'::interval, '2 days'::interval])))
+    CONSTRAINT plant_report_every CHECK ((report_every = ANY (ARRAY['00:15:00'::interval, '01:00:00'::interval, '2 days'::interval]))),
+    CONSTRAINT plant_shift_date CHECK ((shift_date = ANY (ARRAY['began'::text, 'ended'::text])))
 );
 
 COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
 
 COMMENT ON COLUMN mes.plant.report_every IS 'Reports are made at the ends of quarter hours or hours of the plant''s clock, or (2 days) only of shifts; a shift end is always one.';
+
+COMMENT ON COLUMN mes.plant.shift_date IS 'Whether a shift that crosses midnight belongs to the date it began or ended. Shifts that are there keep theirs.';
+
+COMMENT ON COLUMN mes.plant.pattern_since IS 'Since when the shift pattern is the one that it is.';
 
 CREATE TABLE signal.channel (
     id integer NOT NULL,
@@ -1000,7 +1007,7 @@ CREATE TABLE mes.shift (
     span tstzrange NOT NULL
 );
 
-COMMENT ON COLUMN mes.shift.date IS 'The date the shift began: a night shift belongs to it.';
+COMMENT ON COLUMN mes.shift.date IS 'The date that the shift belongs to: on which it began, or ended, as the plant had it when the shift was made.';
 
 CREATE VIEW mes.owned_count AS
  SELECT c.id,
@@ -1583,9 +1590,6 @@ ALTER TABLE ONLY mes.shift_break
 ALTER TABLE ONLY mes.shift
     ADD CONSTRAINT shift_no_overlap EXCLUDE USING gist (span WITH &&);
 
-ALTER TABLE ONLY mes.shift
-    ADD CONSTRAINT shift_once UNIQUE (date, code);
-
 ALTER TABLE ONLY mes.shift_pattern
     ADD CONSTRAINT shift_pattern_pkey PRIMARY KEY (code);
 
@@ -1682,6 +1686,8 @@ CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
 CREATE UNIQUE INDEX run_output_given_once ON mes.run_output USING btree (run, operation) WHERE given;
 
 CREATE UNIQUE INDEX run_output_once ON mes.run_output USING btree (run, item) WHERE (NOT given);
+
+CREATE INDEX shift_date ON mes.shift USING btree (date, code);
 
 CREATE INDEX channel_device ON signal.channel USING btree (device, name);
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
+from typing import Literal
 
 from psycopg.types.json import Jsonb
 
@@ -12,6 +13,7 @@ from mes_bridge.errors import OtherSiteError
 from mes_bridge.states.press_state import Signal
 
 Break = tuple[time, time]
+Dated = Literal["began", "ended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Plant:
     presses: Sequence[Press] = ()
     meters: Sequence[Meter] = ()
     shifts: Sequence[ShiftPattern] = field(default=())
+    shift_date: Dated = "began"
 
 
 def store(connection: Connection, plant: Plant, now: datetime, *, renamed: bool = False) -> None:
@@ -81,13 +84,14 @@ def store(connection: Connection, plant: Plant, now: datetime, *, renamed: bool 
     """
     if not renamed:
         _refuse_other_site(connection, plant.site)
+    before = _calendar(connection)
     _store_plant(connection, plant)
     _store_lines(connection, plant.lines)
     _store_presses(connection, plant.presses)
     _store_meters(connection, plant.meters)
     attention.explain_signals(connection, now)
-    if _pattern(connection) != _rows(plant.shifts):
-        _store_pattern(connection, plant.shifts, now)
+    if before != (plant.time_zone, plant.shift_date, _rows(plant.shifts)):
+        _store_pattern(connection, plant, now)
 
 
 def _refuse_other_site(connection: Connection, site: str) -> None:
@@ -178,6 +182,7 @@ def _store_meters(connection: Connection, meters: Sequence[Meter]) -> None:
     )
 
 
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 PatternRow = tuple[str, time, time, list[list[str]]]
 
 
@@ -197,13 +202,24 @@ def _pattern(connection: Connection) -> list[PatternRow]:
     )
 
 
-def _store_pattern(connection: Connection, shifts: Sequence[ShiftPattern], now: datetime) -> None:
+def _calendar(connection: Connection) -> tuple[str, str, list[PatternRow]] | None:
+    """What shifts are made from: zone, date setting and pattern; None before there is a plant."""
+    row = connection.execute("select time_zone, shift_date from mes.plant").fetchone()
+    return row and (row[0], row[1], _pattern(connection))
+
+
+def _store_pattern(connection: Connection, plant: Plant, now: datetime) -> None:
     """Replace the pattern; shifts made ahead from the old one go, unless something names them."""
+    first = connection.execute("select from mes.shift limit 1").fetchone() is None
+    connection.execute(
+        "update mes.plant set shift_date = %s, pattern_since = %s",
+        [plant.shift_date, LONG_AGO if first else now],
+    )
     connection.execute("delete from mes.shift_pattern")
     connection.cursor().executemany(
         "insert into mes.shift_pattern (code, start_time, end_time, breaks) "
         "values (%s, %s, %s, %s)",
-        [(code, start, end, Jsonb(breaks)) for code, start, end, breaks in _rows(shifts)],
+        [(code, start, end, Jsonb(breaks)) for code, start, end, breaks in _rows(plant.shifts)],
     )
     connection.execute(
         """

@@ -1,6 +1,9 @@
-"""Shift instances from the pattern, in plant time: a night shift belongs to the date it began."""
+"""Shift instances from the pattern, in plant time; a night shift belongs to the date it began.
 
-from collections.abc import Iterable, Iterator
+Or to the date it ended, where the plant has it so (`shift_date` of the plant file).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -9,7 +12,7 @@ from psycopg.types.range import TimestamptzRange
 
 from database.connection import Connection
 from mes_bridge.errors import PlantNotLoadedError
-from mes_bridge.plant import ShiftPattern
+from mes_bridge.plant import Dated, ShiftPattern
 
 DAY = timedelta(days=1)
 QUARTER = timedelta(minutes=15)
@@ -26,7 +29,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """One shift on one date, with its breaks; `date` is the one on which it began."""
+    """One shift on one date, with its breaks; `date` is the one that it belongs to."""
 
     date: date
     code: str
@@ -34,8 +37,10 @@ class Shift:
     breaks: tuple[Span, ...] = ()
 
 
-def on(pattern: ShiftPattern, day: date, zone: ZoneInfo) -> Shift:
+def on(pattern: ShiftPattern, day: date, zone: ZoneInfo, dated: Dated = "began") -> Shift:
     """The shift of this pattern that begins on `day`; as long as the clocks make it that day.
+
+    It belongs to the date on which it `began`, or on which its last instant was (`ended`).
 
     Built on instants that exist: a clock time that is skipped that night is the instant of the
     skip, one that comes twice is its first. Breaks that touch are one break.
@@ -43,7 +48,8 @@ def on(pattern: ShiftPattern, day: date, zone: ZoneInfo) -> Shift:
     end = day if pattern.end > pattern.start else day + DAY
     breaks = (_break(pattern, one, day, zone) for one in pattern.breaks)
     span = Span(_instant(day, pattern.start, zone), _instant(end, pattern.end, zone))
-    return Shift(day, pattern.code, span, merged(breaks))
+    last = end if pattern.end > time() else end - DAY  # at midnight the day before ends
+    return Shift(last if dated == "ended" else day, pattern.code, span, merged(breaks))
 
 
 def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
@@ -60,16 +66,15 @@ def merged(spans: Iterable[Span]) -> tuple[Span, ...]:
 def ensure(connection: Connection, start: datetime, end: datetime) -> int:
     """Make the shift instances that touch [start, end) where they are missing; returns how many.
 
-    Where an older pattern's shift still lasts, the new one begins at its end; one that would run
-    into a shift that is there is left out. Raises PlantNotLoadedError.
+    Where an older pattern's shift still lasts, the new one begins at its end; one of the same date
+    and code goes on instead. What is over is not made up for. Raises PlantNotLoadedError.
     """
-    zone, patterns = _zone(connection), _patterns(connection)
-    return sum(
-        _insert(connection, shift)
-        for day in _days(start.astimezone(zone).date() - DAY, end.astimezone(zone).date())
-        for shift in sorted((on(p, day, zone) for p in patterns), key=lambda s: s.span.start)
-        if shift.span.end > start and shift.span.start < end
-    )
+    calendar = _calendar(connection)
+    there = _there(connection, start - 2 * DAY, end + 2 * DAY)
+    made = 0
+    for shift in _wanted(calendar, start, end):
+        made += _make(connection, shift, there, calendar.since)
+    return made
 
 
 def at(connection: Connection, instant: datetime) -> int | None:
@@ -167,13 +172,37 @@ def _break(pattern: ShiftPattern, clocks: tuple[time, time], day: date, zone: Zo
     return min(spans, key=lambda span: abs(span.end - span.start - usual))
 
 
-def _zone(connection: Connection) -> ZoneInfo:
-    row = connection.execute("select time_zone from mes.plant").fetchone()
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """What shifts are made from: `since` the pattern is this one, `dated` by 'began' or 'ended'."""
+
+    zone: ZoneInfo
+    dated: Dated
+    since: datetime
+    patterns: Sequence[ShiftPattern]
+
+
+@dataclass(frozen=True, slots=True)
+class _There:
+    """A shift that is in the database."""
+
+    number: int
+    date: date
+    code: str
+    start: datetime
+    end: datetime
+
+
+def _calendar(connection: Connection) -> _Calendar:
+    row = connection.execute(
+        "select time_zone, shift_date, greatest(pattern_since, '2000-01-01') from mes.plant"
+    ).fetchone()
     if row is None:
         raise PlantNotLoadedError(
             "The database knows no plant, so no shifts: run `pressline plant load FILE` first."
         )
-    return ZoneInfo(row[0])
+    zone, dated, since = row
+    return _Calendar(ZoneInfo(zone), dated, since, _patterns(connection))
 
 
 def _patterns(connection: Connection) -> list[ShiftPattern]:
@@ -187,24 +216,78 @@ def _patterns(connection: Connection) -> list[ShiftPattern]:
     ]
 
 
-def _insert(connection: Connection, shift: Shift) -> int:
-    row = connection.execute(
+def _wanted(calendar: _Calendar, start: datetime, end: datetime) -> list[Shift]:
+    """The pattern's shifts that touch [start, end), in order of time."""
+    days = _days(start.astimezone(calendar.zone).date() - DAY, end.astimezone(calendar.zone).date())
+    found = (on(p, day, calendar.zone, calendar.dated) for day in days for p in calendar.patterns)
+    wanted = [shift for shift in found if shift.span.end > start and shift.span.start < end]
+    return sorted(wanted, key=lambda shift: shift.span.start)
+
+
+def _there(connection: Connection, start: datetime, end: datetime) -> list[_There]:
+    rows = connection.execute(
         """
-        insert into mes.shift (date, code, span)
-        select %(date)s, %(code)s, tstzrange(free.start, %(end)s)
-        from (select coalesce(max(upper(s.span)), %(start)s) as start
-              from mes.shift s where s.span @> %(start)s::timestamptz) free
-        where free.start < %(end)s
-        on conflict do nothing returning id, lower(span)
+        select id, date, code, lower(span), upper(span) from mes.shift
+        where span && tstzrange(%s, %s) order by span
         """,
-        {"date": shift.date, "code": shift.code, "start": shift.span.start, "end": shift.span.end},
-    ).fetchone()
-    if row is None:
+        [start, end],
+    ).fetchall()
+    return [_There(*row) for row in rows]
+
+
+def _make(connection: Connection, shift: Shift, there: list[_There], since: datetime) -> int:
+    """Make a shift, or what older ones leave of it after `since`; 0 where nothing is left."""
+    beside = [one for one in there if one.start < shift.span.end and one.end > shift.span.start]
+    free = shift.span if not beside else _rest(shift, beside, since)
+    if free is None:
         return 0
-    number, start = row
-    within = (Span(max(one.start, start), min(one.end, shift.span.end)) for one in shift.breaks)
+    same = next((one for one in beside if one.end == free.start and _same(one, shift)), None)
+    if same is None:
+        number = _insert(connection, shift, free)
+    else:
+        number = same.number
+        _lengthen(connection, number, free.end)
+        there.remove(same)
+    if number is None:
+        return 0
+    _give_breaks(connection, number, shift, free)
+    there.append(
+        _There(number, shift.date, shift.code, same.start if same else free.start, free.end)
+    )
+    return int(same is None)
+
+
+def _same(one: _There, shift: Shift) -> bool:
+    return (one.date, one.code) == (shift.date, shift.code)
+
+
+def _rest(shift: Shift, beside: Sequence[_There], since: datetime) -> Span | None:
+    """What those that are there leave at the end of the shift, if that is still to come."""
+    start = max(one.end for one in beside)
+    return Span(start, shift.span.end) if since <= start < shift.span.end else None
+
+
+def _lengthen(connection: Connection, number: int, end: datetime) -> None:
+    connection.execute(
+        "update mes.shift set span = tstzrange(lower(span), %s) where id = %s", [end, number]
+    )
+
+
+def _insert(connection: Connection, shift: Shift, span: Span) -> int | None:
+    row = connection.execute(
+        "insert into mes.shift (date, code, span) values (%s, %s, %s) "
+        "on conflict do nothing returning id",
+        [shift.date, shift.code, TimestamptzRange(span.start, span.end)],
+    ).fetchone()
+    if row is None:  # another bridge was faster
+        return None
+    return row[0]
+
+
+def _give_breaks(connection: Connection, number: int, shift: Shift, span: Span) -> None:
+    """The shift's breaks within that span."""
+    within = (Span(max(b.start, span.start), min(b.end, span.end)) for b in shift.breaks)
     connection.cursor().executemany(
         "insert into mes.shift_break (shift, span) values (%s, %s)",
         [(number, TimestamptzRange(pause.start, pause.end)) for pause in merged(within)],
     )
-    return 1

@@ -38,6 +38,7 @@ def translate(plant: entries.Plant) -> mes.Plant:
         presses=[_press(press) for press in plant.presses],
         meters=[mes.Meter(m.name, m.press, m.top_kw, m.energy, m.node) for m in plant.meters],
         shifts=[_shift(shift) for shift in plant.shifts],
+        shift_date=plant.shift_date,
     )
 
 

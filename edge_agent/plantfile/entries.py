@@ -251,7 +251,8 @@ class Meter(Device):
 class Plant(Entry):
     """Everything the plant file says, complete: nodes filled in, profiles resolved.
 
-    Polls begin together, `poll_slot_s` apart; with 0 they are spread over their periods.
+    Polls begin together, `poll_slot_s` apart; with 0 they are spread over their periods. A shift
+    that crosses midnight belongs to the date on which it began or ended (`shift_date`).
     """
 
     site: Name
@@ -260,6 +261,7 @@ class Plant(Entry):
     heartbeat_s: Seconds = 10
     report_every: Literal["quarter_hour", "hour", "shift"] = "quarter_hour"
     poll_slot_s: Slot = 0.2
+    shift_date: Literal["began", "ended"] = "began"
     mqtt: Mqtt = Mqtt()
     outbox: Outbox = Outbox()
     metrics: Metrics = Metrics()

@@ -5,6 +5,8 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from database.connection import Connection
 from mes_bridge import plant, shifts
@@ -22,7 +24,9 @@ def at(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
 
 
-def stored(connection: Connection, *patterns: ShiftPattern, zone: str = "UTC") -> None:
+def stored(
+    connection: Connection, *patterns: ShiftPattern, zone: str = "UTC", now: datetime = NOW
+) -> None:
     silence = timedelta(seconds=30)
     plant.store(
         connection,
@@ -35,7 +39,7 @@ def stored(connection: Connection, *patterns: ShiftPattern, zone: str = "UTC") -
             meters=[Meter("E01", "P01", 40, "energy")],
             shifts=patterns,
         ),
-        NOW,
+        now,
     )
 
 
@@ -184,3 +188,67 @@ def test_breaks_that_overlap_are_one_and_none_outlasts_its_shift(connection: Con
 def test_without_a_plant_the_cure_is_told(connection: Connection) -> None:
     with pytest.raises(PlantNotLoadedError, match="pressline plant load"):
         shifts.ensure(connection, at(2, 10), at(3, 10))
+
+
+WHOLE_DAYS = (
+    (DAY, NIGHT),
+    (ShiftPattern("day", time(7), time(19)), ShiftPattern("night", time(19), time(7))),
+    (ShiftPattern("day", time(8), time(21)), ShiftPattern("night", time(21), time(8))),
+    (
+        ShiftPattern("early", time(6), time(14)), ShiftPattern("late", time(14), time(22)),
+        ShiftPattern("night", time(22), time(6)),
+    ),
+    (ShiftPattern("all", time(0), time(0)),),
+)  # fmt: skip
+CHANGES = st.lists(st.tuples(st.integers(1, 900), st.sampled_from(WHOLE_DAYS)), max_size=6)
+
+
+@given(CHANGES)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_however_often_the_pattern_changes_there_is_no_hole(
+    connection: Connection, changes: list[tuple[int, tuple[ShiftPattern, ...]]]
+) -> None:
+    connection.execute("delete from mes.shift_break; delete from mes.shift")
+    now = NOW
+    stored(connection, *WHOLE_DAYS[0], now=now)
+    shifts.ensure(connection, now - timedelta(days=1), now + timedelta(days=2))
+    for minutes, pattern in changes:
+        now += timedelta(minutes=minutes)
+        stored(connection, *pattern, now=now)
+        shifts.ensure(connection, now, now + timedelta(days=2))
+    spans = connection.execute(
+        "select lower(span), upper(span) from mes.shift order by span"
+    ).fetchall()
+    assert all(a[1] == b[0] for a, b in pairwise(spans)), spans
+    assert spans[-1][1] >= now + timedelta(days=2)
+
+
+def test_a_night_belongs_to_the_date_it_began_or_ended_as_the_plant_has_it() -> None:
+    late = ShiftPattern("late", time(16), time(0))
+    for pattern, began, ended in ((NIGHT, 2, 3), (DAY, 2, 2), (late, 2, 2)):
+        day = date(2026, 3, 2)
+        assert shifts.on(pattern, day, BERLIN).date == date(2026, 3, began)
+        assert shifts.on(pattern, day, BERLIN, "ended").date == date(2026, 3, ended)
+
+
+def test_a_line_that_is_added_and_a_night_that_is_moved_while_it_lasts(
+    connection: Connection,
+) -> None:
+    stored(connection, DAY, NIGHT)
+    shifts.ensure(connection, at(2, 10), at(4, 10))
+    night = shifts.at(connection, at(2, 23))
+    longer = ShiftPattern("night", time(21), time(9), [(time(8, 15), time(8, 30))])
+    stored(connection, ShiftPattern("day", time(9), time(21)), longer, now=at(2, 23))
+    shifts.ensure(connection, at(2, 23), at(4, 10))
+    assert shifts.at(connection, at(3, 8, 30)) == night
+    breaks = connection.execute(
+        "select lower(span) from mes.shift_break where shift = %s order by span", [night]
+    ).fetchall()
+    assert breaks == [(at(2, 23, 45),), (at(3, 3),), (at(3, 8, 15),)]
+    before = instances(connection)
+    connection.execute("insert into mes.line values ('L2', 2)")
+    stored(connection, ShiftPattern("day", time(9), time(21)), longer, now=at(3, 1))
+    shifts.ensure(connection, at(3, 1), at(4, 10))
+    assert instances(connection) == before
