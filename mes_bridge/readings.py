@@ -201,20 +201,25 @@ def last_in_time(
     """
     row = connection.execute(
         """
-        select r.at, min(coalesce(r.count, r.wide, r.gauge::float8)), min(r.count)
+        select r.at, coalesce(r.count, r.wide, r.gauge::float8) as value, r.count
         from unnest(%(channel)s::int[], %(outbox)s::int[], %(number)s::bigint[])
           as u(channel, outbox, number)
-        join signal.reading r on r.channel = u.channel
-                             and (r.outbox is distinct from u.outbox or r.number >= u.number)
-        where r.quality = 192 and r.at <= %(last)s and r.at >= %(first)s
-          and r.arrived >= %(first)s - %(way)s::interval
-          and not exists (
-            select from signal.reading e
-            where e.channel = r.channel and e.quality = 192 and e.at > r.at
-              and (e.outbox is distinct from u.outbox or e.number >= u.number)
-              and e.arrived >= %(first)s - %(way)s::interval
-              and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number))
-        group by r.at order by r.at desc limit 1
+        cross join lateral (
+          select r.at, r.count, r.wide, r.gauge from signal.reading r
+          where r.channel = u.channel
+            and (r.outbox is distinct from u.outbox or r.number >= u.number)
+            and r.quality = 192 and r.at <= %(last)s and r.at >= %(first)s
+            and r.arrived >= %(first)s - %(way)s::interval
+            and (  -- a subquery, so that it is asked of the newest ones alone
+              select true from signal.reading e
+              where e.channel = r.channel and e.quality = 192 and e.at > r.at
+                and (e.outbox is distinct from u.outbox or e.number >= u.number)
+                and e.arrived >= %(first)s - %(way)s::interval
+                and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number)
+              limit 1) is null
+          order by r.at desc, coalesce(r.count, r.wide, r.gauge::float8) limit 1
+        ) r
+        order by r.at desc, value limit 1
         """,
         {
             "channel": [one.channel for one in parts],

@@ -1,6 +1,6 @@
 """Why a person has to look at a report; looked at again while it waits.
 
-`held`: a count of that very run and shift is in doubt. `feed`: an operation made more than the one
+`held`: a count that falls into it is in doubt. `feed`: an operation made more than the one
 before it left, or scrap took from an operation what the next one has used. When the cause is gone,
 the report is accepted as any other.
 """
@@ -25,8 +25,11 @@ def of(
     connection: Connection, source: Source, shift: int | None, told: Mapping[Key, int]
 ) -> list[str]:
     """Why someone has to look at what is about to be told of an output in a shift."""
-    doubts = [HELD] if _held(connection, source.run, shift) else []
-    if source.given or source.operation is None:
+    if source.operation is None:
+        return []
+    held = _held(connection, source.operation, source.run, shift, None)
+    doubts = [HELD] if held else []
+    if source.given:
         return doubts
     made = sum(qty for key, qty in told.items() if key.kind in MADE)
     good = sum(qty for key, qty in told.items() if key.kind == "good")
@@ -40,7 +43,8 @@ def review(connection: Connection, run_outputs: Sequence[int], now: datetime) ->
     """Look again at what waits of these outputs' operations, and of the operations after them."""
     for waiting in _waiting(connection, run_outputs):
         others = [flag for flag in waiting.flags if flag not in OWN]
-        doubts = [HELD] if _held(connection, waiting.run, waiting.shift) else []
+        where = (waiting.operation, waiting.run, waiting.shift, waiting.report)
+        doubts = [HELD] if _held(connection, *where) else []
         so_far = _made(connection, waiting.operation, waiting.report)
         fed = _feeds(connection, waiting.operation, so_far)
         kept = waiting.good >= 0 or _keeps(connection, waiting.operation)
@@ -86,8 +90,14 @@ def _waiting(connection: Connection, run_outputs: Sequence[int]) -> list[_Waitin
     return [_Waiting(*row) for row in rows]
 
 
-def _held(connection: Connection, run: int, shift: int | None) -> bool:
-    """Whether a count of the run and shift is held: strokes of no order are not in it."""
+def _held(
+    connection: Connection, operation: int, run: int, shift: int | None, report: int | None
+) -> bool:
+    """Whether a count that is held falls into the report (None: the one about to be written).
+
+    It falls into the first report of its run and shift that comes after it; those after that one
+    are of other strokes. Strokes of no order are in none.
+    """
     held = connection.execute(
         """
         select from mes.counter_event e
@@ -97,9 +107,16 @@ def _held(connection: Connection, run: int, shift: int | None) -> bool:
           and (%(shift)s::bigint is null
                or tstzrange(e.from_at, e.at, '(]')
                   && (select s.span from mes.shift s where s.id = %(shift)s))
+          and e.at <= coalesce((select proposed_at from erp.production_report
+                                where id = %(report)s), 'infinity')
+          and not exists (
+            select from erp.production_report p
+            where p.operation = %(operation)s and p.run = %(run)s
+              and p.shift is not distinct from %(shift)s and p.proposed_at >= e.at
+              and p.id < coalesce(%(report)s, p.id + 1) and not 'excess' = any(p.flags))
         limit 1
         """,
-        {"run": run, "shift": shift},
+        {"operation": operation, "run": run, "shift": shift, "report": report},
     )
     return held.fetchone() is not None
 

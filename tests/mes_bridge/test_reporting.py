@@ -311,7 +311,7 @@ def test_a_rejected_report_is_adjusted_and_its_scrap_told_again(shop: Shop) -> N
     shop.report("08:45")
     assert shop.posted("WO") == {"adjust": 70, "scrap:burr": 5, "good": 10}
     assert shop.reports("WO") == [
-        (1, 70, 0, 5, "rejected"), (2, 0, 0, 5, "waiting"), (3, 10, 0, 0, "waiting"),
+        (1, 70, 0, 5, "rejected"), (2, 0, 0, 5, "accepted"), (3, 10, 0, 0, "accepted"),
     ]  # fmt: skip
     assert shop.report("08:45") == []
 
