@@ -62,7 +62,7 @@ def test_a_failed_first_article_is_told_to_those_of_the_line_and_who_passed_it_i
         assert client.post("/api/acts", json=body).status_code == 200
         text = client.get("/notifications").text
         assert listed(client) == []
-        assert "<td>周静</td>" in text.split("近 7 天已处理")[1]
+        assert ">周静</td>" in text.split("近 7 天已处理")[1]
         shop.later(8 * 86400)
         assert client.get("/api/session").status_code == 401  # her session has ended long ago
     with site.signed_in("EMP:B-201", None) as client:
@@ -76,7 +76,7 @@ def test_what_went_away_by_itself_was_done_by_nobody(opened: Pair) -> None:
     notifications.close(shop.connection, "press_behind", "P01", shop.now)
     shop.connection.commit()
     with site.signed_in("EMP:B-201", None) as client:
-        assert "<td>自动消除</td>" in client.get("/notifications").text
+        assert ">自动消除</td>" in client.get("/notifications").text
 
 
 def test_it_comes_again_and_nobody_has_done_it_yet(opened: Pair) -> None:

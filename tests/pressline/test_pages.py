@@ -413,3 +413,43 @@ def test_labels_print_codes_that_a_scanner_reads_back(chromium: Browser, opened:
             expect(image).to_have_js_property("complete", True)
             assert image.evaluate("e => e.naturalWidth") > 100
         expect(images.first).to_have_attribute("alt", "WO:WO-2601")
+
+
+def test_a_press_whose_readings_turn_bad_is_silent_and_was_not_always(
+    chromium: Browser, opened: Pair
+) -> None:
+    shop, site = opened
+    shop.producing("P01", "WO-2601")
+    shop.run("P01", 60, 55)
+    for _ in range(8):
+        shop.later(5)
+        shop.read("P01", None, shop.now)
+    shop.derive()
+    with screen(chromium, site, "/wall", WALL) as page:
+        tile = page.locator("[data-press=P01]")
+        expect(tile).to_have_attribute("data-state", "unknown")
+        expect(tile.locator(".pace")).to_contain_text("无数据")
+        expect(page.locator("[data-press=P02] .pace")).to_have_text("从未收到数据")
+    with screen(chromium, site, "/terminal/P01", TERMINAL) as page:
+        expect(page.locator(".silence")).to_contain_text("无数据")
+
+
+PHONE = {"width": 390, "height": 844}
+CUT_OFF = """() => [...document.querySelectorAll(".cards td, .top *, .cards .button")]
+  .filter(e => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1
+    && getComputedStyle(e).display !== "inline" && e.clientWidth > 0)
+  .map(e => e.textContent.trim())"""
+
+
+def test_nothing_of_a_list_is_cut_off_on_a_phone(chromium: Browser, opened: Pair) -> None:
+    shop, site = opened
+    played(shop)
+    shop.do("first_article", "P01", "zhang", passed=False)
+    with screen(chromium, site, "/sign-in", PHONE) as page:
+        page.locator("[name=badge]").fill("B-301")
+        page.keyboard.press("Enter")
+        expect(page.locator("#notifications")).to_be_visible()
+        for address in ("/", "/work-orders", "/work-order/WO-2601", "/notifications", "/people"):
+            for language in ("zh", "en"):
+                page.goto(f"{address}?lang={language}")
+                assert page.evaluate(CUT_OFF) == [], address

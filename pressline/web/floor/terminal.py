@@ -22,6 +22,8 @@ from pressline.web.shell.sign_in import KnownDevice, NotFoundError, NotYoursErro
 router = APIRouter()
 
 SHOWN = 60  # orders, dies that are shown at once
+# Who does anything at a press.
+ROLES = [role for role, acts in people.MAY.items() if acts & (people.FLOOR | {"swap"})]
 RECENT = timedelta(hours=12)  # stops that are still asked about
 GROUPS = (
     "terminal",
@@ -146,11 +148,11 @@ def people_at(connection: Database, known: KnownDevice, press: str) -> dict[str,
         rows = cursor.execute(
             """
             select e.code as person, e.name from erp.person e join mes.press p on p.name = %s
-            where e.active and e.pin_hash is not null
+            where e.active and e.pin_hash is not null and e.role = any (%s)
               and (e.lines = '{}' or p.line = any (e.lines))
-            order by e.name
+            order by array_position(%s, e.role), e.name
             """,
-            [press],
+            [press, ROLES, ROLES],
         ).fetchall()
     return {"people": rows}
 

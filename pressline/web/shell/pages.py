@@ -94,6 +94,7 @@ def page(
         locale=locale,
         tag=words.TAGS[locale],
         here=partial(here, request),
+        within=request.url.path.startswith,
         other_language=here(request, lang="en" if locale == "zh" else "zh"),
         version=static_version(),
         decides=decides(facts.get("person")),

@@ -60,6 +60,12 @@ export const since = (row) => (performance.now() - row.taken) / 1000;
 // Seconds since the press last answered; null when it never did.
 export const ageOf = (row) => (row.data_age_s === null || row.since === null ? null : row.data_age_s + since(row));
 
+// For how long the press has said nothing: null where it is not known; undefined when it never spoke.
+export function quietFor(row) {
+  if (row.since === null) return undefined;
+  return ageOf(row) ?? (row.state === "unknown" ? row.state_s + since(row) : null);
+}
+
 // Remember when rows came, so that ages can be counted on between events.
 export function stamped(rows) {
   const taken = performance.now();

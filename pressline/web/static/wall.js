@@ -1,9 +1,9 @@
 // The wall board: a tile per press, fitted to the screen, live by events.
-import { ageOf, follow, since, stamped } from "./follow.js";
+import { ageOf, follow, quietFor, since, stamped } from "./follow.js";
 import { html, render } from "./html.js";
 import { pace as gapOf } from "./pace.js";
 import { sign } from "./signs.js";
-import { clock, count, duration, percent, reasonWord, shiftWord, speak, t } from "./words.js";
+import { clock, count, duration, percent, reasonWord, shiftWord, silenceOf, speak, t } from "./words.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const root = document.getElementById("board");
@@ -53,9 +53,9 @@ function why(row, shown) {
   return word && html`<span class="why">${word}</span>`;
 }
 
-function pace(row, shown, age) {
+function pace(row, shown) {
   if (shown === "unknown") {
-    return html`<div class="pace blind">${age === null ? t("wall.never") : t("wall.silent", { time: duration(age) })}</div>`;
+    return html`<div class="pace blind">${silenceOf(quietFor(row))}</div>`;
   }
   const reason = why(row, shown);
   if (row.run === null) {
@@ -83,7 +83,7 @@ function tile(row) {
   const calm = shown === "stopped" && !alarms(row) ? "calm" : "";
   const due = row.die_state === "due" ? "die-due" : "";
   return html`<article key=${row.press} class=${`tile ${shown} ${calm} ${setup} ${due}`} data-press=${row.press} data-state=${shown}>
-    ${head(row, shown)}${number(row)}${order(row)}${pace(row, shown, age)}${dieBar(row)}
+    ${head(row, shown)}${number(row)}${order(row)}${pace(row, shown)}${dieBar(row)}
     <footer><span class="job">${(row.work_orders ?? []).join(" + ")}</span>
       <span class="age">${age === null ? "" : t("wall.age", { time: duration(age) })}</span></footer>
   </article>`;

@@ -25,6 +25,12 @@ export const count = (n) => (n === null || n === undefined ? "–" : plain.forma
 export const percent = (share, digits = 0) =>
   share === null || share === undefined ? "–" : `${(share * 100).toFixed(digits)} %`;
 
+// What is said of a press that is silent, by follow.js' quietFor.
+export function silenceOf(seconds) {
+  if (seconds === undefined) return t("wall.never");
+  return seconds === null ? t("state.unknown") : t("wall.silent", { time: duration(seconds) });
+}
+
 // Seconds below a minute, minutes below an hour, then hours and minutes.
 export function duration(seconds) {
   const s = Math.max(0, Math.floor(seconds));

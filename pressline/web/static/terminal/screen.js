@@ -1,9 +1,9 @@
 // The screen beside the press: what it does, what it made, what to do next.
-import { ageOf, since } from "../follow.js";
+import { ageOf, quietFor, since } from "../follow.js";
 import { html } from "../html.js";
 import { pace } from "../pace.js";
 import { sign } from "../signs.js";
-import { count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
+import { count, duration, language, nameOf, percent, reasonWord, silenceOf, t } from "../words.js";
 import { sheets } from "./sheets.js";
 import { signOn } from "./sign_on.js";
 
@@ -70,14 +70,13 @@ function gap(row) {
 function remaining(row) {
   const pace = Number(row.spm);
   const left = row.target - row.good;
-  if (row.target === null || left <= 0 || pace <= 0 || row.state !== "running") return "";
+  if (row.target === null || left <= 0 || pace <= 0 || row.state !== "running" || row.segment_kind !== "production") return "";
   return html`<span class="left">${t("terminal.left", { time: duration((left / pace) * 60) })}</span>`;
 }
 
 function silence(state) {
   if (shownState(state) !== "unknown") return "";
-  const age = ageOf(state.row);
-  return html`<p class="silence">${age === null ? t("wall.never") : t("wall.silent", { time: duration(age) })}</p>`;
+  return html`<p class="silence">${silenceOf(quietFor(state.row))}</p>`;
 }
 
 function dieLine(row) {
