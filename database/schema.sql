@@ -624,10 +624,14 @@ CREATE TABLE erp.reason (
     kind text NOT NULL,
     code text NOT NULL,
     "position" integer NOT NULL,
-    CONSTRAINT reason_kind CHECK ((kind = ANY (ARRAY['stop'::text, 'scrap'::text, 'close'::text, 'reject'::text])))
+    planned boolean DEFAULT false NOT NULL,
+    CONSTRAINT reason_kind CHECK ((kind = ANY (ARRAY['stop'::text, 'scrap'::text, 'close'::text, 'reject'::text]))),
+    CONSTRAINT reason_planned_stop CHECK (((NOT planned) OR (kind = 'stop'::text)))
 );
 
 COMMENT ON TABLE erp.reason IS 'Reasons that this plant knows, by what they explain; a reason that does not stand here is refused.';
+
+COMMENT ON COLUMN erp.reason.planned IS 'A stop for this reason is no loss: its time leaves planned busy time.';
 
 ALTER TABLE erp.reason ALTER COLUMN "position" ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.reason_position_seq

@@ -84,6 +84,8 @@ def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
     _write_routings(connection, masters)
     left = _write_people(connection, masters.person, now)
     reasons.add(connection, [(reason.kind, reason.code) for reason in masters.reason])
+    said = [(row.code, row.planned) for row in masters.reason if row.planned is not None]
+    reasons.plan(connection, said)
     for row in masters.stock:
         _receive_once(connection, row, now)
     for order in masters.work_order:

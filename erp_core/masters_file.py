@@ -182,10 +182,20 @@ class PersonRow(Row):
 
 
 class ReasonRow(Row):
-    """[[reason]]: one of the plant's own, beside the standard ones; people read its code."""
+    """[[reason]]: one of the plant's own, beside the standard ones; people read its code.
+
+    `planned`: a stop for it is no loss (None: as it was; of a new one, it is a loss).
+    """
 
     kind: Literal["stop", "scrap", "close", "reject"]
     code: Annotated[Code, Field(max_length=40)]
+    planned: bool | None = Field(default=None, strict=True)
+
+    @model_validator(mode="after")
+    def _only_stops(self) -> "ReasonRow":
+        if self.planned is not None and self.kind != "stop":
+            raise ValueError('is of no stop; take planned out, or write kind = "stop"')
+        return self
 
 
 class Masters(Row):

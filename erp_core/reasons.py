@@ -32,6 +32,15 @@ def meant(connection: Connection, kind: Kind, given: str) -> str | None:
     return code if code is not None and kind in kinds(connection, code) else None
 
 
+def plan(connection: Connection, planned: Iterable[tuple[str, bool]]) -> None:
+    """Say of stop reasons whether such a stop is planned: no loss, as a break."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "update erp.reason set planned = %s where kind = 'stop' and code = %s",
+            [(is_planned, code) for code, is_planned in planned],
+        )
+
+
 def add(connection: Connection, added: Iterable[tuple[Kind, str]]) -> None:
     """Let the plant have these reasons, too; one that it has already stays where it is."""
     with connection.cursor() as cursor:

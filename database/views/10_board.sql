@@ -100,7 +100,7 @@ create or replace view board.die_life as
 -- What each press is doing at an instant, for the wall board and the terminal. `gap_parts`: parts of
 -- the running run beyond (less: behind) its planned speed in planned time, until the last reading. `over_parts`, `excess_parts`:
 -- most that an order has beyond its quantity, and beyond its tolerance too. `alarm`: it stands and
--- should not; a break, setup, and a press without a job are no alarm. A machine's own alarm is the reason `machine_alarm`
+-- should not; a break, a planned stop, setup, and a press without a job are no alarm. A machine's own alarm is the reason `machine_alarm`
 -- until a person says another.
 create or replace function board.press_at(as_of timestamptz)
 returns table (press text, line text, "position" int, state text, since timestamptz, state_s numeric,
@@ -120,7 +120,7 @@ language sql stable security definer set search_path = '' as $$
          (job.own - floor(pace.strokes * coalesce(d.planned_spm, d.ideal_spm, p.top_spm) / 60))::bigint,
          fast.spm, coalesce(orphan.strokes, 0), coalesce(job.over, 0), coalesce(job.excess, 0),
          now_state.state = 'stopped' and r.id is not null and seg.kind = 'production' and planned.now
-           and coalesce(why.reason not in ('meal', 'changeover'), true)
+           and not (why.reason is not distinct from 'changeover' or coalesce(why.planned, false))
   from mes.press p
   cross join mes.plant plant
   left join lateral (
@@ -139,7 +139,8 @@ language sql stable security definer set search_path = '' as $$
     from (select coalesce(as_of - seen.at > plant.silence, true) as silent) quiet
   ) now_state
   left join lateral (
-    select sr.reason from mes.stop_reason sr
+    select sr.reason, known.planned from mes.stop_reason sr
+    left join erp.reason known on known.kind = 'stop' and known.code = sr.reason
     where sr.press = p.name and sr.span @> as_of and now_state.state <> 'running'
     order by lower(sr.span) desc limit 1
   ) why on true

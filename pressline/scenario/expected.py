@@ -130,6 +130,7 @@ class KpiRow(Entry):
     quality: Share | None = None
     oee: Share | None = None
     coverage: Share | None = None
+    too_fast: str | None = None
 
     @model_validator(mode="after")
     def _one_owner(self) -> "KpiRow":

@@ -75,7 +75,7 @@ from mes.press_state s where lower(s.span) < %(as_of)s order by s.press, s.span
 
 KPI: LiteralString = """
 select press, line, shift_date || '/' || shift_code as shift, pbt_s, apt_s, known_s, ideal_s,
-       ideal_good_s
+       ideal_good_s, too_fast
 from board.press_shift('-infinity', %(as_of)s)
 """
 
@@ -135,18 +135,26 @@ def _kpi(rows: Sequence[dict[str, Any]]) -> list[Row]:
     A bare code means the newest shift of that code.
     """
     groups: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+    causes: dict[tuple[str, str, str], set[str]] = {}
     newest = {code: max(r["shift"] for r in rows if _code(r) == code) for code in map(_code, rows)}
     for row in rows:
         names = [row["shift"], *([_code(row)] if newest[_code(row)] == row["shift"] else [])]
         for owner in ("press", "line"):
             for shift in names:
-                sums = groups.setdefault(
-                    (owner, row[owner], shift), dict.fromkeys(SUMS, Decimal(0))
-                )
+                key = (owner, row[owner], shift)
+                sums = groups.setdefault(key, dict.fromkeys(SUMS, Decimal(0)))
+                causes.setdefault(key, set()).update({row["too_fast"]} - {None})
                 for name in SUMS:
                     sums[name] += row[name]
     return [
-        {"press": None, "line": None, owner: name, "shift": shift, **_figures(sums)}
+        {
+            "press": None,
+            "line": None,
+            owner: name,
+            "shift": shift,
+            **_figures(sums),
+            "too_fast": " ".join(sorted(causes[owner, name, shift])),
+        }
         for (owner, name, shift), sums in groups.items()
     ]
 

@@ -36,6 +36,7 @@ insert into mes.count (channel, press, measure, from_at, at, amount, kind)
   from mes.fact_minute f where f.strokes > 0;
 insert into mes.press_state (press, span, state) values
   ('P01', '[2026-03-02 00:00Z, 2026-03-02 00:50Z)', 'running'), ('P01', '[2026-03-02 00:50Z,)', 'stopped');
+insert into mes.press_watch (press, dirty_from) values ('P01', '2026-03-02 01:00Z');
 insert into mes.act (id, who, press, at, act, args, outcome)
   select gen_random_uuid(), 'op', 'P01', '2026-03-02 00:45Z', 'scrap',
          '{"item": "L", "qty": 60, "reason": "burr"}', jsonb_build_object('run_output', id, 'qty', 60)

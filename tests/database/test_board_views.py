@@ -108,10 +108,16 @@ def test_standing_is_an_alarm_only_where_it_should_not_be(
     assert row.fetchone() == ("stopped", alarm)
 
 
-@pytest.mark.parametrize(("reason", "alarm"), [("meal", False), ("die_jam", True)])
+@pytest.mark.parametrize(
+    ("reason", "alarm"), [("meal", False), ("die_jam", True), ("点检", False), ("自定义", True)]
+)
 def test_a_break_with_its_reason_is_no_alarm(
     connection: Connection, reason: str, alarm: bool
 ) -> None:
+    connection.execute(
+        "insert into erp.reason (kind, code, planned) values ('stop', '点检', true), "
+        "('stop', '自定义', false)"
+    )
     connection.execute(
         "insert into mes.stop_reason (press, span, reason) "
         "values ('P01', '[2026-03-02 00:50Z, 2026-03-02 01:30Z)', %s)",

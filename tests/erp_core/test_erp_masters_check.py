@@ -100,6 +100,8 @@ def refused(connection: Connection, folder: Path, text: str, *, reset: bool = Fa
         ('[[item]]\ncode = "Z"\nuntil = 2026-03-01\n[[die]]\ncode = "DZ"\n'
          'outputs = [{ item = "Z" }]\n[[work_order]]\ncode = "WZ"\nitem = "Z"\nqty = 5',
          "work_order.WZ.item: Z is made until 2026-03-01 only; order what follows it, or write"),
+        ('[[reason]]\nkind = "scrap"\ncode = "毛刺"\nplanned = true',
+         "is of no stop; take planned out"),
         ('[[item]]\ncode = "Z"\nover_tolerance = 5',
          "item.Z.over_tolerance: 5 cannot be; it should be less than or equal to 1"),
     ],

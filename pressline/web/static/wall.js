@@ -89,13 +89,20 @@ function tile(row) {
   </article>`;
 }
 
+// Performance above 105 %: a fault in master data or signal, said with its cause and never capped.
+function tooFast(told) {
+  const [press, cause] = told.split("/");
+  return html`<small class="too-fast" key=${told}>${t("wall.too_fast", { press, cause: t(`too_fast.${cause}`) })}</small>`;
+}
+
 function footer(row) {
   return html`<section class=${`line${state.silent ? " old" : ""}`} key=${row.line}><div>
     <b class="name">${row.line}</b>
     <span class="shift">${shiftWord(row.shift_code)}</span>
     ${state.silent ? html`<b class="cut">${t("wall.cut_at", { time: clock(state.told, boot.zone) })}</b>` : ""}
     <span class="figure"><small>OEE</small><b>${percent(row.oee)}</b>
-      <small class="cover">${t("wall.coverage", { share: percent(row.coverage) })}</small></span>
+      <small class="cover">${t("wall.coverage", { share: percent(row.coverage) })}</small>
+      ${(row.too_fast ?? []).map(tooFast)}</span>
     <span class="figure"><small>${t("wall.good")}</small><b>${count(row.good)}</b></span>
     <span class="figure"><small>${t("wall.scrap")}</small><b>${count(row.scrap)}</b></span>
   </div></section>`;
