@@ -42,11 +42,32 @@ class Told(NamedTuple):
 
 def deal(connection: Connection, run_outputs: Sequence[int], now: datetime) -> None:
     """Let every report of these outputs use what its parts were made from; material follows."""
-    stretches = _stretches(connection, run_outputs)
-    for place, told in _told(connection, run_outputs).items():
-        components = stretches.get(place, {})
-        for report, uses in _dealt(told, components):
+    told = _told(connection, run_outputs)
+    steady = _steady(connection, run_outputs)
+    changing = sorted({output for output, lots in steady.items() if None in lots.values()})
+    stretches = _stretches(connection, changing) if changing else {}
+    for place, of in told.items():
+        whole = steady.get(place.run_output, {})
+        components = stretches.get(place, {}) | {
+            component: [each] for component, each in whole.items() if each is not None
+        }
+        for report, uses in _dealt(of, components):
             reports.use(connection, report, uses, now)
+
+
+def _steady(
+    connection: Connection, run_outputs: Sequence[int]
+) -> dict[int, dict[str, Stretch | None]]:
+    """By component of each output: the one stretch of a lot that was not changed; None: it was.
+
+    Where nothing changed, no stroke has to be looked at.
+    """
+    found: dict[int, dict[str, Stretch | None]] = {}
+    rows = connection.execute(MOUNTS.encode(), {"outputs": list(run_outputs)})
+    for output, component, mounts, lot, throughout in rows:
+        same = Stretch(lot, 0) if mounts == 0 or (mounts == 1 and throughout) else None
+        found.setdefault(output, {})[component] = same
+    return found
 
 
 def _dealt(
@@ -114,7 +135,7 @@ def _stretches(
     connection: Connection, run_outputs: Sequence[int]
 ) -> dict[Place, dict[str, list[Stretch]]]:
     """The parts of each place in order of time, by component of the operation, by lot."""
-    rows = connection.execute(STROKES, {"outputs": list(run_outputs)}).fetchall()
+    rows = connection.execute(STROKES.encode(), {"outputs": list(run_outputs)}).fetchall()
     found: dict[Place, dict[str, list[Stretch]]] = {}
     for (output, component), cells in groupby(rows, key=lambda row: row[:2]):
         for shift, lot, parts in _whole(row[2:] for row in cells):
@@ -135,7 +156,7 @@ def _whole(
         before = floor
 
 
-STROKES = """
+COMPONENT = """
 with component as (
   select o.id as run_output, o.run, m.component
   from mes.run_output o
@@ -147,14 +168,26 @@ with component as (
        where u.work_order = op.work_order and u.seq = m.seq),
       (select min(f.seq) from erp.work_order_operation f where f.work_order = op.work_order))
 )
-select k.run_output, k.component, c.shift, mm.lot, sum(c.amount)::bigint, so.parts_num, so.parts_den
+"""
+MOUNTS = f"""{COMPONENT}
+select k.run_output, k.component, count(mm.id), min(mm.lot), bool_and(mm.span @> r.span)
+from component k
+join mes.run r on r.id = k.run
+left join mes.material_mount mm on mm.press = r.press and mm.item = k.component
+  and mm.span && r.span
+group by k.run_output, k.component
+"""  # noqa: S608 - put together from constants
+STROKES = f"""{COMPONENT}
+select k.run_output, k.component, c.shift, mm.lot, sum(c.amount)::bigint, so.parts_num,
+  so.parts_den
 from component k
 join mes.run r on r.id = k.run
 join mes.owned_count c on c.press = r.press and c.measure = 'stroke' and c.run = k.run
   and c.at >= lower(r.span)
 join mes.run_segment s on s.id = c.segment
 join mes.segment_output so on so.segment = s.id and so.run_output = k.run_output
-left join mes.material_mount mm on mm.press = r.press and mm.item = k.component and mm.span @> c.at
+left join mes.material_mount mm on mm.press = r.press and mm.item = k.component
+  and mm.span @> c.at
 group by k.run_output, k.component, s.id, c.shift, mm.id, mm.lot, so.parts_num, so.parts_den
 order by k.run_output, k.component, lower(s.span), min(c.at)
-"""
+"""  # noqa: S608 - put together from constants
