@@ -32,6 +32,12 @@ language sql stable security definer set search_path = '' as $$
            else 'gap' end end
   from mes.press p
   cross join mes.shift sh
+  left join (select x.press, x.dirty_from from mes.press_watch x) w on w.press = p.name
+  cross join lateral (
+    -- facts are of whole minutes: asked of an instant within one, all go as far as they do, at most to that minute's end
+    select greatest(as_of, least(coalesce(w.dirty_from, as_of),
+             date_trunc('minute', as_of - interval '1 microsecond') + interval '1 minute')) as at
+  ) until
   cross join lateral (
     select coalesce(range_agg(b.span), '{}') as spans
     from (
@@ -44,9 +50,8 @@ language sql stable security definer set search_path = '' as $$
   ) off
   cross join lateral (
     select coalesce(sum(extract(epoch from upper(span) - lower(span))), 0) as s
-    from unnest(tstzmultirange(sh.span * tstzrange(null, as_of)) - off.spans) as span
+    from unnest(tstzmultirange(sh.span * tstzrange(null, until.at)) - off.spans) as span
   ) planned
-  left join (select x.press, x.dirty_from from mes.press_watch x) w on w.press = p.name
   cross join lateral (
     -- what the press did in off time, as far as its facts go
     select coalesce(sum(part.s) filter (where part.state = 'running'), 0) as running_s,
@@ -54,7 +59,7 @@ language sql stable security definer set search_path = '' as $$
     from (
       select s.state, extract(epoch from upper(piece) - lower(piece)) as s
       from mes.press_state s
-      cross join unnest(tstzmultirange(s.span * tstzrange(null, least(w.dirty_from, as_of))) * off.spans) as piece
+      cross join unnest(tstzmultirange(s.span * tstzrange(null, least(w.dirty_from, until.at))) * off.spans) as piece
       where s.press = p.name and w.dirty_from is not null
         and not isempty(off.spans) and s.span && range_merge(off.spans)
     ) part
