@@ -242,6 +242,7 @@ def test_more_than_ordered_is_told_at_once(chromium: Browser, opened: Pair) -> N
         expect(page.locator("[data-press=P03] .over")).to_have_count(0)
         shop.pass_time(5, {"P03": 5})
         expect(page.locator("[data-press=P03] .over.excess")).to_have_text("超产 8 件")
+        expect(page.locator(".too-fast")).to_contain_text("P03：性能 > 105 %")
     with terminal(chromium, site, badge=LEADER) as page:
         page.goto("/")
         expect(page.locator("a[href='/terminal/P03'] .over")).to_have_text("超产 8 件")

@@ -52,7 +52,9 @@ def _board(request: Request, connection: Database, now: datetime, line: str | No
         "presses": figures.press_now(connection, now, line),
         "lines": [row for row in lines if line in (None, row["line"])],
         "words": {
-            locale: words.some(locale, "wall", "state", "segment", "time", "die", "reason", "shift")
+            locale: words.some(
+                locale, "wall", "state", "segment", "time", "die", "reason", "shift", "too_fast"
+            )
         },
     }
     return page(request, "wall.html", locale, zone, line=line, boot=jsonable_encoder(boot))

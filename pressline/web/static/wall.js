@@ -91,7 +91,8 @@ function tile(row) {
 
 // Performance above 105 %: a fault in master data or signal, said with its cause and never capped.
 function tooFast(told) {
-  const [press, cause] = told.split("/");
+  const cut = told.lastIndexOf("/");
+  const [press, cause] = [told.slice(0, cut), told.slice(cut + 1)];
   return html`<small class="too-fast" key=${told}>${t("wall.too_fast", { press, cause: t(`too_fast.${cause}`) })}</small>`;
 }
 

@@ -12,7 +12,10 @@ export const language = () => locale;
 
 export function t(key, places = {}) {
   const text = catalogue[key];
-  if (text === undefined) throw new Error(`no word for ${key}`);
+  if (text === undefined) {
+    console.error(`no word for ${key}`); // a screen without one word is better than none
+    return key;
+  }
   return text.replace(/\{(\w+)\}/g, (_, name) => places[name]);
 }
 
