@@ -95,6 +95,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for marker in item.iter_markers():
             if marker.name in gone:
                 item.add_marker(pytest.mark.skip(reason=gone[marker.name]))
+            elif marker.name == "page":  # a browser beside a busy machine; a second time is told
+                item.add_marker(pytest.mark.flaky(reruns=1))
     if config.getoption("--quick"):
         kept, left_out = quick.divided(items)
         config.hook.pytest_deselected(items=left_out)
