@@ -52,9 +52,12 @@ def test_the_batch_makes_no_difference(name: str, batch: str, new_database: NewD
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_wrong_folder_is_refused_with_place_and_cure(name: str) -> None:
+def test_a_wrong_folder_is_refused_with_place_and_cure(
+    name: str, new_database: NewDatabase
+) -> None:
+    """In reading, or where its masters meet the database: both before anything is played."""
     with pytest.raises(RefusedFolderError) as told:
-        read_story(STORIES / name)
+        check(read_story(STORIES / name), new_database(), read_batch("all"))
     wanted = read_refusal(STORIES / name)
     assert wanted
     assert [line for line in wanted if line not in str(told.value)] == []
