@@ -147,7 +147,11 @@ def _of_acts(
     pulses = [answer.seconds for answer in health]
     return [
         Figure(
-            "crowd_acts_refused", _failed(answers), "<", 1, f"of {len(answers)}, {PRESSES} at once"
+            "crowd_acts_refused",
+            _failed(answers),
+            "<",
+            1,
+            f"of {len(answers)}, {PRESSES} at once{_why(answers)}",
         ),
         Figure("crowd_acts_not_once", abs(len(answers) - stored), "<", 1, "acts"),
         Figure("crowd_act_p50_s", percentile(took, 50), "<", None, "s"),
@@ -162,6 +166,12 @@ def _of_acts(
 
 def _failed(answers: Sequence[Answer]) -> int:
     return sum(answer.status != 200 for answer in answers)
+
+
+def _why(answers: Sequence[Answer]) -> str:
+    """What the first refused one was told."""
+    told = (f": {answer.status} {answer.body[:120]}" for answer in answers if answer.status != 200)
+    return next(told, "")
 
 
 async def _beside_streams(made: Rig, port: int, heard: Sequence[int]) -> list[Figure]:

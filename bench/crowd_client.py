@@ -12,6 +12,7 @@ from types import TracebackType
 COOKIE = re.compile(rb"set-cookie: (pressline_session=[^;]+)", re.IGNORECASE)
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 GIVE_UP_S = 120.0
+BEAT_ALONE = 64  # bytes; a heartbeat is no news, and shorter than any picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Line:
 
 @contextlib.asynccontextmanager
 async def follow(port: int, streams: int) -> AsyncGenerator[list[int]]:
-    """So many open event streams, every byte read; yields how many bytes each has had."""
+    """So many open event streams, every byte read; yields how many bytes of news each has had."""
     heard = [0] * streams
     tasks = [asyncio.create_task(_drain(port, heard, n)) for n in range(streams)]
     try:
@@ -102,4 +103,4 @@ async def _drain(port: int, heard: list[int], n: int) -> None:
         line.writer.write(b"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         await line.reader.readuntil(b"event: board")
         while data := await line.reader.read(1 << 18):
-            heard[n] += len(data)
+            heard[n] += 0 if len(data) < BEAT_ALONE else len(data)

@@ -45,8 +45,10 @@ _MASTERS = (
     f"select press, 'L' || 1 + (n - 1) / 20, n, 90, '30 s', 'strokes' from ({_N}) p",
     f"insert into signal.channel (site, node, device, name, kind, datatype) "
     f"select 'crowd', 'edge-1', press, 'strokes', 'counter', 5 from ({_N}) p",
-    "insert into signal.latest (channel, arrived, at, count, quality) "
-    "select id, %(now)s, %(now)s, 1000, 192 from signal.channel",
+    "insert into signal.latest "
+    "(site, node, device, part, revision, channel, arrived, at, count, quality) "
+    "select site, node, device, 0, 1, array[id], array[%(now)s::timestamptz], "
+    "array[%(now)s::timestamptz], array[1000::bigint], array[192::int2] from signal.channel",
     f"insert into erp.person (code, name, role, lines, badge, pin_hash) "
     f"select 'op' || lpad(n::text, 3, '0'), 'Operator ' || n, 'operator', "
     f"array['L' || 1 + (n - 1) / 20], 'B-' || lpad(n::text, 3, '0'), %(pin)s from ({_N}) p",
@@ -73,8 +75,8 @@ _JOBS = (
     "insert into mes.segment_output (segment, run_output, parts_num, parts_den) "
     "select s.id, o.id, 1, 1 from mes.run_segment s join mes.run_output o on o.run = s.run",
     "insert into mes.press_state (press, span, state) select press, span, 'running' from mes.run",
-    "insert into mes.press_watch (press, last_seen, last_stroke, last_running, dirty_from, since) "
-    "select press, %(now)s, %(now)s, true, %(now)s, %(now)s from mes.run",
+    "insert into mes.press_watch (press, last_seen, last_stroke, last_signal, dirty_from, since) "
+    "select press, %(now)s, %(now)s, 'running', %(now)s, %(now)s from mes.run",
 )
 _COUNTS = (
     "insert into mes.count (channel, press, measure, from_at, at, amount, kind) "
