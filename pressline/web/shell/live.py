@@ -3,12 +3,13 @@
 The bridge notifies `press` when figures change. Each change, and each second, the figures of all
 presses are read once and whatever differs goes to the streams, made into bytes once for all of
 them; every five seconds everything goes, so a stream that brings nothing for long means that there
-is nothing to trust.
+is nothing to trust. Between them a heartbeat tells that somebody is there who would answer: a
+terminal that nobody touches misses it within two seconds (static/follow.js).
 """
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -32,7 +33,10 @@ router = APIRouter()
 TICK = 1.0  # seconds; states change by the clock alone, too
 BURST = 0.15  # seconds in which several notifications become one query
 EVERYTHING = 5.0  # seconds between full pictures
-BEAT = 10.0  # seconds; a comment line keeps a stream open while the database is away
+BEAT = 0.75  # seconds; follow.js misses it after 1.75, so that one late beat alarms nobody
+BEAT_EVENT = b"event: beat\ndata: 1\n\n"
+STALE = 6.0  # seconds without figures, after which there is no beat: nobody would answer an act
+QUIET = 10.0  # seconds; a comment line keeps a stream open while the database is away
 WAITING = 64  # pictures a slow stream may be behind before it is closed
 AT_ONCE = 10  # streams that are given a picture before others have their turn
 MOST = 2000  # streams
@@ -95,6 +99,11 @@ class Stream:
             return False
         return True
 
+    def beat(self) -> None:
+        """Say that somebody is there; who has something to read knows it anyway."""
+        if self.events.empty():
+            self.events.put_nowait(BEAT_EVENT)
+
     def end(self) -> None:
         """Close the stream, whatever is still queued."""
         while self.events.full():
@@ -114,10 +123,24 @@ class Feed:
         self.sent: dict[str, Row] = {}
         self.number = 0
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.read_at = float("-inf")  # when the database last gave figures, by the loop's clock
 
     async def run(self) -> None:
-        """Follow the database until cancelled; wait for it while it is away."""
+        """Follow the database and beat until cancelled."""
         self.loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as both:
+            both.create_task(self._beat(self.loop.time))
+            both.create_task(self._read())
+
+    async def _beat(self, clock: Callable[[], float]) -> None:
+        """The heartbeat of all streams, for as long as figures come."""
+        while not self.closed:
+            await asyncio.sleep(BEAT)
+            if clock() - self.read_at < STALE:
+                await _few_at_once(self.streams, Stream.beat)
+
+    async def _read(self) -> None:
+        """Follow the database; wait for it while it is away."""
         said = False
         while not self.closed:
             try:
@@ -144,12 +167,11 @@ class Feed:
             }
             if changed:
                 await asyncio.sleep(BURST)
-            if not self.streams:
-                continue
-            whole = clock() >= full_at
-            if whole:
-                full_at = clock() + EVERYTHING
-            await self._publish(connection, changed, whole=whole)
+            if self.streams:
+                whole = clock() >= full_at
+                full_at = clock() + EVERYTHING if whole else full_at
+                await self._publish(connection, changed, whole=whole)
+            self.read_at = clock()
 
     async def _publish(
         self, connection: psycopg.AsyncConnection[TupleRow], changed: set[str], *, whole: bool
@@ -181,13 +203,12 @@ class Feed:
         )
 
     async def _offer(self, streams: set[Stream], event: Event) -> None:
-        """A few streams at a time: whoever asks something else meanwhile is answered between."""
-        for n, stream in enumerate(streams, 1):
+        def offer(stream: Stream) -> None:
             if stream in self.streams and not stream.offer(event):
                 self.streams.discard(stream)
                 stream.end()
-            if n % AT_ONCE == 0:
-                await asyncio.sleep(0)
+
+        await _few_at_once(streams, offer)
 
     def open(self, presses: frozenset[str]) -> Stream:
         """A new stream; it gets a full picture within a tick. Raises CrowdedError."""
@@ -217,13 +238,21 @@ class Feed:
             stream.end()
 
 
+async def _few_at_once(streams: Iterable[Stream], give: Callable[[Stream], None]) -> None:
+    """Each is given; whoever asks something else meanwhile is answered between."""
+    for n, stream in enumerate(tuple(streams), 1):
+        give(stream)
+        if n % AT_ONCE == 0:
+            await asyncio.sleep(0)
+
+
 async def events_of(feed: Feed, stream: Stream) -> AsyncIterator[bytes]:
     """A stream as server-sent events, each with an id; a comment when there was nothing to say."""
     try:
         yield b"retry: 1000\n\n"
         while True:
             try:
-                async with asyncio.timeout(BEAT):
+                async with asyncio.timeout(QUIET):
                     event = await stream.events.get()
             except TimeoutError:
                 yield b": waiting for figures\n\n"
@@ -242,6 +271,7 @@ async def events(
     """Server-sent events `board`: {now, presses: [figures…], lines?: […]}; `press` once or more.
 
     The first event is the whole picture, so a page that comes back needs nothing of the past.
+    Between them `beat`, about once a second, while an act would be answered.
     """
     feed: Feed = request.app.state.feed
     return StreamingResponse(

@@ -22,9 +22,12 @@ function attend() {
   source?.close();
   source = next === null ? undefined : new EventSource(next);
   url = next;
-  source?.addEventListener("board", (event) => {
-    for (const port of pages.keys()) port.postMessage(event.data);
-  });
+  source?.addEventListener("board", (event) => tellAll(event.data));
+  source?.addEventListener("beat", () => tellAll(null));
+}
+
+function tellAll(data) {
+  for (const port of pages.keys()) port.postMessage(data);
 }
 
 // A page says every few seconds which presses it follows (none: all), and null when it goes.

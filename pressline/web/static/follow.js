@@ -2,14 +2,22 @@
 const SILENT_AFTER = 25; // seconds
 const AGAIN = 5; // seconds after which a page says again what it follows
 
-// `onPicture({now, presses, lines?})` for each event; `onSilence(true|false)` when trust changes.
-export function follow(url, onPicture, onSilence) {
+const BEAT_WITHIN = 1.75; // seconds; the server's heart beats every 0.75 (shell/live.py)
+const LOOK = 0.2; // seconds between two looks: 2 s after the last beat it has been told
+const ASLEEP = 1; // seconds between two looks, after which this page slept itself
+
+// `onPicture({now, presses, lines?})` for each event; `onSilence(true|false)` when trust in figures
+// changes; `onHanging(true|false)` when the server stops answering, or answers again.
+export function follow(url, onPicture, onSilence, onHanging = () => {}) {
   let heard = performance.now();
   let silent = false;
   const tell = (value) => {
     if (value !== silent) onSilence((silent = value));
   };
+  const beats = heart(onHanging);
   const hear = (data) => {
+    beats();
+    if (data === null) return; // a heartbeat
     heard = performance.now();
     tell(false);
     onPicture(JSON.parse(data));
@@ -22,6 +30,27 @@ export function follow(url, onPicture, onSilence) {
   }, 1000);
 }
 
+// Listens for the server's heart; returns what is called at each beat. A page in the background, or
+// one that slept, has missed beats itself: it listens anew.
+function heart(onHanging) {
+  let beat; // when it was last heard; undefined before the first
+  let looked = performance.now();
+  let hanging = false;
+  const tell = (value) => {
+    if (value !== hanging) onHanging((hanging = value));
+  };
+  setInterval(() => {
+    const now = performance.now();
+    if (beat !== undefined && (document.hidden || now - looked > ASLEEP * 1000)) beat = now;
+    looked = now;
+    if (now - beat > BEAT_WITHIN * 1000) tell(true);
+  }, LOOK * 1000);
+  return () => {
+    beat = performance.now();
+    tell(false);
+  };
+}
+
 // A stream of this page's own; returns what keeps it open.
 function alone(url, hear) {
   let source;
@@ -29,6 +58,7 @@ function alone(url, hear) {
     if (source && source.readyState !== EventSource.CLOSED) return;
     source = new EventSource(url);
     source.addEventListener("board", (event) => hear(event.data));
+    source.addEventListener("beat", () => hear(null));
   };
   attend();
   return attend;

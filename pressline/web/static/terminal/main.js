@@ -8,7 +8,7 @@ import * as calls from "./calls.js";
 import { forgetPerson, knownByBadge, knownPeople, remember } from "./known.js";
 import { outbox } from "./outbox.js";
 import { decode, listen, same } from "./scanner.js";
-import { may, screen, shownState } from "./screen.js";
+import { may, screen, shownState, unanswering } from "./screen.js";
 
 const boot = JSON.parse(document.getElementById("boot").textContent);
 const root = document.getElementById("terminal");
@@ -36,6 +36,7 @@ const state = {
   queue: [],
   refused: [], // acts that the server refused, until somebody has read why
   hanging: false, // the server was asked and does not answer
+  still: false, // the server's heart is not heard any more
   online: navigator.onLine,
   silent: false,
   heard: false, // whether live figures have come since the page was opened
@@ -282,7 +283,7 @@ function jobs() {
   return state.queue.reduce((now, { act, args }) => after[act]?.(now, args) ?? now, state.row.work_orders ?? []);
 }
 
-const cannotAsk = () => !state.online || state.hanging || state.silent;
+const cannotAsk = () => !state.online || unanswering(state) || state.silent;
 
 // Without the server the terminal asks by what it knows; else the server says what would end.
 const mayEnd = (args) => cannotAsk() && jobs().length > 0 && !jobs().includes(args.work_order);
@@ -397,7 +398,7 @@ document.documentElement.style.setProperty("--mm", `${state.mm}px`);
 paint();
 listen(scanned);
 box.refused().then((refused) => set({ refused }));
-follow(queried("/api/events", { press: state.press }), take, (silent) => set({ silent }));
+follow(queried("/api/events", { press: state.press }), take, (silent) => set({ silent }), (still) => set({ still }));
 setInterval(paint, 1000);
 setInterval(refresh, 15000);
 addEventListener("offline", () => set({ online: false }));

@@ -17,10 +17,13 @@ export function shownState(state) {
 // What this person may do here; a button for anything else is not shown.
 export const may = (state, act) => state.person?.may?.includes(act) ?? false;
 
+// The server leaves a question without an answer, or says nothing by itself any more.
+export const unanswering = (state) => state.hanging || state.still;
+
 function connection(state) {
   const cut = !state.online || state.silent;
-  if (!cut && !state.hanging && state.queue.length === 0) return "";
-  const said = cut ? "offline" : state.hanging ? "hanging" : "sending";
+  if (!cut && !unanswering(state) && state.queue.length === 0) return "";
+  const said = unanswering(state) && navigator.onLine ? "hanging" : cut ? "offline" : "sending";
   const text = t(`terminal.${said}`, { n: state.queue.length });
   return html`<span class="net" role="status" data-queue=${state.queue.length}>${text}</span>`;
 }
