@@ -12,6 +12,8 @@ COPY edge_agent edge_agent
 COPY erp_core erp_core
 COPY ingest ingest
 COPY mes_bridge mes_bridge
+COPY people people
+COPY plant plant
 COPY pressline pressline
 RUN python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheel . \
  && /opt/pressline/bin/pip install --no-cache-dir --no-deps /wheel/pressline-*.whl

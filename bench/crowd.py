@@ -135,7 +135,7 @@ async def _health(port: int) -> Answer:
 
 def _stored(made: Rig) -> int:
     with made.connection() as connection:
-        row = connection.execute("select count(*) from mes.act where act = 'scrap'").fetchone()
+        row = connection.execute("select count(*) from people.act where act = 'scrap'").fetchone()
     assert row is not None
     return row[0]
 

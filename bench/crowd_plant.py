@@ -39,9 +39,9 @@ def furnish(connection: Connection, presses: int, strokes: int, now: datetime) -
 
 _N = "select n, 'P' || lpad(n::text, 3, '0') as press from generate_series(1, %(presses)s) n"
 _MASTERS = (
-    "insert into mes.plant (site, time_zone, silence) values ('crowd', 'Asia/Shanghai', '1 day')",
-    "insert into mes.line select 'L' || n, n from generate_series(1, 10) n",
-    f"insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel) "
+    "insert into plant.site (site, time_zone, silence) values ('crowd', 'Asia/Shanghai', '1 day')",
+    "insert into plant.line select 'L' || n, n from generate_series(1, 10) n",
+    f"insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel) "
     f"select press, 'L' || 1 + (n - 1) / 20, n, 90, '30 s', 'strokes' from ({_N}) p",
     f"insert into signal.channel (site, node, device, name, kind, datatype) "
     f"select 'crowd', 'edge-1', press, 'strokes', 'counter', 5 from ({_N}) p",
@@ -49,7 +49,7 @@ _MASTERS = (
     "(site, node, device, part, revision, channel, arrived, at, count, quality) "
     "select site, node, device, 0, 1, array[id], array[%(now)s::timestamptz], "
     "array[%(now)s::timestamptz], array[1000::bigint], array[192::int2] from signal.channel",
-    f"insert into erp.person (code, name, role, lines, badge, pin_hash) "
+    f"insert into people.person (code, name, role, lines, badge, pin_hash) "
     f"select 'op' || lpad(n::text, 3, '0'), 'Operator ' || n, 'operator', "
     f"array['L' || 1 + (n - 1) / 20], 'B-' || lpad(n::text, 3, '0'), %(pin)s from ({_N}) p",
     f"insert into erp.item (code, name_zh, name_en, unit, kind) "

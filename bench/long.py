@@ -19,7 +19,7 @@ from uuid import UUID
 from database.connection import Connection, connect
 from edge_agent.plantfile.plant import load_plant
 from edge_agent.wire import Channel, DataType, Sample
-from erp_core import masters
+from erp_core.masters import masters
 from ingest import store
 from ingest.latest import LatestRows
 from ingest.readings import Batch, Signal

@@ -119,7 +119,7 @@ select a.usename::text, r.rolsuper
 from pg_stat_activity a join pg_roles r on r.oid = a.usesysid
 where a.application_name = %s and a.datname = current_database()
   and (has_table_privilege(a.usesysid, 'signal.reading', 'insert')
-       or has_table_privilege(a.usesysid, 'mes.act', 'insert'))
+       or has_table_privilege(a.usesysid, 'people.act', 'insert'))
 """
 TOO_MUCH = """
 select what from (values
@@ -130,7 +130,7 @@ select what from (values
   ('write large objects', has_function_privilege('board', 'lo_create(oid)', 'execute')),
   ('read tables', exists (
     select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname in ('signal', 'erp', 'mes') and c.relkind in ('r', 'p', 'v')
+    where n.nspname in ('signal', 'people', 'plant', 'erp', 'mes') and c.relkind in ('r', 'p', 'v')
       and has_table_privilege('board', c.oid, 'select')))
 ) as v (what, so) where so
 """

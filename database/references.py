@@ -65,7 +65,7 @@ def loose(connection: Connection) -> Iterator[Loose]:
             yield Loose(f"{each.schema}.{each.name}", told, row[0], row[1])
     row = connection.execute(PERSON_LINES).fetchone()
     if row is not None and row[0]:
-        yield Loose("erp.person", "mes.line", row[0], row[1])
+        yield Loose("people.person", "plant.line", row[0], row[1])
 
 
 def _unproven(connection: Connection) -> list[Reference]:
@@ -102,11 +102,11 @@ select n.nspname as schema, c.relname as name, k.conname as constraint,
 from pg_constraint k
 join pg_class c on c.oid = k.conrelid join pg_namespace n on n.oid = c.relnamespace
 join pg_class t on t.oid = k.confrelid join pg_namespace tn on tn.oid = t.relnamespace
-where k.contype = 'f' and not k.convalidated and n.nspname in ('erp', 'mes')
+where k.contype = 'f' and not k.convalidated and n.nspname in ('people', 'plant', 'erp', 'mes')
 order by 1, 2, 3
 """
 PERSON_LINES = """
 select count(distinct p.code), (array_agg(distinct p.code || '/' || line))[:5]
-from erp.person p cross join lateral unnest(p.lines) as line
-where p.active and not exists (select from mes.line l where l.name = line)
+from people.person p cross join lateral unnest(p.lines) as line
+where p.active and not exists (select from plant.line l where l.name = line)
 """

@@ -2,35 +2,15 @@ CREATE SCHEMA erp;
 
 CREATE SCHEMA mes;
 
+CREATE SCHEMA people;
+
+CREATE SCHEMA plant;
+
 CREATE SCHEMA signal;
 
 CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
-
-CREATE FUNCTION erp.refuse_change() RETURNS trigger
-    LANGUAGE plpgsql
-    AS $$
-begin
-  raise exception '% is append-only: write a new row that names the old one', tg_table_schema || '.' || tg_table_name
-    using errcode = 'restrict_violation';
-end $$;
-
-CREATE FUNCTION erp.require_lines() RETURNS trigger
-    LANGUAGE plpgsql
-    SET search_path TO ''
-    AS $$
-declare
-  missing text;
-begin
-  select string_agg(line, ', ') into missing
-  from unnest(new.lines) as line where not exists (select from mes.line l where l.name = line);
-  if missing is not null then
-    raise exception 'person % works on % which the plant does not have', new.code, missing
-      using errcode = 'foreign_key_violation', constraint = 'person_lines', hint = 'load the plant file first';
-  end if;
-  return new;
-end $$;
 
 CREATE FUNCTION mes.strokes_within(on_press text, spans tstzmultirange) RETURNS bigint
     LANGUAGE sql STABLE
@@ -87,6 +67,30 @@ begin
                   - mes.strokes_within(new.press, before - tstzmultirange(new.span)))
   on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
   return null;
+end $$;
+
+CREATE FUNCTION people.refuse_change() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  raise exception '% is append-only: write a new row that names the old one', tg_table_schema || '.' || tg_table_name
+    using errcode = 'restrict_violation';
+end $$;
+
+CREATE FUNCTION people.require_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  missing text;
+begin
+  select string_agg(line, ', ') into missing
+  from unnest(new.lines) as line where not exists (select from plant.line l where l.name = line);
+  if missing is not null then
+    raise exception 'person % works on % which the plant does not have', new.code, missing
+      using errcode = 'foreign_key_violation', constraint = 'person_lines', hint = 'load the plant file first';
+  end if;
+  return new;
 end $$;
 
 CREATE FUNCTION signal.is_at_work(host_id text) RETURNS boolean
@@ -180,7 +184,7 @@ COMMENT ON TABLE mes.fact_minute IS 'Additive facts; a null minute holds strokes
 
 COMMENT ON COLUMN mes.fact_minute.unknown_wh IS 'Counted over unseen time, or while the state of the press was unknown.';
 
-CREATE TABLE mes.press (
+CREATE TABLE plant.press (
     name text NOT NULL,
     line text NOT NULL,
     "position" integer NOT NULL,
@@ -193,11 +197,11 @@ CREATE TABLE mes.press (
     CONSTRAINT press_top_spm CHECK ((top_spm > (0)::numeric))
 );
 
-COMMENT ON COLUMN mes.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
+COMMENT ON COLUMN plant.press.stop_after IS 'Without a stroke for this long, a press has been stopped since its last stroke.';
 
-COMMENT ON COLUMN mes.press.node IS 'The edge node that reads this press: what another node says in its name is not counted. Null: any.';
+COMMENT ON COLUMN plant.press.node IS 'The edge node that reads this press: what another node says in its name is not counted. Null: any.';
 
-COMMENT ON COLUMN mes.press.run_states IS 'What the values of the run signal mean: {"0": "stopped", "2": "running", "3": "alarm"}; one that is not listed is unknown. Null: 0 is stopped, everything else running.';
+COMMENT ON COLUMN plant.press.run_states IS 'What the values of the run signal mean: {"0": "stopped", "2": "running", "3": "alarm"}; one that is not listed is unknown. Null: 0 is stopped, everything else running.';
 
 CREATE TABLE signal.node (
     site text NOT NULL,
@@ -327,19 +331,6 @@ CREATE TABLE mes.run_segment (
     CONSTRAINT segment_kind CHECK ((kind = ANY (ARRAY['setup'::text, 'first_article'::text, 'production'::text, 'trial'::text, 'maintenance'::text])))
 );
 
-CREATE TABLE mes.act (
-    id uuid NOT NULL,
-    who text NOT NULL,
-    press text,
-    at timestamp with time zone NOT NULL,
-    act text NOT NULL,
-    args jsonb NOT NULL,
-    outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
-);
-
-COMMENT ON TABLE mes.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
-
 CREATE TABLE mes.disposition (
     id bigint NOT NULL,
     act uuid,
@@ -372,6 +363,19 @@ COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, bu
 
 COMMENT ON COLUMN mes.run_output.given IS 'No stroke makes these parts: they were excess of the run''s own output, and a person gave them to this order.';
 
+CREATE TABLE people.act (
+    id uuid NOT NULL,
+    who text NOT NULL,
+    press text,
+    at timestamp with time zone NOT NULL,
+    act text NOT NULL,
+    args jsonb NOT NULL,
+    outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE people.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
+
 CREATE VIEW mes.scrap_told AS
  SELECT id AS act,
     ((outcome ->> 'run_output'::text))::bigint AS run_output,
@@ -379,7 +383,7 @@ CREATE VIEW mes.scrap_told AS
     COALESCE(((outcome ->> 'told_at'::text))::timestamp with time zone, at) AS at,
     ((outcome ->> 'qty'::text))::bigint AS qty,
     COALESCE((outcome ->> 'reason'::text), (args ->> 'reason'::text)) AS reason
-   FROM mes.act a
+   FROM people.act a
   WHERE ((act = ANY (ARRAY['scrap'::text, 'undo'::text])) AND (outcome ? 'run_output'::text));
 
 COMMENT ON VIEW mes.scrap_told IS 'Parts that people declared to be scrap, less than 0 where they took that back; at: when it was told first.';
@@ -465,24 +469,6 @@ CREATE TABLE erp.bom_line (
 
 COMMENT ON COLUMN erp.bom_line.seq IS 'Number of the operation that uses it; null: the first one.';
 
-CREATE TABLE erp.device (
-    id bigint NOT NULL,
-    token_hash text NOT NULL,
-    since timestamp with time zone NOT NULL,
-    person text NOT NULL
-);
-
-COMMENT ON TABLE erp.device IS 'Browsers on which somebody has signed in: they are shown names, and strangers'' wrong PINs do not count there.';
-
-ALTER TABLE erp.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME erp.device_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE erp.die_output (
     die text NOT NULL,
     item text NOT NULL,
@@ -518,98 +504,11 @@ COMMENT ON COLUMN erp.item.over_tolerance IS 'Share of the ordered quantity that
 
 COMMENT ON COLUMN erp.item.until IS 'The last day on which new orders for it are taken, in plant time; null: it is made. Orders that are there run to their end.';
 
-CREATE TABLE erp.login (
-    id bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    person text,
-    given text NOT NULL,
-    method text NOT NULL,
-    ok boolean NOT NULL,
-    refusal text,
-    address text,
-    device bigint,
-    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text]))),
-    CONSTRAINT login_refusal CHECK ((ok = (refusal IS NULL)))
-);
-
-COMMENT ON TABLE erp.login IS 'Every attempt to sign in, also the refused ones; given is the badge or person code, never a PIN.';
-
-COMMENT ON COLUMN erp.login.device IS 'The known device; null: a stranger''s, told apart by its address.';
-
-ALTER TABLE erp.login ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME erp.login_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE erp.lot (
     item text NOT NULL,
     code text NOT NULL,
     created timestamp with time zone NOT NULL
 );
-
-CREATE TABLE erp.notification (
-    id bigint NOT NULL,
-    at timestamp with time zone NOT NULL,
-    kind text NOT NULL,
-    subject text NOT NULL,
-    press text,
-    role text NOT NULL,
-    done_at timestamp with time zone,
-    done_by text
-);
-
-COMMENT ON TABLE erp.notification IS 'What waits for someone: one row per thing, closed when it is done.';
-
-COMMENT ON COLUMN erp.notification.done_by IS 'Whose act closed it; null when its cause went away by itself.';
-
-ALTER TABLE erp.notification ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME erp.notification_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE erp.person (
-    code text NOT NULL,
-    name text NOT NULL,
-    role text NOT NULL,
-    lines text[] DEFAULT '{}'::text[] NOT NULL,
-    locale text DEFAULT 'zh'::text NOT NULL,
-    badge text,
-    pin_hash text,
-    active boolean DEFAULT true NOT NULL,
-    left_at timestamp with time zone,
-    left_by text,
-    pin_by text,
-    badge_by text,
-    CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text]))),
-    CONSTRAINT person_role CHECK ((role = ANY (ARRAY['operator'::text, 'leader'::text, 'planner'::text, 'warehouse'::text, 'quality'::text, 'manager'::text, 'it'::text])))
-);
-
-COMMENT ON COLUMN erp.person.lines IS 'Lines this person works on; empty means every line.';
-
-COMMENT ON COLUMN erp.person.left_by IS 'Who said so; pressline: the masters file names the person no more, and brings them back when it does again.';
-
-COMMENT ON COLUMN erp.person.pin_by IS 'Who set the PIN; what somebody set, the masters file does not put back.';
-
-COMMENT ON COLUMN erp.person.badge_by IS 'Who gave (or took) the badge here; null: it follows the masters file.';
-
-CREATE TABLE erp.person_act (
-    id uuid NOT NULL,
-    at timestamp with time zone NOT NULL,
-    who text NOT NULL,
-    person text NOT NULL,
-    act text NOT NULL,
-    CONSTRAINT person_act_known CHECK ((act = ANY (ARRAY['leave'::text, 'pin'::text, 'badge'::text])))
-);
-
-COMMENT ON TABLE erp.person_act IS 'What was done about people, append-only.';
 
 ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.production_report_id_seq
@@ -677,15 +576,6 @@ CREATE TABLE erp.routing (
     die text
 );
 
-CREATE TABLE erp.session (
-    token_hash text NOT NULL,
-    person text NOT NULL,
-    press text,
-    started timestamp with time zone NOT NULL,
-    expires timestamp with time zone NOT NULL,
-    ended timestamp with time zone
-);
-
 ALTER TABLE erp.stock_move ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.stock_move_id_seq
     START WITH 1
@@ -714,12 +604,6 @@ ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     NO MAXVALUE
     CACHE 1
 );
-
-CREATE UNLOGGED TABLE mes.act_claim (
-    id uuid NOT NULL
-);
-
-COMMENT ON TABLE mes.act_claim IS 'Acts being done: the second of one id waits here for the first. Empty but for a moment.';
 
 CREATE TABLE mes.count (
     id bigint NOT NULL,
@@ -824,7 +708,7 @@ CREATE SEQUENCE mes.counter_line
 
 ALTER SEQUENCE mes.counter_line OWNED BY mes.counter_rule.line;
 
-CREATE TABLE mes.meter (
+CREATE TABLE plant.meter (
     name text NOT NULL,
     press text,
     top_kw numeric NOT NULL,
@@ -832,26 +716,26 @@ CREATE TABLE mes.meter (
     node text
 );
 
-CREATE TABLE mes.plant (
-    one boolean DEFAULT true NOT NULL,
-    site text NOT NULL,
-    time_zone text NOT NULL,
-    silence interval NOT NULL,
-    report_every interval DEFAULT '00:15:00'::interval NOT NULL,
-    shift_date text DEFAULT 'began'::text NOT NULL,
-    pattern_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone NOT NULL,
+CREATE TABLE plant.site (
+    one boolean DEFAULT true CONSTRAINT plant_one_not_null NOT NULL,
+    site text CONSTRAINT plant_site_not_null NOT NULL,
+    time_zone text CONSTRAINT plant_time_zone_not_null NOT NULL,
+    silence interval CONSTRAINT plant_silence_not_null NOT NULL,
+    report_every interval DEFAULT '00:15:00'::interval CONSTRAINT plant_report_every_not_null NOT NULL,
+    shift_date text DEFAULT 'began'::text CONSTRAINT plant_shift_date_not_null NOT NULL,
+    pattern_since timestamp with time zone DEFAULT '-infinity'::timestamp with time zone CONSTRAINT plant_pattern_since_not_null NOT NULL,
     CONSTRAINT plant_one_check CHECK (one),
     CONSTRAINT plant_report_every CHECK ((report_every = ANY (ARRAY['00:15:00'::interval, '01:00:00'::interval, '2 days'::interval]))),
     CONSTRAINT plant_shift_date CHECK ((shift_date = ANY (ARRAY['began'::text, 'ended'::text])))
 );
 
-COMMENT ON COLUMN mes.plant.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
+COMMENT ON COLUMN plant.site.silence IS 'Without a reading for this long (three heartbeats), a press is unknown.';
 
-COMMENT ON COLUMN mes.plant.report_every IS 'Reports are made at the ends of quarter hours or hours of the plant''s clock, or (2 days) only of shifts; a shift end is always one.';
+COMMENT ON COLUMN plant.site.report_every IS 'Reports are made at the ends of quarter hours or hours of the plant''s clock, or (2 days) only of shifts; a shift end is always one.';
 
-COMMENT ON COLUMN mes.plant.shift_date IS 'Whether a shift that crosses midnight belongs to the date it began or ended. Shifts that are there keep theirs.';
+COMMENT ON COLUMN plant.site.shift_date IS 'Whether a shift that crosses midnight belongs to the date it began or ended. Shifts that are there keep theirs.';
 
-COMMENT ON COLUMN mes.plant.pattern_since IS 'Since when the shift pattern is the one that it is.';
+COMMENT ON COLUMN plant.site.pattern_since IS 'Since when the shift pattern is the one that it is.';
 
 CREATE TABLE signal.channel (
     id integer NOT NULL,
@@ -885,14 +769,14 @@ CREATE VIEW mes.own_channel AS
     c.modulus,
     c.replaced
    FROM ((signal.channel c
-     JOIN mes.plant ON ((plant.site = c.site)))
+     JOIN plant.site ON ((site.site = c.site)))
      JOIN ( SELECT press.name,
             press.node
-           FROM mes.press
+           FROM plant.press
         UNION ALL
          SELECT meter.name,
             meter.node
-           FROM mes.meter) machine ON (((machine.name = c.device) AND ((machine.node IS NULL) OR (machine.node = c.node)))));
+           FROM plant.meter) machine ON (((machine.name = c.device) AND ((machine.node IS NULL) OR (machine.node = c.node)))));
 
 COMMENT ON VIEW mes.own_channel IS 'Channels of the plant''s machines, from the node that reads each: a stranger who speaks in a press''s name is stored and never counted.';
 
@@ -905,7 +789,7 @@ CREATE VIEW mes.counter_plan AS
             press.name AS of_press,
             press.stroke_channel AS counter,
             ((press.top_spm)::double precision / (60)::double precision) AS top_rate
-           FROM mes.press
+           FROM plant.press
         UNION ALL
          SELECT meter.name,
             NULL::text,
@@ -914,7 +798,7 @@ CREATE VIEW mes.counter_plan AS
             meter.press,
             meter.energy_channel,
             (((meter.top_kw)::double precision * (1000)::double precision) / (3600)::double precision)
-           FROM mes.meter
+           FROM plant.meter
         )
  SELECT c.id AS channel,
     m.press,
@@ -927,10 +811,10 @@ CREATE VIEW mes.counter_plan AS
             ELSE NULL::bigint
         END AS modulus,
     m.top_rate,
-    plant.silence
+    site.silence
    FROM (((machine m
      JOIN mes.own_channel c ON (((c.device = m.name) AND (c.name = m.counter))))
-     CROSS JOIN mes.plant)
+     CROSS JOIN plant.site)
      CROSS JOIN LATERAL ( SELECT (c.scale * (
                 CASE
                     WHEN (m.measure = 'stroke'::text) THEN (1)::numeric
@@ -973,11 +857,6 @@ ALTER TABLE mes.disposition ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE mes.line (
-    name text NOT NULL,
-    "position" integer NOT NULL
-);
-
 CREATE TABLE mes.mark (
     outbox integer NOT NULL,
     number bigint NOT NULL,
@@ -1004,14 +883,14 @@ ALTER TABLE mes.material_mount ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY 
     CACHE 1
 );
 
-CREATE TABLE mes.shift (
+CREATE TABLE plant.shift (
     id bigint NOT NULL,
     date date NOT NULL,
     code text NOT NULL,
     span tstzrange NOT NULL
 );
 
-COMMENT ON COLUMN mes.shift.date IS 'The date that the shift belongs to: on which it began, or ended, as the plant had it when the shift was made.';
+COMMENT ON COLUMN plant.shift.date IS 'The date that the shift belongs to: on which it began, or ended, as the plant had it when the shift was made.';
 
 CREATE VIEW mes.owned_count AS
  SELECT c.id,
@@ -1027,7 +906,7 @@ CREATE VIEW mes.owned_count AS
     COALESCE(scanned.segment, assigned.segment) AS segment,
     COALESCE(scanned.run, assigned.run) AS run,
     ( SELECT s.id
-           FROM mes.shift s
+           FROM plant.shift s
           WHERE (s.span @> c.at)) AS shift
    FROM ((mes.count c
      LEFT JOIN LATERAL ( SELECT g.id AS segment,
@@ -1035,7 +914,7 @@ CREATE VIEW mes.owned_count AS
            FROM (mes.run r
              JOIN mes.run_segment g ON (((g.run = r.id) AND (g.span @> c.at))))
           WHERE ((r.press = c.press) AND (r.source = 'scan'::text) AND (r.span @> c.at) AND (((NOT c.unseen) AND (c.kind <> 'gap'::text)) OR ((lower(r.span) <= c.from_at) AND (NOT (EXISTS ( SELECT
-                   FROM mes.shift s
+                   FROM plant.shift s
                   WHERE ((s.span && tstzrange(c.from_at, c.at, '(]'::text)) AND (NOT ((lower(s.span) <= c.from_at) AND (s.span @> c.at))))))))))) scanned ON (true))
      LEFT JOIN LATERAL ( SELECT g.id AS segment,
             r.id AS run
@@ -1149,27 +1028,6 @@ ALTER TABLE mes.run_segment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
-CREATE TABLE mes.shift_break (
-    shift bigint NOT NULL,
-    span tstzrange NOT NULL
-);
-
-ALTER TABLE mes.shift ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME mes.shift_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
-CREATE TABLE mes.shift_pattern (
-    code text NOT NULL,
-    start_time time without time zone NOT NULL,
-    end_time time without time zone NOT NULL,
-    breaks jsonb DEFAULT '[]'::jsonb NOT NULL
-);
-
 ALTER TABLE mes.stop_reason ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME mes.stop_reason_id_seq
     START WITH 1
@@ -1190,6 +1048,152 @@ CREATE TABLE mes.timer (
 COMMENT ON TABLE mes.timer IS 'When the bridge next has to do something by the clock.';
 
 COMMENT ON COLUMN mes.timer.again IS 'Not before then, where it could not be done when it was due.';
+
+CREATE UNLOGGED TABLE people.act_claim (
+    id uuid NOT NULL
+);
+
+COMMENT ON TABLE people.act_claim IS 'Acts being done: the second of one id waits here for the first. Empty but for a moment.';
+
+CREATE TABLE people.device (
+    id bigint NOT NULL,
+    token_hash text NOT NULL,
+    since timestamp with time zone NOT NULL,
+    person text NOT NULL
+);
+
+COMMENT ON TABLE people.device IS 'Browsers on which somebody has signed in: they are shown names, and strangers'' wrong PINs do not count there.';
+
+ALTER TABLE people.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.device_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE people.sign_in (
+    id bigint CONSTRAINT login_id_not_null NOT NULL,
+    at timestamp with time zone CONSTRAINT login_at_not_null NOT NULL,
+    person text,
+    given text CONSTRAINT login_given_not_null NOT NULL,
+    method text CONSTRAINT login_method_not_null NOT NULL,
+    ok boolean CONSTRAINT login_ok_not_null NOT NULL,
+    refusal text,
+    address text,
+    device bigint,
+    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text]))),
+    CONSTRAINT login_refusal CHECK ((ok = (refusal IS NULL)))
+);
+
+COMMENT ON TABLE people.sign_in IS 'Every attempt to sign in, also the refused ones; given is the badge or person code, never a PIN.';
+
+COMMENT ON COLUMN people.sign_in.device IS 'The known device; null: a stranger''s, told apart by its address.';
+
+ALTER TABLE people.sign_in ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.login_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE people.notice (
+    id bigint CONSTRAINT notification_id_not_null NOT NULL,
+    at timestamp with time zone CONSTRAINT notification_at_not_null NOT NULL,
+    kind text CONSTRAINT notification_kind_not_null NOT NULL,
+    subject text CONSTRAINT notification_subject_not_null NOT NULL,
+    press text,
+    role text CONSTRAINT notification_role_not_null NOT NULL,
+    done_at timestamp with time zone,
+    done_by text
+);
+
+COMMENT ON TABLE people.notice IS 'What waits for someone: one row per thing, closed when it is done.';
+
+COMMENT ON COLUMN people.notice.done_by IS 'Whose act closed it; null when its cause went away by itself.';
+
+ALTER TABLE people.notice ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.notification_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE people.person (
+    code text NOT NULL,
+    name text NOT NULL,
+    role text NOT NULL,
+    lines text[] DEFAULT '{}'::text[] NOT NULL,
+    locale text DEFAULT 'zh'::text NOT NULL,
+    badge text,
+    pin_hash text,
+    active boolean DEFAULT true NOT NULL,
+    left_at timestamp with time zone,
+    left_by text,
+    pin_by text,
+    badge_by text,
+    CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT person_role CHECK ((role = ANY (ARRAY['operator'::text, 'leader'::text, 'planner'::text, 'warehouse'::text, 'quality'::text, 'manager'::text, 'it'::text])))
+);
+
+COMMENT ON COLUMN people.person.lines IS 'Lines this person works on; empty means every line.';
+
+COMMENT ON COLUMN people.person.left_by IS 'Who said so; pressline: the masters file names the person no more, and brings them back when it does again.';
+
+COMMENT ON COLUMN people.person.pin_by IS 'Who set the PIN; what somebody set, the masters file does not put back.';
+
+COMMENT ON COLUMN people.person.badge_by IS 'Who gave (or took) the badge here; null: it follows the masters file.';
+
+CREATE TABLE people.person_act (
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    person text NOT NULL,
+    act text NOT NULL,
+    CONSTRAINT person_act_known CHECK ((act = ANY (ARRAY['leave'::text, 'pin'::text, 'badge'::text])))
+);
+
+COMMENT ON TABLE people.person_act IS 'What was done about people, append-only.';
+
+CREATE TABLE people.session (
+    token_hash text NOT NULL,
+    person text NOT NULL,
+    press text,
+    started timestamp with time zone NOT NULL,
+    expires timestamp with time zone NOT NULL,
+    ended timestamp with time zone
+);
+
+CREATE TABLE plant.line (
+    name text NOT NULL,
+    "position" integer NOT NULL
+);
+
+CREATE TABLE plant.shift_break (
+    shift bigint NOT NULL,
+    span tstzrange NOT NULL
+);
+
+ALTER TABLE plant.shift ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME plant.shift_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE plant.shift_pattern (
+    code text NOT NULL,
+    start_time time without time zone NOT NULL,
+    end_time time without time zone NOT NULL,
+    breaks jsonb DEFAULT '[]'::jsonb NOT NULL
+);
 
 ALTER TABLE signal.channel ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME signal.channel_id_seq
@@ -1408,12 +1412,6 @@ ALTER TABLE ONLY erp.bom_line
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_pkey PRIMARY KEY (item, version);
 
-ALTER TABLE ONLY erp.device
-    ADD CONSTRAINT device_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY erp.device
-    ADD CONSTRAINT device_token_hash_key UNIQUE (token_hash);
-
 ALTER TABLE ONLY erp.die_output
     ADD CONSTRAINT die_output_pkey PRIMARY KEY (die, item, from_at);
 
@@ -1429,29 +1427,11 @@ ALTER TABLE ONLY erp.item
 ALTER TABLE ONLY erp.location
     ADD CONSTRAINT location_pkey PRIMARY KEY (code);
 
-ALTER TABLE ONLY erp.login
-    ADD CONSTRAINT login_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY erp.lot
     ADD CONSTRAINT lot_pkey PRIMARY KEY (item, code);
 
-ALTER TABLE ONLY erp.notification
-    ADD CONSTRAINT notification_once UNIQUE (kind, subject);
-
-ALTER TABLE ONLY erp.notification
-    ADD CONSTRAINT notification_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY erp.work_order_operation
     ADD CONSTRAINT operation_once UNIQUE (work_order, seq);
-
-ALTER TABLE ONLY erp.person_act
-    ADD CONSTRAINT person_act_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY erp.person
-    ADD CONSTRAINT person_badge_key UNIQUE (badge);
-
-ALTER TABLE ONLY erp.person
-    ADD CONSTRAINT person_pkey PRIMARY KEY (code);
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_pkey PRIMARY KEY (id);
@@ -1467,9 +1447,6 @@ ALTER TABLE ONLY erp.report_use
 
 ALTER TABLE ONLY erp.routing
     ADD CONSTRAINT routing_pkey PRIMARY KEY (item, seq);
-
-ALTER TABLE ONLY erp.session
-    ADD CONSTRAINT session_pkey PRIMARY KEY (token_hash);
 
 ALTER TABLE ONLY erp.stock_move
     ADD CONSTRAINT stock_move_idempotency_key_key UNIQUE (idempotency_key);
@@ -1488,12 +1465,6 @@ ALTER TABLE ONLY erp.work_order_operation
 
 ALTER TABLE ONLY erp.work_order
     ADD CONSTRAINT work_order_pkey PRIMARY KEY (code);
-
-ALTER TABLE ONLY mes.act_claim
-    ADD CONSTRAINT act_claim_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY mes.act
-    ADD CONSTRAINT act_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY mes.count
     ADD CONSTRAINT count_pkey PRIMARY KEY (id);
@@ -1525,9 +1496,6 @@ ALTER TABLE ONLY mes.counter_event
 ALTER TABLE ONLY mes.fact_minute
     ADD CONSTRAINT fact_minute_once UNIQUE NULLS NOT DISTINCT (press, minute, segment);
 
-ALTER TABLE ONLY mes.line
-    ADD CONSTRAINT line_pkey PRIMARY KEY (name);
-
 ALTER TABLE ONLY mes.mark
     ADD CONSTRAINT mark_pkey PRIMARY KEY (outbox);
 
@@ -1537,14 +1505,8 @@ ALTER TABLE ONLY mes.material_mount
 ALTER TABLE ONLY mes.material_mount
     ADD CONSTRAINT material_mount_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY mes.meter
-    ADD CONSTRAINT meter_pkey PRIMARY KEY (name);
-
 ALTER TABLE ONLY mes.mount_wear
     ADD CONSTRAINT mount_wear_pkey PRIMARY KEY (mount);
-
-ALTER TABLE ONLY mes.plant
-    ADD CONSTRAINT plant_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY mes.posting
     ADD CONSTRAINT posting_idempotency_key_key UNIQUE (idempotency_key);
@@ -1560,9 +1522,6 @@ ALTER TABLE ONLY mes.press_behind
 
 ALTER TABLE ONLY mes.press_mark
     ADD CONSTRAINT press_mark_pkey PRIMARY KEY (owner, outbox);
-
-ALTER TABLE ONLY mes.press
-    ADD CONSTRAINT press_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY mes.press_state
     ADD CONSTRAINT press_state_no_overlap EXCLUDE USING gist (press WITH =, span WITH &&);
@@ -1588,18 +1547,6 @@ ALTER TABLE ONLY mes.run_segment
 ALTER TABLE ONLY mes.segment_output
     ADD CONSTRAINT segment_output_pkey PRIMARY KEY (segment, run_output);
 
-ALTER TABLE ONLY mes.shift_break
-    ADD CONSTRAINT shift_break_pkey PRIMARY KEY (shift, span);
-
-ALTER TABLE ONLY mes.shift
-    ADD CONSTRAINT shift_no_overlap EXCLUDE USING gist (span WITH &&);
-
-ALTER TABLE ONLY mes.shift_pattern
-    ADD CONSTRAINT shift_pattern_pkey PRIMARY KEY (code);
-
-ALTER TABLE ONLY mes.shift
-    ADD CONSTRAINT shift_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY mes.stop_reason
     ADD CONSTRAINT stop_reason_no_overlap EXCLUDE USING gist (press WITH =, span WITH &&);
 
@@ -1608,6 +1555,63 @@ ALTER TABLE ONLY mes.stop_reason
 
 ALTER TABLE ONLY mes.timer
     ADD CONSTRAINT timer_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY people.act_claim
+    ADD CONSTRAINT act_claim_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.act
+    ADD CONSTRAINT act_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.device
+    ADD CONSTRAINT device_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.device
+    ADD CONSTRAINT device_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY people.sign_in
+    ADD CONSTRAINT login_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.notice
+    ADD CONSTRAINT notification_once UNIQUE (kind, subject);
+
+ALTER TABLE ONLY people.notice
+    ADD CONSTRAINT notification_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.person_act
+    ADD CONSTRAINT person_act_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.person
+    ADD CONSTRAINT person_badge_key UNIQUE (badge);
+
+ALTER TABLE ONLY people.person
+    ADD CONSTRAINT person_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY people.session
+    ADD CONSTRAINT session_pkey PRIMARY KEY (token_hash);
+
+ALTER TABLE ONLY plant.line
+    ADD CONSTRAINT line_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY plant.meter
+    ADD CONSTRAINT meter_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY plant.site
+    ADD CONSTRAINT plant_pkey PRIMARY KEY (one);
+
+ALTER TABLE ONLY plant.press
+    ADD CONSTRAINT press_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY plant.shift_break
+    ADD CONSTRAINT shift_break_pkey PRIMARY KEY (shift, span);
+
+ALTER TABLE ONLY plant.shift
+    ADD CONSTRAINT shift_no_overlap EXCLUDE USING gist (span WITH &&);
+
+ALTER TABLE ONLY plant.shift_pattern
+    ADD CONSTRAINT shift_pattern_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY plant.shift
+    ADD CONSTRAINT shift_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY signal.channel
     ADD CONSTRAINT channel_once UNIQUE NULLS NOT DISTINCT (site, node, device, name, unit, scale);
@@ -1647,15 +1651,7 @@ ALTER TABLE ONLY signal.unkept
 
 CREATE INDEX die_printed ON erp.die USING btree (upper(NORMALIZE(code, NFKC)));
 
-CREATE INDEX login_at ON erp.login USING btree (at);
-
 CREATE INDEX lot_printed ON erp.lot USING btree (upper(NORMALIZE(code, NFKC)));
-
-CREATE INDEX notification_done ON erp.notification USING btree (done_at) WHERE (done_at IS NOT NULL);
-
-CREATE INDEX notification_open ON erp.notification USING btree (at) WHERE (done_at IS NULL);
-
-CREATE INDEX session_open ON erp.session USING btree (person) WHERE (ended IS NULL);
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
 
@@ -1664,8 +1660,6 @@ CREATE INDEX stock_move_report ON erp.stock_move USING btree (report);
 CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
 
 CREATE INDEX work_order_printed ON erp.work_order USING btree (upper(NORMALIZE(code, NFKC)));
-
-CREATE INDEX act_press ON mes.act USING btree (press, at);
 
 CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 
@@ -1691,7 +1685,17 @@ CREATE UNIQUE INDEX run_output_given_once ON mes.run_output USING btree (run, op
 
 CREATE UNIQUE INDEX run_output_once ON mes.run_output USING btree (run, item) WHERE (NOT given);
 
-CREATE INDEX shift_date ON mes.shift USING btree (date, code);
+CREATE INDEX act_press ON people.act USING btree (press, at);
+
+CREATE INDEX login_at ON people.sign_in USING btree (at);
+
+CREATE INDEX notification_done ON people.notice USING btree (done_at) WHERE (done_at IS NOT NULL);
+
+CREATE INDEX notification_open ON people.notice USING btree (at) WHERE (done_at IS NULL);
+
+CREATE INDEX session_open ON people.session USING btree (person) WHERE (ended IS NULL);
+
+CREATE INDEX shift_date ON plant.shift USING btree (date, code);
 
 CREATE INDEX channel_device ON signal.channel USING btree (device, name);
 
@@ -1709,19 +1713,9 @@ CREATE INDEX reading_outbox ON signal.reading USING btree (outbox, number);
 
 CREATE INDEX replay_message ON signal.replay USING btree (message);
 
-CREATE TRIGGER person_act_append_only BEFORE DELETE OR UPDATE ON erp.person_act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER person_act_never_emptied BEFORE TRUNCATE ON erp.person_act FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
-
-CREATE TRIGGER person_lines BEFORE INSERT OR UPDATE OF lines ON erp.person FOR EACH ROW EXECUTE FUNCTION erp.require_lines();
-
-CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
-
-CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
-
-CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON mes.act FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
-
-CREATE TRIGGER act_never_emptied BEFORE TRUNCATE ON mes.act FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER count_added_wears AFTER INSERT ON mes.count REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
 
@@ -1729,23 +1723,33 @@ CREATE TRIGGER count_changed_wears AFTER UPDATE ON mes.count REFERENCING OLD TAB
 
 CREATE TRIGGER count_removed_wears AFTER DELETE ON mes.count REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
 
-CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_rule FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_rule FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER counter_rule_never_emptied BEFORE TRUNCATE ON mes.counter_rule FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER counter_rule_never_emptied BEFORE TRUNCATE ON mes.counter_rule FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER die_mount_wears AFTER INSERT OR UPDATE OF span ON mes.die_mount FOR EACH ROW EXECUTE FUNCTION mes.wear_by_mounts();
 
-CREATE TRIGGER disposition_append_only BEFORE DELETE OR UPDATE ON mes.disposition FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER disposition_append_only BEFORE DELETE OR UPDATE ON mes.disposition FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER disposition_never_emptied BEFORE TRUNCATE ON mes.disposition FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER disposition_never_emptied BEFORE TRUNCATE ON mes.disposition FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER posting_never_emptied BEFORE TRUNCATE ON mes.posting FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER posting_never_emptied BEFORE TRUNCATE ON mes.posting FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER replay_append_only BEFORE DELETE OR UPDATE ON signal.replay FOR EACH ROW EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON people.act FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER replay_never_emptied BEFORE TRUNCATE ON signal.replay FOR EACH STATEMENT EXECUTE FUNCTION erp.refuse_change();
+CREATE TRIGGER act_never_emptied BEFORE TRUNCATE ON people.act FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER person_act_append_only BEFORE DELETE OR UPDATE ON people.person_act FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER person_act_never_emptied BEFORE TRUNCATE ON people.person_act FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER person_lines BEFORE INSERT OR UPDATE OF lines ON people.person FOR EACH ROW EXECUTE FUNCTION people.require_lines();
+
+CREATE TRIGGER replay_append_only BEFORE DELETE OR UPDATE ON signal.replay FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER replay_never_emptied BEFORE TRUNCATE ON signal.replay FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
@@ -1755,9 +1759,6 @@ ALTER TABLE ONLY erp.bom_line
 
 ALTER TABLE ONLY erp.bom_line
     ADD CONSTRAINT bom_line_item_version_fkey FOREIGN KEY (item, version) REFERENCES erp.bom(item, version);
-
-ALTER TABLE ONLY erp.device
-    ADD CONSTRAINT device_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.die_output
     ADD CONSTRAINT die_output_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
@@ -1769,31 +1770,10 @@ ALTER TABLE ONLY erp.die_press
     ADD CONSTRAINT die_press_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
 
 ALTER TABLE ONLY erp.die_press
-    ADD CONSTRAINT die_press_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
-
-ALTER TABLE ONLY erp.login
-    ADD CONSTRAINT login_device_fkey FOREIGN KEY (device) REFERENCES erp.device(id);
-
-ALTER TABLE ONLY erp.login
-    ADD CONSTRAINT login_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
+    ADD CONSTRAINT die_press_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY erp.lot
     ADD CONSTRAINT lot_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
-
-ALTER TABLE ONLY erp.notification
-    ADD CONSTRAINT notification_done_by_fkey FOREIGN KEY (done_by) REFERENCES erp.person(code);
-
-ALTER TABLE ONLY erp.notification
-    ADD CONSTRAINT notification_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
-
-ALTER TABLE ONLY erp.person_act
-    ADD CONSTRAINT person_act_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
-
-ALTER TABLE ONLY erp.person_act
-    ADD CONSTRAINT person_act_who_fkey FOREIGN KEY (who) REFERENCES erp.person(code);
-
-ALTER TABLE ONLY erp.person
-    ADD CONSTRAINT person_badge_by_fkey FOREIGN KEY (badge_by) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_operation_fkey FOREIGN KEY (operation) REFERENCES erp.work_order_operation(id);
@@ -1802,7 +1782,7 @@ ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
 
 ALTER TABLE ONLY erp.production_report
-    ADD CONSTRAINT production_report_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id);
+    ADD CONSTRAINT production_report_shift_fkey FOREIGN KEY (shift) REFERENCES plant.shift(id);
 
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_to_order_fkey FOREIGN KEY (to_order) REFERENCES erp.work_order(code);
@@ -1821,9 +1801,6 @@ ALTER TABLE ONLY erp.routing
 
 ALTER TABLE ONLY erp.routing
     ADD CONSTRAINT routing_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
-
-ALTER TABLE ONLY erp.session
-    ADD CONSTRAINT session_person_fkey FOREIGN KEY (person) REFERENCES erp.person(code);
 
 ALTER TABLE ONLY erp.stock_move
     ADD CONSTRAINT stock_move_from_location_fkey FOREIGN KEY (from_location) REFERENCES erp.location(code);
@@ -1861,50 +1838,44 @@ ALTER TABLE ONLY erp.work_order_operation
 ALTER TABLE ONLY erp.work_order_operation
     ADD CONSTRAINT work_order_operation_work_order_fkey FOREIGN KEY (work_order) REFERENCES erp.work_order(code);
 
-ALTER TABLE ONLY mes.act
-    ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
-
-ALTER TABLE ONLY mes.act
-    ADD CONSTRAINT act_who_fkey FOREIGN KEY (who) REFERENCES erp.person(code);
-
 ALTER TABLE ONLY mes.count
     ADD CONSTRAINT count_event_fkey FOREIGN KEY (event) REFERENCES mes.counter_event(id);
 
 ALTER TABLE ONLY mes.count
-    ADD CONSTRAINT count_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT count_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.counter_event
-    ADD CONSTRAINT counter_event_decided_act_fkey FOREIGN KEY (decided_act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT counter_event_decided_act_fkey FOREIGN KEY (decided_act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.counter_event
-    ADD CONSTRAINT counter_event_meter_fkey FOREIGN KEY (meter) REFERENCES mes.meter(name);
+    ADD CONSTRAINT counter_event_meter_fkey FOREIGN KEY (meter) REFERENCES plant.meter(name);
 
 ALTER TABLE ONLY mes.counter_event
-    ADD CONSTRAINT counter_event_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT counter_event_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.counter
-    ADD CONSTRAINT counter_meter_fkey FOREIGN KEY (meter) REFERENCES mes.meter(name);
+    ADD CONSTRAINT counter_meter_fkey FOREIGN KEY (meter) REFERENCES plant.meter(name);
 
 ALTER TABLE ONLY mes.counter
-    ADD CONSTRAINT counter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT counter_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.counter_rule
     ADD CONSTRAINT counter_rule_channel_fkey FOREIGN KEY (channel) REFERENCES mes.counter(channel);
 
 ALTER TABLE ONLY mes.counter_rule
-    ADD CONSTRAINT counter_rule_of_press_fkey FOREIGN KEY (of_press) REFERENCES mes.press(name);
+    ADD CONSTRAINT counter_rule_of_press_fkey FOREIGN KEY (of_press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.die_mount
-    ADD CONSTRAINT die_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT die_mount_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
 
 ALTER TABLE ONLY mes.die_mount
-    ADD CONSTRAINT die_mount_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT die_mount_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.disposition
-    ADD CONSTRAINT disposition_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT disposition_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.disposition
     ADD CONSTRAINT disposition_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
@@ -1913,25 +1884,22 @@ ALTER TABLE ONLY mes.disposition
     ADD CONSTRAINT disposition_run_output_fkey FOREIGN KEY (run_output) REFERENCES mes.run_output(id);
 
 ALTER TABLE ONLY mes.disposition
-    ADD CONSTRAINT disposition_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id);
+    ADD CONSTRAINT disposition_shift_fkey FOREIGN KEY (shift) REFERENCES plant.shift(id);
 
 ALTER TABLE ONLY mes.fact_minute
-    ADD CONSTRAINT fact_minute_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT fact_minute_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.fact_minute
     ADD CONSTRAINT fact_minute_segment_fkey FOREIGN KEY (segment) REFERENCES mes.run_segment(id);
 
 ALTER TABLE ONLY mes.material_mount
-    ADD CONSTRAINT material_mount_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT material_mount_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.material_mount
     ADD CONSTRAINT material_mount_item_lot_fkey FOREIGN KEY (item, lot) REFERENCES erp.lot(item, code);
 
 ALTER TABLE ONLY mes.material_mount
-    ADD CONSTRAINT material_mount_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
-
-ALTER TABLE ONLY mes.meter
-    ADD CONSTRAINT meter_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT material_mount_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.mount_wear
     ADD CONSTRAINT mount_wear_mount_fkey FOREIGN KEY (mount) REFERENCES mes.die_mount(id) ON DELETE CASCADE;
@@ -1946,10 +1914,7 @@ ALTER TABLE ONLY mes.posting
     ADD CONSTRAINT posting_run_output_fkey FOREIGN KEY (run_output) REFERENCES mes.run_output(id);
 
 ALTER TABLE ONLY mes.posting
-    ADD CONSTRAINT posting_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id);
-
-ALTER TABLE ONLY mes.press
-    ADD CONSTRAINT press_line_fkey FOREIGN KEY (line) REFERENCES mes.line(name);
+    ADD CONSTRAINT posting_shift_fkey FOREIGN KEY (shift) REFERENCES plant.shift(id);
 
 ALTER TABLE ONLY mes.press_mark
     ADD CONSTRAINT press_mark_outbox_fkey FOREIGN KEY (outbox) REFERENCES signal.outbox(id);
@@ -1958,13 +1923,13 @@ ALTER TABLE ONLY mes.press_mark
     ADD CONSTRAINT press_mark_owner_fkey FOREIGN KEY (owner) REFERENCES mes.press_behind(owner) ON DELETE CASCADE;
 
 ALTER TABLE ONLY mes.press_state
-    ADD CONSTRAINT press_state_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT press_state_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.press_watch
-    ADD CONSTRAINT press_watch_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT press_watch_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.run
-    ADD CONSTRAINT run_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT run_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.run
     ADD CONSTRAINT run_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
@@ -1979,10 +1944,10 @@ ALTER TABLE ONLY mes.run_output
     ADD CONSTRAINT run_output_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
 
 ALTER TABLE ONLY mes.run
-    ADD CONSTRAINT run_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+    ADD CONSTRAINT run_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.run_segment
-    ADD CONSTRAINT run_segment_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT run_segment_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.run_segment
     ADD CONSTRAINT run_segment_run_fkey FOREIGN KEY (run) REFERENCES mes.run(id);
@@ -1993,14 +1958,53 @@ ALTER TABLE ONLY mes.segment_output
 ALTER TABLE ONLY mes.segment_output
     ADD CONSTRAINT segment_output_segment_fkey FOREIGN KEY (segment) REFERENCES mes.run_segment(id);
 
-ALTER TABLE ONLY mes.shift_break
-    ADD CONSTRAINT shift_break_shift_fkey FOREIGN KEY (shift) REFERENCES mes.shift(id) ON DELETE CASCADE;
+ALTER TABLE ONLY mes.stop_reason
+    ADD CONSTRAINT stop_reason_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
 ALTER TABLE ONLY mes.stop_reason
-    ADD CONSTRAINT stop_reason_act_fkey FOREIGN KEY (act) REFERENCES mes.act(id) DEFERRABLE INITIALLY DEFERRED;
+    ADD CONSTRAINT stop_reason_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
-ALTER TABLE ONLY mes.stop_reason
-    ADD CONSTRAINT stop_reason_press_fkey FOREIGN KEY (press) REFERENCES mes.press(name);
+ALTER TABLE ONLY people.act
+    ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
+
+ALTER TABLE ONLY people.act
+    ADD CONSTRAINT act_who_fkey FOREIGN KEY (who) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.device
+    ADD CONSTRAINT device_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.sign_in
+    ADD CONSTRAINT login_device_fkey FOREIGN KEY (device) REFERENCES people.device(id);
+
+ALTER TABLE ONLY people.sign_in
+    ADD CONSTRAINT login_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.notice
+    ADD CONSTRAINT notification_done_by_fkey FOREIGN KEY (done_by) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.notice
+    ADD CONSTRAINT notification_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
+
+ALTER TABLE ONLY people.person_act
+    ADD CONSTRAINT person_act_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.person_act
+    ADD CONSTRAINT person_act_who_fkey FOREIGN KEY (who) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.person
+    ADD CONSTRAINT person_badge_by_fkey FOREIGN KEY (badge_by) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.session
+    ADD CONSTRAINT session_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY plant.meter
+    ADD CONSTRAINT meter_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
+
+ALTER TABLE ONLY plant.press
+    ADD CONSTRAINT press_line_fkey FOREIGN KEY (line) REFERENCES plant.line(name);
+
+ALTER TABLE ONLY plant.shift_break
+    ADD CONSTRAINT shift_break_shift_fkey FOREIGN KEY (shift) REFERENCES plant.shift(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY signal.gap
     ADD CONSTRAINT gap_outbox_fkey FOREIGN KEY (outbox) REFERENCES signal.outbox(id);

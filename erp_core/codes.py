@@ -5,7 +5,6 @@ the prefix of their kind (`WO:1001`) or leave it out. What is written exactly li
 that code; anything else is taken only where it can mean one alone.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -13,13 +12,13 @@ from typing import Literal
 from psycopg import sql
 
 from database.connection import Connection
+from people.codes import LONGEST, without_prefix
 
 Kind = Literal["work_order", "die", "lot", "reason"]
 
 PREFIXES: Mapping[str, str] = MappingProxyType(
     {"work_order": "WO", "die": "DIE", "reason": "RSN", "lot": "LOT"}
 )
-LONGEST = 200  # characters; no code is longer
 
 _MEANT = sql.SQL("""
 select t.code from (select distinct code from {table}) t
@@ -27,24 +26,6 @@ where upper(normalize(t.code, nfkc)) = any (
   select upper(normalize(form, nfkc)) from unnest(%(forms)s::text[]) form)
 order by t.code <> all (%(forms)s::text[]), t.code limit 2
 """)
-
-
-def plain(text: str) -> str:
-    """The text in half-width characters, without spaces around it."""
-    return unicodedata.normalize("NFKC", text).strip()
-
-
-def alike(text: str) -> str:
-    """The same for codes that a reader takes for one: width, case, spaces and unseen characters."""
-    shown = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in shown if not c.isspace() and unicodedata.category(c) != "Cf")
-
-
-def without_prefix(prefix: str, text: str) -> str | None:
-    """What follows `prefix:`, however wide or large it was typed; None without the prefix."""
-    size = len(prefix) + 1
-    rest = text[size:].strip()
-    return rest if plain(text[:size]).upper() == f"{prefix}:" and rest else None
 
 
 def meant(connection: Connection, kind: Kind, given: str) -> str | None:

@@ -17,10 +17,10 @@ from psycopg.errors import ExclusionViolation
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
-from erp_core import codes, people, reasons, reports
-from erp_core.errors import StateError, UnknownError
-from erp_core.people import Person
-from erp_core.reports import Report
+from erp_core import codes
+from erp_core.production import reports
+from erp_core.production.reports import Report
+from erp_core.quality import reasons
 from mes_bridge import arguments, undoing
 from mes_bridge.arguments import A
 from mes_bridge.counting import counter_store
@@ -37,6 +37,9 @@ from mes_bridge.refusal import Refused
 from mes_bridge.reporting import dispositions, reporting, scraps
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
+from people import rights, staff
+from people.errors import StateError, UnknownError
+from people.staff import Person
 
 Outcome = dict[str, Any]
 
@@ -74,21 +77,21 @@ def record(connection: Connection, act: Act, now: datetime, *, replay: bool = Fa
 
 
 def _once(connection: Connection, act: Act, now: datetime, replay: bool) -> Outcome:
-    connection.execute("insert into mes.act_claim values (%s)", [act.id])  # waits for its twin
+    connection.execute("insert into people.act_claim values (%s)", [act.id])  # waits for its twin
     before = _recorded(connection, act)
     outcome = _apply(connection, act, now, replay) if before is None else before
-    connection.execute("delete from mes.act_claim where id = %s", [act.id])
+    connection.execute("delete from people.act_claim where id = %s", [act.id])
     return outcome
 
 
 def _zone(connection: Connection) -> ZoneInfo | None:
-    row = connection.execute("select time_zone from mes.plant").fetchone()
+    row = connection.execute("select time_zone from plant.site").fetchone()
     return ZoneInfo(row[0]) if row else None
 
 
 def _recorded(connection: Connection, act: Act) -> Outcome | None:
     row = connection.execute(
-        "select who, act, args, outcome from mes.act where id = %s", [act.id]
+        "select who, act, args, outcome from people.act where id = %s", [act.id]
     ).fetchone()
     if row is None:
         return None
@@ -129,7 +132,7 @@ def _on_time(act: Act, now: datetime) -> Act:
 
 def _check_clock(connection: Connection, press: str, now: datetime) -> None:
     """No act is taken from before one that is recorded as done: the clock was set back."""
-    row = connection.execute("select max(at) from mes.act where press = %s", [press]).fetchone()
+    row = connection.execute("select max(at) from people.act where press = %s", [press]).fetchone()
     if row and row[0] and row[0] > now:
         raise Refused("clock_set_back", until=row[0])
 
@@ -142,14 +145,14 @@ def _check_age(moment: Moment, since: datetime) -> None:
 
 def _decides(moment: Moment) -> bool:
     """Whether the person decides here, as a shift leader does."""
-    person = people.find(moment.connection, moment.who)
-    return person is not None and people.may(person.role, "assign")
+    person = staff.find(moment.connection, moment.who)
+    return person is not None and rights.may(person.role, "assign")
 
 
 def _press(connection: Connection, name: str | None) -> tuple[str, str]:
     """Name and line of the press, held against everyone else who derives for it."""
     row = connection.execute(
-        "select name, line from mes.press where name = %s for update", [name]
+        "select name, line from plant.press where name = %s for update", [name]
     ).fetchone()
     if row is None:
         raise Refused("press_unknown", press=name or "–")
@@ -157,10 +160,10 @@ def _press(connection: Connection, name: str | None) -> tuple[str, str]:
 
 
 def _check_person(connection: Connection, act: Act, press: str, line: str) -> None:
-    person = people.find(connection, act.who)
+    person = staff.find(connection, act.who)
     if person is None or not person.active:
         raise Refused("person_unknown", who=act.who)
-    if not people.may(person.role, act.act):
+    if not rights.may(person.role, act.act):
         raise Refused("not_allowed", who=act.who, act=act.act)
     if not person.works_on(line):
         raise _wrong_line(act, person, press, line)
@@ -175,7 +178,7 @@ def _wrong_line(act: Act, person: Person, press: str, line: str) -> Refused:
 
 def _write(connection: Connection, act: Act, outcome: Outcome) -> None:
     connection.execute(
-        "insert into mes.act (id, who, press, at, act, args, outcome) "
+        "insert into people.act (id, who, press, at, act, args, outcome) "
         "values (%s, %s, %s, %s, %s, %s, %s)",
         [act.id, act.who, act.press, act.at, act.act, Jsonb(dict(act.args)), Jsonb(outcome)],
     )
@@ -293,8 +296,8 @@ def _fail(moment: Moment, run: int) -> str:
 
 
 def _check_releases(moment: Moment) -> None:
-    if not people.releases(moment.connection, moment.who, _line(moment)):
-        releasing = people.releasing(moment.connection, _line(moment))
+    if not staff.releases(moment.connection, moment.who, _line(moment)):
+        releasing = staff.releasing(moment.connection, _line(moment))
         raise Refused("not_released_by", who=moment.who, names=releasing)
 
 
@@ -450,7 +453,7 @@ def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
 
 def _undo(moment: Moment, args: arguments.Undo) -> Outcome:
     done = undoing.find(moment.connection, args.act)
-    if done.act in people.DECIDE and not _decides(moment):
+    if done.act in rights.DECIDE and not _decides(moment):
         raise Refused("not_allowed", who=moment.who, act=done.act)
     return undoing.undo(moment, done, args.reason, decides=_decides(moment))
 

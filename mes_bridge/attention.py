@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from database.connection import Connection
-from erp_core import notifications
+from people import notices
 
 STROKES = 20
 AGE = timedelta(minutes=2)
@@ -19,7 +19,7 @@ def raise_due(connection: Connection, now: datetime) -> int:
     found = _unattributed(connection)
     _close_settled(connection, found, now)
     return sum(
-        notifications.raise_once(connection, "unattributed", press, press, "leader", now)
+        notices.raise_once(connection, "unattributed", press, press, "leader", now)
         for press, (strokes, first) in found.items()
         if strokes > STROKES or now - first > AGE
     )
@@ -28,22 +28,20 @@ def raise_due(connection: Connection, now: datetime) -> int:
 def call_of_signals(connection: Connection, said: Iterable[tuple[str, int]], now: datetime) -> None:
     """Tell IT of values of a press's run signal that the plant file does not explain."""
     for press, value in sorted(said):
-        notifications.raise_once(
-            connection, "signal_unlisted", f"{press}/{value}", press, "it", now
-        )
+        notices.raise_once(connection, "signal_unlisted", f"{press}/{value}", press, "it", now)
 
 
 def explain_signals(connection: Connection, now: datetime) -> None:
     """Close the calls about values that the plant file explains by now."""
     rows = connection.execute(
         """
-        select n.subject from erp.notification n join mes.press p on p.name = n.press
+        select n.subject from people.notice n join plant.press p on p.name = n.press
         where n.kind = 'signal_unlisted' and n.done_at is null
           and (p.run_states is null or p.run_states ? substr(n.subject, length(n.press) + 2))
         """
     ).fetchall()
     for (subject,) in rows:
-        notifications.close(connection, "signal_unlisted", subject, now)
+        notices.close(connection, "signal_unlisted", subject, now)
 
 
 def _unattributed(connection: Connection) -> dict[str, tuple[int, datetime]]:
@@ -68,9 +66,9 @@ def _close_settled(
     connection: Connection, found: dict[str, tuple[int, datetime]], now: datetime
 ) -> None:
     rows = connection.execute(
-        "select subject from erp.notification where kind = 'unattributed' and done_at is null "
+        "select subject from people.notice where kind = 'unattributed' and done_at is null "
         "and press <> all(%s)",
         [list(found)],
     ).fetchall()
     for (subject,) in rows:
-        notifications.close(connection, "unattributed", subject, now)
+        notices.close(connection, "unattributed", subject, now)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import psycopg
 
 from database.connection import Connection
-from erp_core import notifications
+from people import notices
 
 PATIENCE = "100ms"  # a press that is held for longer is passed over
 SOON = timedelta(seconds=1)
@@ -35,17 +35,17 @@ def hold(connection: Connection, owners: Collection[str]) -> set[str]:
 
 def _lock(connection: Connection, names: Sequence[str]) -> None:
     connection.execute(
-        "select 1 from mes.press where name = any(%s) order by name for update", [names]
+        "select 1 from plant.press where name = any(%s) order by name for update", [names]
     )
 
 
 def _held_elsewhere(connection: Connection, names: Sequence[str]) -> set[str]:
     rows = connection.execute(
-        "select name from mes.press where name = any(%s) order by name for update skip locked",
+        "select name from plant.press where name = any(%s) order by name for update skip locked",
         [names],
     )
     free = {name for (name,) in rows}
-    there = connection.execute("select name from mes.press where name = any(%s)", [names])
+    there = connection.execute("select name from plant.press where name = any(%s)", [names])
     return {name for (name,) in there} - free
 
 
@@ -109,13 +109,13 @@ def try_later(connection: Connection, owner: str, reason: str | None, now: datet
         "update mes.press_behind set again = %s where owner = %s", [now + pause, owner]
     )
     if reason is not None:
-        press = connection.execute("select name from mes.press where name = %s", [owner])
+        press = connection.execute("select name from plant.press where name = %s", [owner])
         name = (press.fetchone() or (None,))[0]
-        notifications.raise_once(connection, TOLD, owner, name, "leader", now)
+        notices.raise_once(connection, TOLD, owner, name, "leader", now)
     return pause
 
 
 def take_back(connection: Connection, owner: str, now: datetime) -> None:
     """The owner has caught up and goes on with the others."""
     connection.execute("delete from mes.press_behind where owner = %s", [owner])
-    notifications.close(connection, TOLD, owner, now)
+    notices.close(connection, TOLD, owner, now)

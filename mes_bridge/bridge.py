@@ -22,14 +22,15 @@ from database.connection import Connection, wait_connect
 from database.limits import SERVICE
 from database.migrate import require_current
 from database.watch import end_overdue
-from mes_bridge import attention, behind, metrics, shifts
+from mes_bridge import attention, behind, metrics
 from mes_bridge.counting import counter_store
 from mes_bridge.counting.counter_store import Booking
-from mes_bridge.errors import PlantNotLoadedError
 from mes_bridge.reporting import reporting
 from mes_bridge.states import facts, state_store
 from mes_bridge.states.press_state import Seen, Sign, Stroke
 from mes_bridge.tail import Tail, Told, take, take_behind
+from plant import shifts
+from plant.errors import PlantNotLoadedError
 
 DAY = timedelta(days=1)
 AHEAD = timedelta(days=2)  # shifts are made this far ahead
@@ -278,7 +279,7 @@ class Bridge:
         """Every press has a timer of its own; one that was not reported yet is, up to here."""
         self.connection.execute(
             """
-            insert into mes.timer (name, due) select 'press:' || name, %s from mes.press
+            insert into mes.timer (name, due) select 'press:' || name, %s from plant.press
             on conflict (name) do update set due = excluded.due
             """,
             [boundary],

@@ -1,4 +1,4 @@
-"""Errors of the bridge: BridgeError > UnknownEvent, DecidedEvent, UnknownCounter, Swap, Plant.
+"""Errors of the bridge: BridgeError > UnknownEvent, DecidedEvent, UnknownCounter, Swap.
 
 Each message says what happened, where, and the cure.
 """
@@ -30,7 +30,3 @@ class SwapError(BridgeError):
 
 class OtherSiteError(BridgeError):
     """The database belongs to another site, and is in use there."""
-
-
-class PlantNotLoadedError(BridgeError):
-    """The database does not know the plant yet: run `pressline plant load`."""

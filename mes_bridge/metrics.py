@@ -49,7 +49,7 @@ LAG = """
 select o.site, o.node, o.id, coalesce(m.number, 0), coalesce(m.arrived, '2000-01-01'), o.number
 from signal.outbox o
 left join mes.mark m on m.outbox = o.id
-where o.site in ('', (select site from mes.plant))
+where o.site in ('', (select site from plant.site))
 """
 
 

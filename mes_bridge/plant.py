@@ -1,78 +1,12 @@
-"""The plant as the database knows it: lines, presses, meters and the shift pattern."""
+"""Takes the plant over: its layout, and what the bridge has to do when it changes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, time, timedelta
-from typing import Literal
-
-from psycopg.types.json import Jsonb
+from datetime import datetime
 
 from database.connection import Connection
 from mes_bridge import attention
 from mes_bridge.errors import OtherSiteError
-from mes_bridge.states.press_state import Signal
-
-Break = tuple[time, time]
-Dated = Literal["began", "ended"]
-
-
-@dataclass(frozen=True, slots=True)
-class ShiftPattern:
-    """A shift of every day, in plant time; an end not after its start is on the next day."""
-
-    code: str
-    start: time
-    end: time
-    breaks: Sequence[Break] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Press:
-    """`top_spm`: strokes per minute; stopped after `stop_after` without a stroke.
-
-    `stroke_channel` and `run_channel` are channel names of the press; without a run channel the
-    strokes say whether it runs. `run_states`: what each value of the run channel means; without it
-    0 is stopped and everything else running. `node` is the edge node that reads it (None: any).
-    """
-
-    name: str
-    line: str
-    top_spm: float
-    stop_after: timedelta
-    stroke_channel: str
-    run_channel: str | None = None
-    node: str | None = None
-    run_states: Mapping[int, Signal] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Meter:
-    """An energy meter of one press, or of more than one (`press` None); `top_kw` bounds it."""
-
-    name: str
-    press: str | None
-    top_kw: float
-    energy_channel: str
-    node: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """`silence`: without a reading for this long, a press is unknown (three heartbeats).
-
-    `report_every`: a quarter hour, an hour, or two days for whole shifts (a shift end is always
-    one).
-    """
-
-    site: str
-    time_zone: str
-    silence: timedelta
-    report_every: timedelta = timedelta(minutes=15)
-    lines: Sequence[str] = ()
-    presses: Sequence[Press] = ()
-    meters: Sequence[Meter] = ()
-    shifts: Sequence[ShiftPattern] = field(default=())
-    shift_date: Dated = "began"
+from plant import layout
+from plant.layout import Plant
 
 
 def store(connection: Connection, plant: Plant, now: datetime, *, renamed: bool = False) -> None:
@@ -84,14 +18,13 @@ def store(connection: Connection, plant: Plant, now: datetime, *, renamed: bool 
     """
     if not renamed:
         _refuse_other_site(connection, plant.site)
-    before = _calendar(connection)
-    _store_plant(connection, plant)
-    _store_lines(connection, plant.lines)
-    _store_presses(connection, plant.presses)
-    _store_meters(connection, plant.meters)
+    before = layout.calendar(connection)
+    _forget_unit(connection, plant)
+    layout.store(connection, plant)
     attention.explain_signals(connection, now)
-    if before != (plant.time_zone, plant.shift_date, _rows(plant.shifts)):
-        _store_pattern(connection, plant, now)
+    if before != (plant.time_zone, plant.shift_date, layout.pattern_rows(plant.shifts)):
+        layout.store_pattern(connection, plant, now)
+        _drop_unused_shifts(connection, now)
 
 
 def _refuse_other_site(connection: Connection, site: str) -> None:
@@ -105,125 +38,28 @@ def _refuse_other_site(connection: Connection, site: str) -> None:
 
 
 IN_USE_BY = """
-select site from mes.plant where site <> %s and (
-  exists (select from mes.counter) or exists (select from mes.act)
+select site from plant.site where site <> %s and (
+  exists (select from mes.counter) or exists (select from people.act)
   or exists (select from erp.work_order) or exists (select from erp.stock_move))
 """
 
 
-def _store_plant(connection: Connection, plant: Plant) -> None:
+def _forget_unit(connection: Connection, plant: Plant) -> None:
+    """Another unit of reports: the next boundary is found anew."""
     connection.execute(
         """
         delete from mes.timer where name = 'boundary' and exists (
-          select from mes.plant where report_every <> %(report_every)s)
+          select from plant.site where report_every <> %(report_every)s)
         """,
         {"report_every": plant.report_every},
     )
+
+
+def _drop_unused_shifts(connection: Connection, now: datetime) -> None:
+    """Shifts made ahead from an older pattern go, unless something names them."""
     connection.execute(
         """
-        insert into mes.plant (site, time_zone, silence, report_every) values (%s, %s, %s, %s)
-        on conflict (one) do update
-        set site = excluded.site, time_zone = excluded.time_zone, silence = excluded.silence,
-          report_every = excluded.report_every
-        """,
-        [plant.site, plant.time_zone, plant.silence, plant.report_every],
-    )
-
-
-def _store_lines(connection: Connection, lines: Sequence[str]) -> None:
-    connection.cursor().executemany(
-        """
-        insert into mes.line (name, position) values (%s, %s)
-        on conflict (name) do update set position = excluded.position
-        """,
-        [(name, position) for position, name in enumerate(lines)],
-    )
-
-
-def _store_presses(connection: Connection, presses: Sequence[Press]) -> None:
-    connection.cursor().executemany(
-        """
-        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel,
-                               run_channel, node, run_states)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-        on conflict (name) do update
-        set line = excluded.line, position = excluded.position, top_spm = excluded.top_spm,
-            stop_after = excluded.stop_after, stroke_channel = excluded.stroke_channel,
-            run_channel = excluded.run_channel, node = excluded.node,
-            run_states = excluded.run_states
-        """,
-        [
-            (
-                p.name,
-                p.line,
-                position,
-                p.top_spm,
-                p.stop_after,
-                p.stroke_channel,
-                p.run_channel,
-                p.node,
-                None if p.run_states is None else Jsonb(p.run_states),
-            )
-            for position, p in enumerate(presses)
-        ],
-    )
-
-
-def _store_meters(connection: Connection, meters: Sequence[Meter]) -> None:
-    connection.cursor().executemany(
-        """
-        insert into mes.meter (name, press, top_kw, energy_channel, node)
-        values (%s, %s, %s, %s, %s)
-        on conflict (name) do update
-        set press = excluded.press, top_kw = excluded.top_kw,
-            energy_channel = excluded.energy_channel, node = excluded.node
-        """,
-        [(m.name, m.press, m.top_kw, m.energy_channel, m.node) for m in meters],
-    )
-
-
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-PatternRow = tuple[str, time, time, list[list[str]]]
-
-
-def _rows(shifts: Sequence[ShiftPattern]) -> list[PatternRow]:
-    return sorted(
-        (s.code, s.start, s.end, [[a.isoformat("minutes"), b.isoformat("minutes")]
-                                  for a, b in s.breaks])
-        for s in shifts
-    )  # fmt: skip
-
-
-def _pattern(connection: Connection) -> list[PatternRow]:
-    return sorted(
-        connection.execute(
-            "select code, start_time, end_time, breaks from mes.shift_pattern"
-        ).fetchall()
-    )
-
-
-def _calendar(connection: Connection) -> tuple[str, str, list[PatternRow]] | None:
-    """What shifts are made from: zone, date setting and pattern; None before there is a plant."""
-    row = connection.execute("select time_zone, shift_date from mes.plant").fetchone()
-    return row and (row[0], row[1], _pattern(connection))
-
-
-def _store_pattern(connection: Connection, plant: Plant, now: datetime) -> None:
-    """Replace the pattern; shifts made ahead from the old one go, unless something names them."""
-    first = connection.execute("select from mes.shift limit 1").fetchone() is None
-    connection.execute(
-        "update mes.plant set shift_date = %s, pattern_since = %s",
-        [plant.shift_date, LONG_AGO if first else now],
-    )
-    connection.execute("delete from mes.shift_pattern")
-    connection.cursor().executemany(
-        "insert into mes.shift_pattern (code, start_time, end_time, breaks) "
-        "values (%s, %s, %s, %s)",
-        [(code, start, end, Jsonb(breaks)) for code, start, end, breaks in _rows(plant.shifts)],
-    )
-    connection.execute(
-        """
-        delete from mes.shift s
+        delete from plant.shift s
         where lower(s.span) > %s
           and not exists (select from mes.posting p where p.shift = s.id)
           and not exists (select from mes.disposition d where d.shift = s.id)

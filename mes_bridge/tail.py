@@ -11,7 +11,8 @@ from typing import LiteralString
 from database.connection import Connection
 from mes_bridge import readings
 from mes_bridge.readings import Reading, Stretch
-from mes_bridge.states.press_state import Meanings, Signal, signal_of
+from mes_bridge.states.press_state import Meanings, signal_of
+from plant.layout import Signal
 
 UNLIMITED = 2**62
 
@@ -201,17 +202,17 @@ with own as (
          c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
          c.name = p.run_channel as signals, p.name as concerns, p.name as owner,
          p.run_states as states
-  from mes.press p
+  from plant.press p
   join mes.own_channel c on c.device = p.name and c.name in (p.stroke_channel, p.run_channel)
   union all
   select c.id, null, false, false, m.press, coalesce(m.press, m.name), null
-  from mes.meter m join mes.own_channel c on c.device = m.name and c.name = m.energy_channel
+  from plant.meter m join mes.own_channel c on c.device = m.name and c.name = m.energy_channel
 ), counted as (
   select * from own
   union all  -- counted on before the plant file was changed
   select k.channel, null, false, false, coalesce(k.press, m.press),
          coalesce(k.press, m.press, k.meter), null
-  from mes.counter k left join mes.meter m on m.name = k.meter
+  from mes.counter k left join plant.meter m on m.name = k.meter
   where not exists (select from own where own.channel = k.channel)
 )  -- of those not set aside, or of the one that catches up
 select c.channel, c.press, c.decides, c.signals, c.concerns, c.owner, c.states

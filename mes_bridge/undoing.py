@@ -14,14 +14,14 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core.errors import StateError
-from erp_core.reports import Report
-from mes_bridge import shifts
+from erp_core.production.reports import Report
 from mes_bridge.jobs import first_articles, materials, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import reporting, scraps
 from mes_bridge.states import facts, stops
+from people.errors import StateError
+from plant import shifts
 
 Outcome = dict[str, Any]
 
@@ -48,7 +48,7 @@ class Done:
 def find(connection: Connection, act: UUID) -> Done:
     """The act of that id; raises Refused undo_unknown."""
     row = connection.execute(
-        "select id, who, press, at, act, args, outcome, recorded_at from mes.act where id = %s",
+        "select id, who, press, at, act, args, outcome, recorded_at from people.act where id = %s",
         [act],
     ).fetchone()
     if row is None:
@@ -64,10 +64,10 @@ def open_to(
         return cursor.execute(
             """
             select a.id, a.who, a.press, a.at, a.act, a.args, a.outcome, a.recorded_at as recorded
-            from mes.act a
+            from people.act a
             where a.press = %(press)s and a.act = any(%(kinds)s) and a.at > %(since)s
               and (%(decides)s or a.who = %(who)s)
-              and not exists (select from mes.act u where u.press = a.press and u.act = 'undo'
+              and not exists (select from people.act u where u.press = a.press and u.act = 'undo'
                               and u.args ->> 'act' = a.id::text)
             order by a.at desc, a.recorded_at desc limit 20
             """,
@@ -93,7 +93,7 @@ def undo(moment: Moment, done: Done, reason: str | None, *, decides: bool) -> Ou
 
 def _check_first(connection: Connection, done: Done) -> None:
     before = connection.execute(
-        "select from mes.act where press = %s and act = 'undo' and args ->> 'act' = %s",
+        "select from people.act where press = %s and act = 'undo' and args ->> 'act' = %s",
         [done.press, str(done.id)],
     )
     if before.fetchone() is not None:
@@ -216,10 +216,10 @@ def _check_last(moment: Moment, done: Done, run: int) -> None:
     """Nobody changed the job at the press after it."""
     row = moment.connection.execute(
         """
-        select a.act from mes.act a
+        select a.act from people.act a
         where a.press = %(press)s and a.act = any(%(jobs)s) and a.id <> %(act)s
           and (a.at, a.recorded_at) > (%(at)s, %(recorded)s)
-          and not exists (select from mes.act u where u.press = a.press and u.act = 'undo'
+          and not exists (select from people.act u where u.press = a.press and u.act = 'undo'
                           and u.args ->> 'act' = a.id::text)
         order by a.at limit 1
         """,

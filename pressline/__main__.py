@@ -117,7 +117,8 @@ def _told(error: Exception) -> str | None:
 OUR_ERRORS = (
     ("edge_agent.errors", "EdgeError"),
     ("database.errors", "DatabaseError"),
-    ("erp_core.errors", "ErpError"),
+    ("people.errors", "RuleError"),
+    ("plant.errors", "PlantNotLoadedError"),
     ("mes_bridge.errors", "BridgeError"),
     ("pressline.errors", "PresslineError"),
 )

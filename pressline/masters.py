@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from database.connection import Connection
 from edge_agent.plantfile.plant import load_plant
-from erp_core.masters import Loaded
-from erp_core.masters import load as store
-from erp_core.masters_check import Floor, check
-from erp_core.masters_file import read
+from erp_core.masters.check import Floor, check
+from erp_core.masters.file import read
+from erp_core.masters.masters import Loaded
+from erp_core.masters.masters import load as store
 
 
 def load(
@@ -44,9 +44,9 @@ def check_file(
 
 def floor_of(connection: Connection) -> Floor | None:
     """Lines and presses of the plant in the database; None before `pressline plant load`."""
-    presses = connection.execute("select name from mes.press").fetchall()
-    lines = connection.execute("select name from mes.line").fetchall()
-    plant = connection.execute("select time_zone from mes.plant").fetchone()
+    presses = connection.execute("select name from plant.press").fetchall()
+    lines = connection.execute("select name from plant.line").fetchall()
+    plant = connection.execute("select time_zone from plant.site").fetchone()
     if not presses or plant is None:
         return None
     return Floor(

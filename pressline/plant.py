@@ -6,8 +6,9 @@ from pathlib import Path
 from database.connection import connect
 from edge_agent.plantfile import entries
 from edge_agent.plantfile.plant import load_plant
-from mes_bridge import plant as mes
-from mes_bridge.states.press_state import Signal
+from mes_bridge.plant import store
+from plant import layout
+from plant.layout import Signal
 
 HEARTBEATS_TO_SILENCE = 3
 UNITS = {
@@ -24,26 +25,26 @@ def load(database: str, path: Path, *, addresses: bool = True, renamed: bool = F
     """
     plant = translate(load_plant(path, addresses=addresses))
     with connect(database) as connection:
-        mes.store(connection, plant, datetime.now(UTC), renamed=renamed)
+        store(connection, plant, datetime.now(UTC), renamed=renamed)
 
 
-def translate(plant: entries.Plant) -> mes.Plant:
+def translate(plant: entries.Plant) -> layout.Plant:
     """The plant file's words as the database's: seconds to intervals, three beats to silence."""
-    return mes.Plant(
+    return layout.Plant(
         site=plant.site,
         time_zone=plant.time_zone,
         silence=timedelta(seconds=HEARTBEATS_TO_SILENCE * plant.heartbeat_s),
         report_every=UNITS[plant.report_every],
         lines=[line.name for line in plant.lines],
         presses=[_press(press) for press in plant.presses],
-        meters=[mes.Meter(m.name, m.press, m.top_kw, m.energy, m.node) for m in plant.meters],
+        meters=[layout.Meter(m.name, m.press, m.top_kw, m.energy, m.node) for m in plant.meters],
         shifts=[_shift(shift) for shift in plant.shifts],
         shift_date=plant.shift_date,
     )
 
 
-def _press(press: entries.Press) -> mes.Press:
-    return mes.Press(
+def _press(press: entries.Press) -> layout.Press:
+    return layout.Press(
         name=press.name,
         line=press.line,
         top_spm=press.top_speed,
@@ -60,6 +61,6 @@ def _run_states(press: entries.Press) -> dict[int, Signal] | None:
     return channel.meanings if channel else None
 
 
-def _shift(shift: entries.Shift) -> mes.ShiftPattern:
+def _shift(shift: entries.Shift) -> layout.ShiftPattern:
     breaks = [(pause.start, pause.end) for pause in shift.breaks]
-    return mes.ShiftPattern(shift.code, shift.start, shift.end, breaks)
+    return layout.ShiftPattern(shift.code, shift.start, shift.end, breaks)

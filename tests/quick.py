@@ -18,11 +18,13 @@ ROOMS: Mapping[str, Sequence[str]] = {
     "erp_core": ("test_erp_dies", "test_erp_masters_check", "test_erp_orders", "test_erp_stock"),
     "ingest": ("test_clock_offset", "test_inbox", "test_intake", "test_packets"),
     "mes_bridge": ("test_counting", "test_runs", "test_states", "test_yields"),
+    "people": ("test_staff",),
+    "plant": ("test_shifts",),
     "pressline": (
         "test_compose", "test_demo_shopfloor", "test_main", "test_plant_load", "test_web_calls",
         "test_web_evidence", "test_web_words",
     ),
-    "": ("test_docs", "test_parts"),
+    "": ("test_docs", "test_parts", "test_tables_named"),
 }  # fmt: skip
 FILES = {f"tests/{room}/{name}.py".replace("//", "/") for room in ROOMS for name in ROOMS[room]}
 

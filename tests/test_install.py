@@ -17,7 +17,9 @@ TOP = Path(__file__).parents[1]
 LOCKS = {"edge": {"opcua", "serial"}, "plant": {"opcua", "plant", "serial"}, "demo": {"demo"},
          "dev": {"dev"}}  # fmt: skip
 PIN = re.compile(r"^([a-z0-9-]+)==([^ ;\\]+)(?: ; ([^\\]+))?")
-ROOMS = ("database", "edge_agent", "erp_core", "ingest", "mes_bridge", "pressline")
+ROOMS = (
+    "database", "edge_agent", "erp_core", "ingest", "mes_bridge", "people", "plant", "pressline",
+)  # fmt: skip
 
 
 def dockerfile_stages() -> list[str]:

@@ -4,7 +4,7 @@
 -- needs no right on the tables below.
 
 create or replace view board.press as
-  select p.name as press, p.line, p.position, p.top_spm from mes.press p;
+  select p.name as press, p.line, p.position, p.top_spm from plant.press p;
 
 -- Parts that each output of a run yielded, by segment. The fraction of a part is carried over the
 -- run, so the parts of all segments add up to floor(strokes x parts per stroke).
@@ -30,7 +30,7 @@ $$;
 -- Scrap that people declared, by run output.
 create or replace view board.scrap as
   select t.run_output, t.at, a.who, t.press, t.reason, t.qty
-  from mes.scrap_told t join mes.act a on a.id = t.act
+  from mes.scrap_told t join people.act a on a.id = t.act
   union all
   select d.run_output, d.at, d.who, r.press, d.reason, d.qty
   from mes.disposition d join mes.run_output o on o.id = d.run_output join mes.run r on r.id = o.run
@@ -41,13 +41,13 @@ create or replace view board.scrap as
 create or replace function board.planned_s(of_span tstzrange, until timestamptz) returns numeric
 language sql stable security definer set search_path = '' as $$
   select case
-    when not exists (select from mes.shift) then coalesce(extract(epoch from upper(asked.span) - lower(asked.span)), 0)
+    when not exists (select from plant.shift) then coalesce(extract(epoch from upper(asked.span) - lower(asked.span)), 0)
     else coalesce((
       select sum(extract(epoch from upper(s.span * asked.span) - lower(s.span * asked.span))
                  - coalesce((
                      select sum(extract(epoch from upper(b.span * asked.span) - lower(b.span * asked.span)))
-                     from mes.shift_break b where b.shift = s.id and b.span && asked.span), 0))
-      from mes.shift s where s.span && asked.span), 0)
+                     from plant.shift_break b where b.shift = s.id and b.span && asked.span), 0))
+      from plant.shift s where s.span && asked.span), 0)
     end
   from (select of_span * tstzrange(null, until) as span) asked
 $$;
@@ -121,8 +121,8 @@ language sql stable security definer set search_path = '' as $$
          fast.spm, coalesce(orphan.strokes, 0), coalesce(job.over, 0), coalesce(job.excess, 0),
          now_state.state = 'stopped' and r.id is not null and seg.kind = 'production' and planned.now
            and not (why.reason is not distinct from 'changeover' or coalesce(why.planned, false))
-  from mes.press p
-  cross join mes.plant plant
+  from plant.press p
+  cross join plant.site plant
   left join lateral (
     select max(told.at) as at
     from signal.latest l cross join lateral unnest(l.at, l.quality) as told(at, quality)
@@ -145,9 +145,9 @@ language sql stable security definer set search_path = '' as $$
     order by lower(sr.span) desc limit 1
   ) why on true
   cross join lateral (
-    select not exists (select from mes.shift) or exists (
-      select from mes.shift s where s.span @> as_of
-        and not exists (select from mes.shift_break b where b.shift = s.id and b.span @> as_of)) as now
+    select not exists (select from plant.shift) or exists (
+      select from plant.shift s where s.span @> as_of
+        and not exists (select from plant.shift_break b where b.shift = s.id and b.span @> as_of)) as now
   ) planned
   left join mes.run r on r.press = p.name and r.source = 'scan' and r.span @> as_of
   left join mes.run_segment seg on seg.run = r.id and seg.span @> as_of
@@ -266,7 +266,7 @@ create or replace function board.order_on_lines(code text, lines text[]) returns
 language sql stable security definer set search_path = '' as $$
   select exists (
     select from erp.work_order_operation op
-    join mes.press p on p.line = any (lines)
+    join plant.press p on p.line = any (lines)
       and (op.die is null
            or not exists (select from erp.die_press f where f.die = op.die)
            or exists (select from erp.die_press f where f.die = op.die and f.press = p.name))
@@ -275,7 +275,7 @@ language sql stable security definer set search_path = '' as $$
     select from erp.work_order_operation op
     join mes.run_output o on o.operation = op.id
     join mes.run r on r.id = o.run
-    join mes.press p on p.name = r.press and p.line = any (lines)
+    join plant.press p on p.name = r.press and p.line = any (lines)
     where op.work_order = code
   )
 $$;
@@ -286,13 +286,13 @@ create or replace view board.minute as
          sum(f.stopped_s) as stopped_s, sum(f.unknown_s) as unknown_s,
          sum(f.run_wh)::bigint as run_wh, sum(f.idle_wh)::bigint as idle_wh,
          sum(f.unknown_wh)::bigint as unknown_wh
-  from mes.fact_minute f join mes.press p on p.name = f.press
+  from mes.fact_minute f join plant.press p on p.name = f.press
   where f.minute is not null
   group by f.press, p.line, f.minute;
 
 create or replace view board.press_state as
   select s.press, p.line, s.state, lower(s.span) as since, upper(s.span) as until
-  from mes.press_state s join mes.press p on p.name = s.press;
+  from mes.press_state s join plant.press p on p.name = s.press;
 
 create or replace view board.stop as
   select s.press, s.line, s.since, s.until, s.state,
@@ -317,7 +317,7 @@ create or replace view board.report as
   join erp.work_order_operation op on op.id = pr.operation
   join erp.work_order w on w.code = op.work_order
   join mes.run r on r.id = pr.run
-  join mes.press p on p.name = r.press;
+  join plant.press p on p.name = r.press;
 
 create or replace view board.node as
   select n.site, n.node, n.online, n.since, o.number as committed, o.arrived

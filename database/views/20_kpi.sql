@@ -30,8 +30,8 @@ language sql stable security definer set search_path = '' as $$
              then 'speed'
            when fact.unmoved >= fact.half_seen then 'signal'
            else 'gap' end end
-  from mes.press p
-  cross join mes.shift sh
+  from plant.press p
+  cross join plant.shift sh
   left join (select x.press, x.dirty_from from mes.press_watch x) w on w.press = p.name
   cross join lateral (
     -- facts are of whole minutes: asked of an instant within one, all go as far as they do, at most to that minute's end
@@ -41,7 +41,7 @@ language sql stable security definer set search_path = '' as $$
   cross join lateral (
     select coalesce(range_agg(b.span), '{}') as spans
     from (
-      select b.span from mes.shift_break b where b.shift = sh.id
+      select b.span from plant.shift_break b where b.shift = sh.id
       union all
       select r.span * sh.span from mes.stop_reason r
       join erp.reason why on why.kind = 'stop' and why.code = r.reason and why.planned

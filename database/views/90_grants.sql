@@ -11,10 +11,14 @@ begin
       ('board', 'board', 'select'),
       ('pressline_ingest', 'signal', 'select, insert, update, delete'),
       ('pressline_bridge', 'signal', 'select'),
+      ('pressline_bridge', 'people', 'select, insert, update, delete'),
+      ('pressline_bridge', 'plant', 'select, insert, update, delete'),
       ('pressline_bridge', 'erp', 'select, insert, update, delete'),
       ('pressline_bridge', 'mes', 'select, insert, update, delete'),
       ('pressline_bridge', 'board', 'select'),
       ('pressline_web', 'signal', 'select, insert, update, delete'), -- takes messages in again
+      ('pressline_web', 'people', 'select, insert, update, delete'),
+      ('pressline_web', 'plant', 'select, insert, update, delete'),
       ('pressline_web', 'erp', 'select, insert, update, delete'),
       ('pressline_web', 'mes', 'select, insert, update, delete'),
       ('pressline_web', 'board', 'select')
@@ -33,7 +37,7 @@ begin
   -- What is append-only is written once, by whomever.
   for each in
     select distinct tgrelid::regclass as name, rolname from pg_trigger, pg_roles
-    where tgfoid = 'erp.refuse_change()'::regprocedure
+    where tgfoid = 'people.refuse_change()'::regprocedure
       and rolname in ('pressline_ingest', 'pressline_bridge', 'pressline_web')
   loop
     execute format('revoke update, delete on %s from %I', each.name, each.rolname);

@@ -1,6 +1,6 @@
 """The counting machines of a plant, kept in the database: counters, their events, what they count.
 
-The caller holds the locks of the presses concerned (`select … from mes.press … for update`) and
+The caller holds the locks of the presses concerned (`select … from plant.press … for update`) and
 owns the transaction.
 """
 
@@ -180,7 +180,7 @@ def decide(
                'decided', e.id, e.unseen, e.outbox, e.number
         from mes.counter_event e
         join mes.counter k on k.channel = e.channel
-        left join mes.meter m on m.name = e.meter
+        left join plant.meter m on m.name = e.meter
         where e.id = %s and e.decided_count > 0
         """,
         [event],

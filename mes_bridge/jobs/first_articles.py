@@ -1,7 +1,7 @@
 """Failed first articles: no good part is counted and people are told, until one passes."""
 
-from erp_core import notifications
 from mes_bridge.moment import Moment
+from people import notices
 
 KIND = "first_article"
 TOLD = ("leader", "quality")
@@ -10,7 +10,7 @@ TOLD = ("leader", "quality")
 def tell(moment: Moment) -> None:
     """Tell leaders and inspectors that the press makes no good parts any more."""
     for role in TOLD:
-        notifications.raise_once(
+        notices.raise_once(
             moment.connection, KIND, f"{moment.press}/{role}", moment.press, role, moment.now
         )
 
@@ -18,7 +18,7 @@ def tell(moment: Moment) -> None:
 def settle(moment: Moment) -> None:
     """A first article passed: nobody has to come any more."""
     for role in TOLD:
-        notifications.close(moment.connection, KIND, f"{moment.press}/{role}", moment.now)
+        notices.close(moment.connection, KIND, f"{moment.press}/{role}", moment.now)
 
 
 def failed(moment: Moment, die: str) -> bool:
@@ -30,7 +30,7 @@ def failed(moment: Moment, die: str) -> bool:
         """
         select a.args -> 'pass' = 'false' and coalesce(last.kind, '') <> 'production'
         from mes.die_mount m
-        join mes.act a on a.press = m.press and a.act = 'first_article' and m.span @> a.at
+        join people.act a on a.press = m.press and a.act = 'first_article' and m.span @> a.at
         left join lateral (
           select s.kind from mes.run r join mes.run_segment s on s.run = r.id
           where r.press = m.press and r.die = m.die and r.source = 'scan'

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import orders
-from erp_core.orders import Operation
+from erp_core.production import work_orders
+from erp_core.production.work_orders import Operation
 from mes_bridge.refusal import Refused
 
 
@@ -31,15 +31,15 @@ def chosen(
 
     `seq` names it, where a person knows better; raises Refused operation_unknown.
     """
-    first = orders.operation_for(connection, work_order, die)
+    first = work_orders.operation_for(connection, work_order, die)
     if first is None:
         return None
     done = _progress(connection, work_order)
-    there = orders.operations(connection, work_order)
+    there = work_orders.operations(connection, work_order)
     fits = [each for each in there if each.die == (die if first.die else None)]
     if seq is not None:
         return _named(fits, work_order, seq)
-    order = orders.find(connection, work_order)
+    order = work_orders.find(connection, work_order)
     wanted = order.qty if order else 0
     undone = [each for each in fits if done[each.id].good < wanted] or fits[-1:]
     own = [each for each in undone if die in done[each.id].dies]

@@ -14,8 +14,8 @@ from uuid import UUID
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import orders
-from erp_core.orders import Operation
+from erp_core.production import work_orders
+from erp_core.production.work_orders import Operation
 from mes_bridge.jobs import first_articles, mounts, operations, segments
 from mes_bridge.jobs.segments import Span
 from mes_bridge.moment import Moment
@@ -388,12 +388,12 @@ def _has(connection: Connection, run: Run | None, work_order: str) -> bool:
     return run is not None and work_order in {o.work_order for o in outputs(connection, run.id)}
 
 
-def startable(connection: Connection, work_order: str, *, full: bool) -> orders.WorkOrder:
+def startable(connection: Connection, work_order: str, *, full: bool) -> work_orders.WorkOrder:
     """The order, if something may be made for it; `full`: also when it has all its parts.
 
     Raises Refused work_order_unknown, work_order_not_released, work_order_finished.
     """
-    order = orders.find(connection, work_order)
+    order = work_orders.find(connection, work_order)
     if order is None:
         raise Refused("work_order_unknown", work_order=work_order)
     if order.state == "draft":
@@ -442,7 +442,7 @@ def _dies_for(moment: Moment, work_order: str, item: str) -> Sequence[str]:
     return [
         die
         for (die,) in rows
-        if orders.operation_for(moment.connection, work_order, die) is not None
+        if work_orders.operation_for(moment.connection, work_order, die) is not None
     ]
 
 

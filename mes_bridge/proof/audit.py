@@ -129,7 +129,7 @@ with side as (
          (o.at at time zone plant.time_zone)::date, 0, o.amount
   from mes.owned_count o
   join mes.counter k on k.channel = o.channel
-  cross join mes.plant
+  cross join plant.site plant
   where o.at <= coalesce(%(as_of)s, 'infinity'::timestamptz)
 )
 select 'strokes' as equation, owner as press, run, day,
@@ -144,7 +144,7 @@ with side as (
   select owner, day, amount as recounted, 0 as booked from audit_pair where held
   union all
   select coalesce(e.press, e.meter), (e.at at time zone plant.time_zone)::date, 0, e.amount
-  from mes.counter_event e cross join mes.plant
+  from mes.counter_event e cross join plant.site plant
   where e.held and e.at <= coalesce(%(as_of)s, 'infinity'::timestamptz)
 )
 select 'strokes' as equation, owner as press, null::bigint as run, day, 'held' as subject,
@@ -168,8 +168,8 @@ with yielded as (
 ), boundary as (
   select max(due) as next, min(greatest(
            due - report_every,
-           (select max(upper(span)) from mes.shift where upper(span) < due))) as last
-  from mes.timer cross join mes.plant where name = 'boundary'
+           (select max(upper(span)) from plant.shift where upper(span) < due))) as last
+  from mes.timer cross join plant.site plant where name = 'boundary'
 )
 select 'parts' as equation, r.press, r.id as run, null::date as day, o.item as subject,
        coalesce(y.parts, 0) as recounted, coalesce(p.parts, 0) as booked,
@@ -400,8 +400,8 @@ with needed as (
 ), boundary as (
   select max(due) as next, min(greatest(
            due - report_every,
-           (select max(upper(span)) from mes.shift where upper(span) < due))) as last
-  from mes.timer cross join mes.plant where name = 'boundary'
+           (select max(upper(span)) from plant.shift where upper(span) < due))) as last
+  from mes.timer cross join plant.site plant where name = 'boundary'
 )
 select 'coil' as equation, r.press, r.id as run, null::date as day,
        o.item || ' from ' || s.component || ' ' || s.lot as subject,

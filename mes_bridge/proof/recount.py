@@ -55,7 +55,7 @@ def _read(connection: Connection) -> None:
           from signal.reading r
           join mes.mark m on m.outbox = r.outbox and r.number <= m.number
           join mes.counter k on k.channel = r.channel
-          left join mes.meter e on e.name = k.meter
+          left join plant.meter e on e.name = k.meter
           left join mes.press_behind b on b.owner = coalesce(k.press, e.press, k.meter)
           left join mes.press_mark p on p.owner = b.owner and p.outbox = r.outbox
           where b.owner is null or r.number <= coalesce(p.number, 0)
@@ -282,10 +282,10 @@ def _pair(connection: Connection, as_of: datetime | None) -> None:
                (j.at at time zone plant.time_zone)::date as day,
                null::bigint as segment, null::bigint as run
         from judged j
-        cross join mes.plant
+        cross join plant.site plant
         left join mes.counter_event d on j.sure is null and d.channel = j.channel
           and d.kind = 'jump' and d.at = j.at and d.decided_act is not null
-        left join mes.act a on a.id = d.decided_act
+        left join people.act a on a.id = d.decided_act
         where (j.next_place is not null or j.exchange = 'old'
                or not j.unseen and j.added between 0 and j.most)
           and j.at <= coalesce(%s, 'infinity'::timestamptz)
@@ -304,7 +304,7 @@ def _give_to_runs(connection: Connection) -> None:
           and (not p.unseen
                or r.span @> p.from_at
                   and not exists (
-                    select from mes.shift s
+                    select from plant.shift s
                     cross join lateral (values (lower(s.span)), (upper(s.span))) as border(at)
                     where border.at > p.from_at and border.at <= p.at))
         """

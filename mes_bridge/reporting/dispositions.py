@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from database.connection import Connection
-from erp_core import orders, reports
-from erp_core.errors import UnknownError
-from erp_core.orders import Operation
-from erp_core.reports import Report
-from mes_bridge import shifts
+from erp_core.production import reports, work_orders
+from erp_core.production.reports import Report
+from erp_core.production.work_orders import Operation
 from mes_bridge.jobs import runs
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import postings, reporting, targets
 from mes_bridge.reporting.yields import Key
+from people.errors import UnknownError
+from plant import shifts
 
 OVERRUN = "overrun"  # the reason of parts that are scrap only because they were too many
 
@@ -125,7 +125,7 @@ def _check_room(connection: Connection, work_order: str, given: int, qty: int) -
         [given],
     ).fetchone()
     assert row is not None
-    room = max(orders.get(connection, work_order).qty - row[0], 0)
+    room = max(work_orders.get(connection, work_order).qty - row[0], 0)
     if qty > room:
         raise Refused("excess_no_room", work_order=work_order, qty=qty, room=room)
 
@@ -142,7 +142,7 @@ def _decide(moment: Moment, report: Report, output: int, choice: Choice, qty: in
         """
         insert into mes.disposition (act, report, run_output, shift, kind, reason, qty, at, who)
         select %(act)s, %(report)s, %(output)s, %(shift)s, %(kind)s, %(reason)s, %(qty)s,
-          least(%(now)s, (select upper(s.span) - interval '1 us' from mes.shift s
+          least(%(now)s, (select upper(s.span) - interval '1 us' from plant.shift s
                           where s.id = %(shift)s)),
           %(who)s
         """,

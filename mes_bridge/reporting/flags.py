@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from database.connection import Connection
-from erp_core import reports
-from erp_core.reports import Report
+from erp_core.production import reports
+from erp_core.production.reports import Report
 from mes_bridge.reporting import targets
 from mes_bridge.reporting.targets import Source
 from mes_bridge.reporting.yields import Key
@@ -106,7 +106,7 @@ def _held(
           and r.span && tstzrange(e.from_at, e.at, '(]')
           and (%(shift)s::bigint is null
                or tstzrange(e.from_at, e.at, '(]')
-                  && (select s.span from mes.shift s where s.id = %(shift)s))
+                  && (select s.span from plant.shift s where s.id = %(shift)s))
           and e.at <= coalesce((select proposed_at from erp.production_report
                                 where id = %(report)s), 'infinity')
           and not exists (

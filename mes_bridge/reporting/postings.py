@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from database.connection import Connection
-from erp_core.reports import Report
+from erp_core.production.reports import Report
 from mes_bridge.reporting.yields import Key, Target
 
 

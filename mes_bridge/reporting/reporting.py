@@ -11,14 +11,15 @@ from itertools import groupby
 from typing import NamedTuple
 
 from database.connection import Connection
-from erp_core import reports, stock
-from erp_core.reports import Report
-from mes_bridge import shifts
+from erp_core.production import reports
+from erp_core.production.reports import Report
+from erp_core.stock import ledger
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import flags, postings, targets, uses, yields
 from mes_bridge.reporting.targets import Source
 from mes_bridge.reporting.yields import Key, Target
 from mes_bridge.states import stops
+from plant import shifts
 
 SYSTEM = reports.SYSTEM
 LATELY = timedelta(days=1)  # a run that ended within it is counted anew with every proposal
@@ -175,7 +176,7 @@ def _locked(connection: Connection, name: str) -> Report:
 def _lock_presses(connection: Connection, press: str | None, run: int | None) -> None:
     connection.execute(
         """
-        select 1 from mes.press p
+        select 1 from plant.press p
         where (%(press)s::text is null or p.name = %(press)s)
           and (%(run)s::bigint is null
                or p.name = (select r.press from mes.run r where r.id = %(run)s))
@@ -248,7 +249,7 @@ def lock_orders(connection: Connection, of: Iterable[Source]) -> None:
         "select distinct component from erp.work_order_material where work_order = any(%s)",
         [codes],
     )
-    stock.lock_items(connection, [component for (component,) in rows])
+    ledger.lock_items(connection, [component for (component,) in rows])
 
 
 def _order(entry: tuple[Key, int]) -> tuple[int, int, str, str]:

@@ -138,7 +138,7 @@ def _with_excess(
 
 
 def _shift_starts(connection: Connection) -> dict[int | None, datetime]:
-    return dict(connection.execute("select id, lower(span) from mes.shift").fetchall())
+    return dict(connection.execute("select id, lower(span) from plant.shift").fetchall())
 
 
 def read(connection: Connection, of: Sequence[Source], boundary: datetime | None) -> Figures:
@@ -190,7 +190,7 @@ def _scraps(connection: Connection, bound: Mapping[str, object]) -> dict[int, li
     rows = connection.execute(
         """
         select t.run_output, t.at, t.qty, t.reason,
-          (select s.id from mes.shift s where s.span @> t.at)
+          (select s.id from plant.shift s where s.span @> t.at)
         from mes.scrap_told t
         where t.run_output = any(%(outputs)s)
           and (t.run_output <> all(%(running)s) or t.at < %(boundary)s)

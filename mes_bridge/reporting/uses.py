@@ -14,8 +14,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from database.connection import Connection
-from erp_core import reports
-from erp_core.reports import Use
+from erp_core.production import reports
+from erp_core.production.reports import Use
 
 
 class Place(NamedTuple):

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-Signal = Literal["running", "stopped", "alarm"]
+from plant.layout import Signal
+
 PressState = Signal | Literal["unknown"]
 Meanings = Mapping[str, Signal]  # what the values of a run signal mean
 

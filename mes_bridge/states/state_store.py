@@ -106,8 +106,8 @@ def _load(connection: Connection, press: str) -> tuple[Rules, Watch | None]:
             """
             select p.stop_after, plant.silence, p.run_channel is not null as by_signal, w.since,
                    w.last_seen, w.latest, w.last_stroke, w.last_signal, w.bad_since, w.unknown
-            from mes.press p
-            cross join mes.plant
+            from plant.press p
+            cross join plant.site plant
             left join mes.press_watch w on w.press = p.name
             where p.name = %s
             """,
@@ -269,7 +269,7 @@ def _telling(connection: Connection, press: str) -> list[_Telling]:
             """
             select c.id as channel, c.name = coalesce(p.run_channel, p.stroke_channel) as decides,
                    c.name is not distinct from p.run_channel as signals, p.run_states as states
-            from mes.press p
+            from plant.press p
             join mes.own_channel c on c.device = p.name
                                   and c.name in (p.stroke_channel, p.run_channel)
             where p.name = %s

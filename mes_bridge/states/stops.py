@@ -19,7 +19,7 @@ def meant(moment: Moment) -> tuple[datetime, datetime | None]:
     row = moment.connection.execute(
         """
         select lower(s.span), upper(s.span)
-        from mes.press_state s join mes.press p on p.name = s.press
+        from mes.press_state s join plant.press p on p.name = s.press
         where s.press = %(press)s and s.state <> 'running' and lower(s.span) <= %(at)s
           and (s.span @> %(at)s::timestamptz
                or (upper(s.span) > %(at)s - %(recent)s::interval
@@ -79,12 +79,12 @@ def _say_again(moment: Moment, act: UUID, since: datetime, until: datetime | Non
         """
         select a.id, a.args ->> 'reason', greatest((a.outcome ->> 'from')::timestamptz, %(since)s),
           least((a.outcome ->> 'to')::timestamptz, %(until)s::timestamptz)
-        from mes.act a
+        from people.act a
         where a.press = %(press)s and a.act = 'stop_reason'
-          and a.recorded_at < (select recorded_at from mes.act where id = %(act)s)
+          and a.recorded_at < (select recorded_at from people.act where id = %(act)s)
           and tstzrange((a.outcome ->> 'from')::timestamptz, (a.outcome ->> 'to')::timestamptz)
               && tstzrange(%(since)s, %(until)s)
-          and not exists (select from mes.act u where u.press = a.press and u.act = 'undo'
+          and not exists (select from people.act u where u.press = a.press and u.act = 'undo'
                           and u.args ->> 'act' = a.id::text)
         order by a.recorded_at
         """,

@@ -17,7 +17,7 @@ By = Annotated[str, typer.Option("--by", help="Your own code; IT and the manager
 def leave(person: str, by: By, database: Database = None) -> None:
     """Somebody leaves: badge, PIN and sessions end together; what they did stays."""
     from database.connection import connect, database_url
-    from erp_core import people as staff
+    from people import staff
 
     with connect(database_url(database)) as connection:
         staff.leave(connection, staff.PersonAct(uuid4(), by, person, datetime.now(UTC)))
@@ -32,7 +32,7 @@ def badge(
 ) -> None:  # fmt: skip
     """Another badge, or none for one that is lost; who is signed in has to sign in again."""
     from database.connection import connect, database_url
-    from erp_core import people as staff
+    from people import staff
 
     with connect(database_url(database)) as connection:
         act = staff.PersonAct(uuid4(), by, person, datetime.now(UTC))
@@ -49,7 +49,7 @@ def pin(
 ) -> None:
     """A new PIN; whoever is signed in as this person has to sign in again."""
     from database.connection import connect, database_url
-    from erp_core import people as staff
+    from people import staff
 
     with connect(database_url(database)) as connection:
         staff.set_pin(connection, staff.PersonAct(uuid4(), by, person, datetime.now(UTC)), new)

@@ -232,7 +232,7 @@ def _posted(connection: Connection) -> object:
 
 COUNTERS = """
 select c.id, k.pend_value is null and not exists (select from mes.press_behind)
-from mes.press p
+from plant.press p
 join signal.channel c on c.device = p.name and c.name = p.stroke_channel
 left join mes.counter k on k.channel = c.id
 """

@@ -20,8 +20,8 @@ from edge_agent.plantfile.plant import load_plant
 from edge_agent.plantfile.profile import Channel
 from edge_agent.plantfile.tomlfile import read_toml
 from edge_agent.sample import BAD, GOOD, STALE, Sample
-from erp_core import masters_file
-from erp_core.errors import MastersError
+from erp_core.masters import file as masters_file
+from erp_core.masters.errors import MastersError
 from mes_bridge.acts import ACTS, Act
 from pressline.scenario.errors import RefusedFolderError, fault
 from pressline.scenario.expected import Expected, check_names, read_expected

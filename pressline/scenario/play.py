@@ -12,13 +12,15 @@ from zoneinfo import ZoneInfo
 
 from database.connection import Connection, connect
 from edge_agent.plantfile.entries import Plant
-from erp_core import masters, reasons
-from erp_core.errors import MastersError
-from mes_bridge import acts, shifts
+from erp_core.masters import masters
+from erp_core.masters.errors import MastersError
+from erp_core.quality import reasons
+from mes_bridge import acts
 from mes_bridge import plant as mes_plant
 from mes_bridge.bridge import Bridge
 from mes_bridge.proof.audit import audit
 from mes_bridge.refusal import Refused
+from plant import shifts
 from pressline.masters import floor_of
 from pressline.plant import translate
 from pressline.scenario.errors import RefusedFolderError

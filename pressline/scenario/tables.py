@@ -16,7 +16,7 @@ from pressline.scenario.expected import Row
 COUNT: LiteralString = """
 select p.name as press, coalesce(c.read, 0) + coalesce(e.held, 0) as strokes,
        coalesce(c.unattributed, 0) as unattributed, coalesce(e.held, 0) as held
-from mes.press p
+from plant.press p
 left join (select press, sum(amount) as read,
                   sum(amount) filter (where segment is null) as unattributed
            from mes.owned_count where measure = 'stroke' group by press) c on c.press = p.name
@@ -37,7 +37,7 @@ select coalesce(op.work_order, '') as work_order, ro.item, p.kind,
 from mes.posting p
 join mes.run_output ro on ro.id = p.run_output
 left join erp.work_order_operation op on op.id = ro.operation
-left join mes.shift s on s.id = p.shift
+left join plant.shift s on s.id = p.shift
 order by p.id
 """
 
@@ -79,7 +79,7 @@ select press, line, shift_date || '/' || shift_code as shift, pbt_s, apt_s, know
 from board.press_shift('-infinity', %(as_of)s)
 """
 
-NOTIFICATION: LiteralString = "select kind, coalesce(press, '') as press from erp.notification"
+NOTIFICATION: LiteralString = "select kind, coalesce(press, '') as press from people.notice"
 
 QUERIES: Mapping[str, LiteralString] = {
     "count": COUNT, "event": EVENT, "posting": POSTING, "report": REPORT, "stock": STOCK,

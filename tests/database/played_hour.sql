@@ -1,13 +1,13 @@
 -- P01 with die D1 (2 left, 2 right per stroke): 10 min setup, then production at 30 spm until minute 50.
 -- Setup 20 strokes, production 1,200 strokes in 40 running minutes, 10 minutes stopped; 60 left parts
 -- declared scrap. The shift is 12 h, with a break of 10 minutes in that stop. 08:00 in the plant is 00:00 UTC.
-insert into mes.plant values (true, 'site', 'Asia/Shanghai', '30 s');
-insert into mes.line values ('L1', 1);
-insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel)
+insert into plant.site values (true, 'site', 'Asia/Shanghai', '30 s');
+insert into plant.line values ('L1', 1);
+insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel)
   values ('P01', 'L1', 1, 60, '30 s', 'strokes');
-insert into mes.shift (date, code, span) values ('2026-03-02', 'day', '[2026-03-02 00:00Z, 2026-03-02 12:00Z)');
-insert into mes.shift_break select id, '[2026-03-02 00:50Z, 2026-03-02 01:00Z)' from mes.shift;
-insert into erp.person (code, name, role) values ('op', 'Li', 'operator');
+insert into plant.shift (date, code, span) values ('2026-03-02', 'day', '[2026-03-02 00:00Z, 2026-03-02 12:00Z)');
+insert into plant.shift_break select id, '[2026-03-02 00:50Z, 2026-03-02 01:00Z)' from plant.shift;
+insert into people.person (code, name, role) values ('op', 'Li', 'operator');
 insert into erp.item (code, name_zh, name_en, unit, kind)
   select code, code, code, 'pcs', 'part' from unnest(array['L', 'R']) code;
 insert into erp.die (code, life_strokes, ideal_spm, opening_strokes) values ('D1', 10000, 40, 7000);
@@ -37,7 +37,7 @@ insert into mes.count (channel, press, measure, from_at, at, amount, kind)
 insert into mes.press_state (press, span, state) values
   ('P01', '[2026-03-02 00:00Z, 2026-03-02 00:50Z)', 'running'), ('P01', '[2026-03-02 00:50Z,)', 'stopped');
 insert into mes.press_watch (press, dirty_from) values ('P01', '2026-03-02 01:00Z');
-insert into mes.act (id, who, press, at, act, args, outcome)
+insert into people.act (id, who, press, at, act, args, outcome)
   select gen_random_uuid(), 'op', 'P01', '2026-03-02 00:45Z', 'scrap',
          '{"item": "L", "qty": 60, "reason": "burr"}', jsonb_build_object('run_output', id, 'qty', 60)
   from mes.run_output where item = 'L';

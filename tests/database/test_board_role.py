@@ -21,7 +21,7 @@ def board(database: str) -> Iterator[str]:
 def test_the_board_role_reads_boards_and_nothing_below(board: str) -> None:
     with psycopg.connect(board, autocommit=True) as onlooker:
         onlooker.execute("select * from board.press_now")
-        for below in ("mes.press", "erp.person", "signal.reading"):
+        for below in ("plant.press", "people.person", "signal.reading"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 onlooker.execute(f"select * from {below}")  # pyright: ignore[reportCallIssue, reportArgumentType]
         with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):

@@ -85,7 +85,7 @@ def test_the_pace_is_that_of_the_plan_and_of_planned_time(connection: Connection
     connection.execute("update signal.latest set at = array[%s::timestamptz]", [at(13 * 60)])
     # 12 h - 10 min setup - 10 min break = 700 minutes x 30 x 2
     assert gap(connection, 13 * 60) == (2340, 2340 - 42000)
-    connection.execute("delete from mes.shift_break; delete from mes.shift")
+    connection.execute("delete from plant.shift_break; delete from plant.shift")
     # a plant without shifts plans every minute: 13 h - 10 min setup
     assert gap(connection, 13 * 60) == (2340, 2340 - 770 * 60)
 
@@ -96,8 +96,8 @@ def test_the_pace_is_that_of_the_plan_and_of_planned_time(connection: Connection
         ("select 1", 60, True),
         ("select 1", 55, False),  # in the break
         ("update mes.run_segment set kind = 'setup'", 60, False),
-        ("delete from mes.shift_break; delete from mes.shift", 55, True),
-        ("update mes.shift set span = '[2026-03-02 00:00Z, 2026-03-02 00:55Z)'", 60, False),
+        ("delete from plant.shift_break; delete from plant.shift", 55, True),
+        ("update plant.shift set span = '[2026-03-02 00:00Z, 2026-03-02 00:55Z)'", 60, False),
     ],
 )
 def test_standing_is_an_alarm_only_where_it_should_not_be(

@@ -244,7 +244,7 @@ def test_append_only_tables_are_never_emptied(database: str) -> None:
             "select distinct n.nspname, c.relname "
             "from pg_trigger t join pg_class c on c.oid = t.tgrelid "
             "join pg_namespace n on n.oid = c.relnamespace "
-            "where t.tgfoid = 'erp.refuse_change()'::regprocedure"
+            "where t.tgfoid = 'people.refuse_change()'::regprocedure"
         ).fetchall()
         assert ("erp", "stock_move") in tables
         for table in tables:
@@ -277,14 +277,14 @@ def test_rows_from_before_may_name_what_never_was_and_new_ones_may_not(earlier: 
     migrate(earlier)
     with connect(earlier) as now:
         told = {each.table: (each.rows, each.names[0][-3:]) for each in loose(now)}
-        assert told == {"erp.die_press": (1, "P99"), "erp.person": (1, "L99")}
+        assert told == {"erp.die_press": (1, "P99"), "people.person": (1, "L99")}
         with pytest.raises(psycopg.errors.ForeignKeyViolation), now.transaction():
             now.execute("insert into erp.die_press select code, 'P98' from erp.die limit 1")
         with pytest.raises(psycopg.errors.ForeignKeyViolation), now.transaction():
-            now.execute("update erp.person set lines = '{L98}' where badge = 'B99'")
-        now.execute("update erp.person set name = 'Li' where badge = 'B99'")
+            now.execute("update people.person set lines = '{L98}' where badge = 'B99'")
+        now.execute("update people.person set name = 'Li' where badge = 'B99'")
         now.execute("delete from erp.die_press where press = 'P99'")
-        now.execute("update erp.person set lines = '{}' where badge = 'B99'")
+        now.execute("update people.person set lines = '{}' where badge = 'B99'")
     migrate(earlier)
     assert rows(earlier, "select conname from pg_constraint where not convalidated") == []
     with connect(earlier) as mended:

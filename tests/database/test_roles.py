@@ -56,7 +56,7 @@ MATRIX: dict[LiteralString, set[str]] = {
     "insert into signal.outbox (uuid, site, node) values ('u', 's', 'n')": {OWNER, INGEST, WEB},
     "select from signal.reading": {OWNER, INGEST, BRIDGE, WEB},
     "insert into mes.timer values ('x', '2026-01-01')": {OWNER, BRIDGE, WEB},
-    "select from erp.person": {OWNER, BRIDGE, WEB},
+    "select from people.person": {OWNER, BRIDGE, WEB},
     "update mes.posting set qty = 1": {OWNER},
     "delete from erp.stock_move": {OWNER},
     "truncate mes.timer": {OWNER},
@@ -89,9 +89,11 @@ def test_whatever_was_made_before_is_the_owners(plant: Server) -> None:
     with connect(plant.url) as connection:
         others = connection.execute(
             """select c.oid::regclass::text from pg_class c where relnamespace::regnamespace::text
-               in ('signal', 'erp', 'mes', 'board') and relowner::regrole::text <> 'pressline_owner'
+               in ('signal', 'people', 'plant', 'erp', 'mes', 'board')
+               and relowner::regrole::text <> 'pressline_owner'
                union all select p.oid::regprocedure::text from pg_proc p where
-               pronamespace::regnamespace::text in ('signal', 'erp', 'mes', 'board')
+               pronamespace::regnamespace::text
+               in ('signal', 'people', 'plant', 'erp', 'mes', 'board')
                and proowner::regrole::text <> 'pressline_owner'"""
         ).fetchall()
     assert others == []

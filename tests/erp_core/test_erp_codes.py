@@ -3,13 +3,14 @@
 import pytest
 
 from database.connection import Connection
-from erp_core import badges, codes
+from erp_core import codes
+from people import badges
 
 
 @pytest.fixture
 def shop(connection: Connection) -> Connection:
     connection.execute("""
-        insert into erp.person (code, name, role, badge) values
+        insert into people.person (code, name, role, badge) values
           ('wang', 'Wang', 'operator', 'EMP:1001'), ('li', 'Li', 'operator', 'B-102'),
           ('zhao', 'Zhao', 'operator', '0004521939'), ('sun', 'Sun', 'operator', '7'),
           ('qian', 'Qian', 'operator', '007');
@@ -44,7 +45,7 @@ def test_a_badge_is_known_however_a_reader_writes_it(
 )
 def test_a_badge_that_is_none_or_could_be_two_is_nobodys(shop: Connection, given: str) -> None:
     row = shop.execute(
-        "select code from erp.person where badge = %s", [badges.on_file(shop, given)]
+        "select code from people.person where badge = %s", [badges.on_file(shop, given)]
     )
     assert row.fetchone() is None
 

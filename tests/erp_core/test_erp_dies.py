@@ -4,8 +4,9 @@ from decimal import Decimal
 import pytest
 
 from database.connection import Connection
-from erp_core import dies, masters
-from erp_core.dies import Die
+from erp_core.masters import masters
+from erp_core.tooling import dies
+from erp_core.tooling.dies import Die
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 

@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 
 from database.connection import Connection
-from erp_core import dies, items, orders, people, stock
-from erp_core.errors import MastersError
-from erp_core.masters import load
+from erp_core.items import items
+from erp_core.masters.errors import MastersError
+from erp_core.masters.masters import load
+from erp_core.production import work_orders
+from erp_core.stock import ledger
+from erp_core.tooling import dies
+from people import staff
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "config" / "masters.toml"
@@ -34,7 +38,7 @@ def everything(connection: Connection) -> list[tuple[Any, ...]]:
         union all select 'output', o::text from erp.die_output o
         union all select 'press', p::text from erp.die_press p
         union all select 'routing', r::text from erp.routing r
-        union all select 'person', p::text from erp.person p
+        union all select 'person', p::text from people.person p
         union all select 'order', w::text from erp.work_order w
         union all select 'operation', o::text from erp.work_order_operation o
         union all select 'material', m::text from erp.work_order_material m
@@ -62,10 +66,10 @@ def test_the_sample_plant_gives_every_press_a_job_that_fits(connection: Connecti
             code
             for code, item in released
             for die in dies.makers(connection, item, press, NOW)
-            if orders.operation_for(connection, code, die)
+            if work_orders.operation_for(connection, code, die)
         ]
         assert jobs, press
-    hands = {p.role for code in ("1001", "2001", "4001") if (p := people.find(connection, code))}
+    hands = {p.role for code in ("1001", "2001", "4001") if (p := staff.find(connection, code))}
     assert hands == {"operator", "leader", "manager"}
 
 
@@ -94,7 +98,7 @@ def test_defaults_are_filled_in(connection: Connection) -> None:
     item = items.find(connection, "A")
     assert item
     assert (item.name_zh, item.name_en, item.unit, item.over_tolerance) == ("A", "A", "pcs", 0)
-    (operation,) = orders.operations(connection, "W")
+    (operation,) = work_orders.operations(connection, "W")
     assert (operation.seq, operation.die, operation.last) == (10, None, True)
     (output,) = dies.outputs(connection, "D", NOW)
     assert output.parts == Fraction(1, 4)
@@ -108,7 +112,7 @@ def test_routings_may_be_short_or_long(connection: Connection) -> None:
     load(
         connection, {"work_order": [{"code": "X", "item": "A", "qty": 1, "routing": routing}]}, NOW
     )
-    steps = [(o.seq, o.name, o.die, o.last) for o in orders.operations(connection, "X")]
+    steps = [(o.seq, o.name, o.die, o.last) for o in work_orders.operations(connection, "X")]
     assert steps == [(10, "D", "D", False), (20, "去毛刺", None, False), (50, "复检", "D", True)]
 
 
@@ -125,17 +129,17 @@ def test_an_edited_order_follows_the_file_until_it_is_finished(connection: Conne
     load(connection, SMALL, NOW)
     edited = {"work_order": [{"code": "W", "item": "A", "qty": 120, "due": date(2026, 4, 1)}]}
     load(connection, edited, NOW)
-    order = orders.get(connection, "W")
+    order = work_orders.get(connection, "W")
     assert (order.qty, order.due, order.state) == (120, date(2026, 4, 1), "released")
-    orders.close(connection, "W")
+    work_orders.close(connection, "W")
     load(connection, SMALL, NOW)
-    assert orders.get(connection, "W").qty == 120
+    assert work_orders.get(connection, "W").qty == 120
 
 
 def test_opening_stock_is_received_once(connection: Connection) -> None:
     load(connection, SMALL, NOW)
     load(connection, SMALL, NOW)
-    assert [(h.item, h.lot, h.qty) for h in stock.on_hand(connection)] == [
+    assert [(h.item, h.lot, h.qty) for h in ledger.on_hand(connection)] == [
         ("C", "L", Decimal("12.5"))
     ]
     more = {"stock": [{"item": "C", "lot": "L", "qty": 99}]}
@@ -148,7 +152,7 @@ def test_a_pin_is_kept_as_a_hash_and_stays_when_it_is_the_same(connection: Conne
 
     def hashed() -> str:
         load(connection, {"person": [person]}, NOW)
-        row = connection.execute("select pin_hash from erp.person").fetchone()
+        row = connection.execute("select pin_hash from people.person").fetchone()
         assert row
         return row[0]
 
@@ -275,7 +279,7 @@ masters.toml:17: work_order.W.item: no die makes A; add it to the outputs of a [
 masters.toml:19: work_order.W.routing.E: there is no die E; add a [[die]] or mend the code
 masters.toml:19: work_order.W.routing.D: die D does not make A; add A to the outputs of the die, \
 or name another die
-masters.toml:23: stock.A.location: there is no location SHELF; write one of COUNT, CUSTOMER, FG, \
+masters.toml:23: ledger.A.location: there is no location SHELF; write one of COUNT, CUSTOMER, FG, \
 PRODUCTION, RAW, SCRAP, SUPPLIER, SURPLUS, WIP
 masters.toml:34: person.E2.badge: stands here a second time; keep one of them"""
 

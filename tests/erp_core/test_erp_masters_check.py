@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from database.connection import Connection
-from erp_core.errors import MastersError
-from erp_core.masters import load
-from erp_core.masters_check import Floor
+from erp_core.masters.check import Floor
+from erp_core.masters.errors import MastersError
+from erp_core.masters.masters import load
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 FLOOR = Floor(frozenset({"L1"}), frozenset({"P01", "P02"}))
@@ -164,7 +164,7 @@ def test_the_same_file_again_leaves_nothing_out(connection: Connection, tmp_path
     file.write_text(WHOLE)
     load(connection, file, NOW, floor=FLOOR)
     load(connection, file, NOW, floor=FLOOR)
-    assert connection.execute("select count(*) from erp.person").fetchone() == (1,)
+    assert connection.execute("select count(*) from people.person").fetchone() == (1,)
 
 
 def test_what_is_written_like_another_may_be_meant(connection: Connection) -> None:

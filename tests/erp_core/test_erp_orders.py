@@ -4,9 +4,9 @@ import pytest
 from stamping_shop import NOW, Shop
 
 from database.connection import Connection
-from erp_core import orders
-from erp_core.errors import ArgumentError, ConflictError, StateError, UnknownError
-from erp_core.orders import Step, WorkOrder
+from erp_core.production import work_orders
+from erp_core.production.work_orders import Step, WorkOrder
+from people.errors import ArgumentError, ConflictError, StateError, UnknownError
 
 
 @pytest.fixture
@@ -15,7 +15,9 @@ def shop(connection: Connection) -> Shop:
 
 
 def draft(shop: Shop, code: str, *steps: Step) -> None:
-    orders.create(shop.connection, code, "BRACKET", 10, who="P01", now=NOW, routing=steps or None)
+    work_orders.create(
+        shop.connection, code, "BRACKET", 10, who="P01", now=NOW, routing=steps or None
+    )
 
 
 def test_an_order_takes_the_routing_of_its_item_and_its_last_operation_posts(shop: Shop) -> None:
@@ -24,7 +26,9 @@ def test_an_order_takes_the_routing_of_its_item_and_its_last_operation_posts(sho
         "('BRACKET', 10, '落料', 'D1'), ('BRACKET', 20, '翻边', null)"
     )
     draft(shop, "X")
-    assert [(o.seq, o.name, o.die, o.last) for o in orders.operations(shop.connection, "X")] == [
+    assert [
+        (o.seq, o.name, o.die, o.last) for o in work_orders.operations(shop.connection, "X")
+    ] == [
         (10, "落料", "D1", False),
         (20, "翻边", None, True),
     ]
@@ -34,21 +38,21 @@ def test_a_draft_has_no_material_until_it_is_released(shop: Shop) -> None:
     draft(shop, "X")
     count = "select count(*) from erp.work_order_material where work_order = 'X'"
     assert shop.connection.execute(count).fetchone() == (0,)
-    assert orders.release(shop.connection, "X").state == "released"
+    assert work_orders.release(shop.connection, "X").state == "released"
     assert shop.connection.execute(count).fetchone() == (1,)
 
 
 @pytest.mark.parametrize(
     ("act", "told"),
     [
-        (orders.release, "work order WO1: cannot release while cancelled; create a new order"),
-        (orders.close, "work order WO1: cannot close while cancelled; create a new order"),
+        (work_orders.release, "work order WO1: cannot release while cancelled; create a new order"),
+        (work_orders.close, "work order WO1: cannot close while cancelled; create a new order"),
     ],
 )
 def test_a_step_that_the_table_does_not_have_is_refused_with_the_cure(
     shop: Shop, act: Callable[[Connection, str], WorkOrder], told: str
 ) -> None:
-    orders.cancel(shop.connection, "WO1")
+    work_orders.cancel(shop.connection, "WO1")
     with pytest.raises(StateError, match=f"^{told}$"):
         act(shop.connection, "WO1")
 
@@ -56,20 +60,20 @@ def test_a_step_that_the_table_does_not_have_is_refused_with_the_cure(
 def test_an_order_with_parts_made_is_closed_not_cancelled(shop: Shop) -> None:
     shop.report(5)
     with pytest.raises(StateError, match="cannot cancel while running"):
-        orders.cancel(shop.connection, "WO1")
-    assert orders.close(shop.connection, "WO1").state == "closed"
+        work_orders.cancel(shop.connection, "WO1")
+    assert work_orders.close(shop.connection, "WO1").state == "closed"
 
 
 def test_a_die_finds_its_operation(shop: Shop) -> None:
     shop.connection.execute("insert into erp.die (code) values ('OTHER')")
     draft(shop, "X", Step(10, "first", None), Step(20, "tied", "D1"), Step(30, "free", None))
-    tied = orders.operation_for(shop.connection, "X", "D1")
-    free = orders.operation_for(shop.connection, "WO1", "D1")
+    tied = work_orders.operation_for(shop.connection, "X", "D1")
+    free = work_orders.operation_for(shop.connection, "WO1", "D1")
     assert tied
     assert free
     assert (tied.seq, free.seq, free.item) == (20, 10, "BRACKET")
-    assert orders.operation_for(shop.connection, "WO1", "OTHER") is None
-    assert orders.operation_for(shop.connection, "NONE", "D1") is None
+    assert work_orders.operation_for(shop.connection, "WO1", "OTHER") is None
+    assert work_orders.operation_for(shop.connection, "NONE", "D1") is None
 
 
 @pytest.mark.parametrize(
@@ -84,13 +88,13 @@ def test_an_order_that_cannot_be_is_refused(
     shop: Shop, code: str, item: str, error: type[Exception], told: str
 ) -> None:
     with pytest.raises(error, match=told):
-        orders.create(shop.connection, code, item, 10, who="P01", now=NOW)
+        work_orders.create(shop.connection, code, item, 10, who="P01", now=NOW)
 
 
 def test_an_order_that_grows_runs_again(shop: Shop) -> None:
     shop.report(100)
     assert shop.state() == "produced"
-    orders.change(shop.connection, "WO1", 120, None)
+    work_orders.change(shop.connection, "WO1", 120, None)
     assert shop.state() == "running"
-    orders.change(shop.connection, "WO1", 100, None)
+    work_orders.change(shop.connection, "WO1", 100, None)
     assert shop.state() == "produced"

@@ -5,12 +5,14 @@ from decimal import Decimal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from notices import open_for
 from stamping_shop import NOW, Shop, cause, lay_floor
 
 from database.connection import Connection, connect
-from erp_core import backflush, notifications, reports, stock
-from erp_core.errors import ArgumentError, StateError, UnknownError
-from erp_core.reports import Report
+from erp_core.production import backflush, reports
+from erp_core.production.reports import Report
+from erp_core.stock import ledger
+from people.errors import ArgumentError, StateError, UnknownError
 
 
 @pytest.fixture
@@ -46,13 +48,13 @@ def test_a_flagged_report_waits_for_the_leader_and_moves_nothing(shop: Shop) -> 
     assert (report.state, report.decided_by) == ("waiting", None)
     assert shop.stock("BRACKET") == {}
     assert shop.state() == "released"
-    (waiting,) = notifications.open_for(shop.connection, "leader")
+    (waiting,) = open_for(shop.connection, "leader")
     assert (waiting.kind, waiting.subject) == ("report", "WO1/BRACKET/1")
     accepted = reports.accept(shop.connection, report.id, "L01", NOW)
     assert (accepted.state, accepted.decided_by) == ("accepted", "L01")
     assert accepted == reports.find(shop.connection, "WO1/BRACKET/1")
     assert shop.stock("BRACKET") == {("FG", "WO1-1"): 40}
-    assert notifications.open_for(shop.connection, "leader") == []
+    assert open_for(shop.connection, "leader") == []
 
 
 def test_excess_is_never_accepted_into_ordinary_stock(shop: Shop) -> None:
@@ -86,7 +88,7 @@ def test_a_rejected_report_stays_rejected(shop: Shop) -> None:
     with pytest.raises(StateError, match="cannot reverse while rejected"):
         reports.reverse(shop.connection, report.id, "L01", "no", NOW)
     assert shop.connection.execute("select count(*) from erp.stock_move").fetchone() == (0,)
-    assert notifications.open_for(shop.connection, "leader") == []
+    assert open_for(shop.connection, "leader") == []
 
 
 @pytest.mark.parametrize(("decide", "flags"), [(reports.reject, ["excess"]), (reports.reverse, [])])
@@ -138,10 +140,10 @@ def test_the_coil_on_the_press_is_charged_beyond_its_weight_and_the_warehouse_is
     shop.coil("MOUNTED", 7)
     shop.report(30, lots={"COIL": "MOUNTED"})  # 15 kg, 8 more than its paper says
     assert shop.stock("COIL") == {("RAW", "MOUNTED"): -8, ("RAW", "UNOPENED"): 5}
-    (told,) = notifications.open_for(shop.connection, "warehouse")
+    (told,) = open_for(shop.connection, "warehouse")
     assert (told.kind, told.subject) == ("coil_over_weight", "COIL/MOUNTED")
-    stock.count(shop.connection, "COIL", "MOUNTED", Decimal(0), cause("weighed"), location="RAW")
-    assert notifications.open_for(shop.connection, "warehouse") == []
+    ledger.count(shop.connection, "COIL", "MOUNTED", Decimal(0), cause("weighed"), location="RAW")
+    assert open_for(shop.connection, "warehouse") == []
 
 
 def test_without_a_coil_at_the_press_the_oldest_is_used_then_nothing_is_left(shop: Shop) -> None:
@@ -149,17 +151,17 @@ def test_without_a_coil_at_the_press_the_oldest_is_used_then_nothing_is_left(sho
     shop.coil("NEW", 7)
     shop.report(30)  # 15 kg: 5 old, 7 new, 3 from nowhere
     assert shop.stock("COIL") == {("RAW", None): -3}
-    (told,) = notifications.open_for(shop.connection, "warehouse")
+    (told,) = open_for(shop.connection, "warehouse")
     assert (told.kind, told.subject) == ("stock_below_zero", "COIL")
     shop.report(-16)  # 8 kg back, newest issue first: 3, then 5 to the new lot
     assert shop.stock("COIL") == {("RAW", "NEW"): 5}
-    assert notifications.open_for(shop.connection, "warehouse") == []
+    assert open_for(shop.connection, "warehouse") == []
 
 
 def test_an_order_without_material_is_told_to_the_planner(shop: Shop) -> None:
     shop.connection.execute("delete from erp.work_order_material")
     shop.report(40)
-    (told,) = notifications.open_for(shop.connection, "planner")
+    (told,) = open_for(shop.connection, "planner")
     assert (told.kind, told.subject) == ("order_without_material", "WO1")
 
 
@@ -313,7 +315,7 @@ def check_stock(shop: Shop) -> None:
         "select good + excess + surplus, other, state, 'excess' = any(flags) "
         "from erp.production_report"
     ).fetchall()
-    finished = sum((h.qty for h in stock.on_hand(shop.connection, "BRACKET")), Decimal(0))
+    finished = sum((h.qty for h in ledger.on_hand(shop.connection, "BRACKET")), Decimal(0))
     assert finished == sum(parts for parts, _, state, _ in made if state == "accepted")
     used = sum(
         parts + other
@@ -323,6 +325,6 @@ def check_stock(shop: Shop) -> None:
     due = Decimal("0.5") * max(0, used)
     (line,) = backflush.materials(shop.connection, "WO1")
     assert sum(line.issued.values()) == due
-    coils = sum((h.qty for h in stock.on_hand(shop.connection, "COIL")), Decimal(0))
+    coils = sum((h.qty for h in ledger.on_hand(shop.connection, "COIL")), Decimal(0))
     assert coils == 60 - due
-    assert all(h.qty <= 30 for h in stock.on_hand(shop.connection, "COIL") if h.lot)
+    assert all(h.qty <= 30 for h in ledger.on_hand(shop.connection, "COIL") if h.lot)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from stamping_shop import NOW, Shop, cause
 
 from database.connection import Connection
-from erp_core import stock
-from erp_core.backflush import Pile, take
-from erp_core.errors import ArgumentError, ConflictError, UnknownError
-from erp_core.stock import Move
+from erp_core.production.backflush import Pile, take
+from erp_core.stock import ledger
+from erp_core.stock.ledger import Move
+from people.errors import ArgumentError, ConflictError, UnknownError
 
 
 @pytest.fixture
@@ -23,67 +23,67 @@ def bracket(qty: int, source: str = "PRODUCTION", target: str = "FG") -> Move:
 
 
 def test_what_was_received_and_moved_is_on_hand_where_it_lies(shop: Shop) -> None:
-    stock.receive(shop.connection, "COIL", "C-1", Decimal("812.5"), cause("in"))
+    ledger.receive(shop.connection, "COIL", "C-1", Decimal("812.5"), cause("in"))
     moved = Move("COIL", "C-1", Decimal("300.25"), "RAW", "WIP")
-    stock.move(shop.connection, moved, cause("to the line"))
+    ledger.move(shop.connection, moved, cause("to the line"))
     assert shop.stock("COIL") == {
         ("RAW", "C-1"): Decimal("512.25"),
         ("WIP", "C-1"): Decimal("300.25"),
     }
-    (there,) = stock.on_hand(shop.connection, location="WIP")
+    (there,) = ledger.on_hand(shop.connection, location="WIP")
     assert (there.item, there.qty) == ("COIL", Decimal("300.25"))
 
 
 def test_what_left_the_plant_is_not_on_hand(shop: Shop) -> None:
-    stock.move(shop.connection, bracket(10), cause("made"))
-    stock.move(shop.connection, bracket(10, "FG", "CUSTOMER"), cause("sent"))
-    assert stock.on_hand(shop.connection) == []
+    ledger.move(shop.connection, bracket(10), cause("made"))
+    ledger.move(shop.connection, bracket(10, "FG", "CUSTOMER"), cause("sent"))
+    assert ledger.on_hand(shop.connection) == []
 
 
 def test_stock_that_nobody_recorded_shows_as_less_than_nothing(shop: Shop) -> None:
-    stock.move(shop.connection, bracket(4, "FG", "CUSTOMER"), cause("sent"))
+    ledger.move(shop.connection, bracket(4, "FG", "CUSTOMER"), cause("sent"))
     assert shop.stock("BRACKET") == {("FG", None): -4}
 
 
 def test_the_same_move_told_twice_happens_once(shop: Shop) -> None:
-    first = stock.move(shop.connection, bracket(10), cause("once"))
-    assert stock.move(shop.connection, bracket(10), cause("once")) == first
+    first = ledger.move(shop.connection, bracket(10), cause("once"))
+    assert ledger.move(shop.connection, bracket(10), cause("once")) == first
     assert shop.stock("BRACKET") == {("FG", None): 10}
 
 
 def test_a_key_that_meant_another_move_is_refused(shop: Shop) -> None:
-    stock.move(shop.connection, bracket(10), cause("once"))
+    ledger.move(shop.connection, bracket(10), cause("once"))
     with pytest.raises(ConflictError, match=r"^move once: was .*; a key stands for one move"):
-        stock.move(shop.connection, bracket(11), cause("once"))
+        ledger.move(shop.connection, bracket(11), cause("once"))
 
 
 @pytest.mark.parametrize("qty", [0, -1])
 def test_a_move_of_nothing_or_less_is_refused(shop: Shop, qty: int) -> None:
     with pytest.raises(ArgumentError, match="give more than zero"):
-        stock.move(shop.connection, bracket(qty), cause("odd"))
+        ledger.move(shop.connection, bracket(qty), cause("odd"))
 
 
 def test_a_move_is_taken_back_by_a_move_that_names_it_and_only_once(shop: Shop) -> None:
-    number = stock.move(shop.connection, bracket(10), cause("wrong"))
-    back = stock.reverse(shop.connection, number, cause("back"))
+    number = ledger.move(shop.connection, bracket(10), cause("wrong"))
+    back = ledger.reverse(shop.connection, number, cause("back"))
     assert shop.stock("BRACKET") == {}
     named = shop.connection.execute("select reverses from erp.stock_move where id = %s", [back])
     assert named.fetchone() == (number,)
-    assert stock.reverse(shop.connection, number, cause("back")) == back
+    assert ledger.reverse(shop.connection, number, cause("back")) == back
     with pytest.raises(ConflictError, match="stock move 1: is taken back already"):
-        stock.reverse(shop.connection, number, cause("back again"))
+        ledger.reverse(shop.connection, number, cause("back again"))
 
 
 def test_there_is_nothing_to_take_back_of_an_unknown_move(shop: Shop) -> None:
     with pytest.raises(UnknownError, match="stock move 99: there is no such move"):
-        stock.reverse(shop.connection, 99, cause("back"))
+        ledger.reverse(shop.connection, 99, cause("back"))
 
 
 @pytest.mark.parametrize(("counted", "difference"), [("95.5", "-4.5"), ("100", "0"), ("101", "1")])
 def test_counting_posts_the_difference_once(shop: Shop, counted: str, difference: str) -> None:
     shop.coil("C-1", 100)
     posted = [
-        stock.count(
+        ledger.count(
             shop.connection, "COIL", "C-1", Decimal(counted), cause("counted"), location="RAW"
         )
         for _ in range(2)
@@ -98,7 +98,7 @@ def test_counting_posts_the_difference_once(shop: Shop, counted: str, difference
 
 
 def test_nobody_rewrites_the_ledger(shop: Shop) -> None:
-    stock.move(shop.connection, bracket(10), cause("made"))
+    ledger.move(shop.connection, bracket(10), cause("made"))
     with (
         pytest.raises(psycopg.errors.RestrictViolation, match="append-only"),
         shop.connection.transaction(),

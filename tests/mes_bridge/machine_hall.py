@@ -31,8 +31,8 @@ class Hall:
         """The press shop with stroke counters (16 bit), a run signal on P11, a meter on P01."""
         hall = cls(connection, Shop(connection).furnish())
         connection.execute("""
-            insert into mes.meter values ('E01', 'P01', 36, 'energy');
-            update mes.press set run_channel = 'running' where name = 'P11';
+            insert into plant.meter values ('E01', 'P01', 36, 'energy');
+            update plant.press set run_channel = 'running' where name = 'P11';
         """)
         for press in ("P01", "P02", "P11"):
             hall.channel(press, "strokes", "counter", modulus=65536)

@@ -11,12 +11,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from database.connection import Connection
-from erp_core import orders, reports, stock
-from erp_core.reports import Report
-from mes_bridge import acts, shifts
+from erp_core.production import reports, work_orders
+from erp_core.production.reports import Report
+from erp_core.stock import ledger
+from mes_bridge import acts
 from mes_bridge.acts import Act
 from mes_bridge.reporting import reporting
 from mes_bridge.states import facts
+from plant import shifts
 
 DAY = date(2026, 3, 2)
 
@@ -32,16 +34,17 @@ class Shop:
     connection: Connection
 
     def furnish(self) -> "Shop":
-        stock.make_locations(self.connection)
+        ledger.make_locations(self.connection)
         self.connection.execute("""
-            insert into mes.plant (site, time_zone, silence) values ('s', 'UTC', '30 s');
-            insert into mes.shift_pattern (code, start_time, end_time) values
+            insert into plant.site (site, time_zone, silence) values ('s', 'UTC', '30 s');
+            insert into plant.shift_pattern (code, start_time, end_time) values
               ('day', '08:00', '20:00'), ('night', '20:00', '08:00');
-            insert into mes.line values ('L1', 1), ('L2', 2);
-            insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel) values
+            insert into plant.line values ('L1', 1), ('L2', 2);
+            insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel)
+            values
               ('P01', 'L1', 1, 60, '30 s', 'strokes'), ('P02', 'L1', 2, 60, '30 s', 'strokes'),
               ('P11', 'L2', 1, 60, '30 s', 'strokes');
-            insert into erp.person (code, name, role, lines, active) values
+            insert into people.person (code, name, role, lines, active) values
               ('W1', 'Li Wei', 'operator', '{L1}', true), ('S1', 'Chen', 'leader', '{L1}', true),
               ('W2', 'Wang', 'operator', '{L2}', true), ('X1', 'Gone', 'operator', '{}', false);
             insert into erp.item (code, name_zh, name_en, unit, kind, over_tolerance) values
@@ -60,8 +63,8 @@ class Shop:
         return self
 
     def order(self, code: str, item: str, qty: int = 1000) -> str:
-        orders.create(self.connection, code, item, qty, who="W1", now=clock("06:00"))
-        orders.release(self.connection, code)
+        work_orders.create(self.connection, code, item, qty, who="W1", now=clock("06:00"))
+        work_orders.release(self.connection, code)
         return code
 
     def do(
@@ -107,7 +110,7 @@ class Shop:
             from mes.posting p
             join mes.run_output o on o.id = p.run_output
             left join erp.work_order_operation op on op.id = o.operation
-            left join mes.shift s on s.id = p.shift
+            left join plant.shift s on s.id = p.shift
             where (%(order)s::text is null or op.work_order = %(order)s)
               and (%(shift)s::text is null or s.code = %(shift)s)
             """,
@@ -132,7 +135,7 @@ class Shop:
         return [(r.n, r.good, r.excess, r.other, r.state) for r in found]
 
     def in_stock(self, item: str) -> int:
-        there = stock.on_hand(self.connection, item, stock.FINISHED)
+        there = ledger.on_hand(self.connection, item, ledger.FINISHED)
         return sum(int(each.qty) for each in there)
 
     def segments(self) -> list[tuple[str, str, str | None]]:
@@ -145,7 +148,7 @@ class Shop:
 
     def count(self, table: str) -> int:
         row = self.connection.execute(
-            "select case %s when 'act' then (select count(*) from mes.act) "
+            "select case %s when 'act' then (select count(*) from people.act) "
             "when 'run' then (select count(*) from mes.run) "
             "when 'posting' then (select count(*) from mes.posting) end",
             [table],

@@ -274,7 +274,7 @@ def test_reports_that_cannot_be_decided(shop: Shop) -> None:
     shop.report("08:15")
     with pytest.raises(Refused, match="report_wrong_state"):
         shop.lead("08:20", "accept", press=None, report="P/BRK/1")
-    shop.connection.execute("update erp.person set lines = '{L2}' where code = 'S1'")
+    shop.connection.execute("update people.person set lines = '{L2}' where code = 'S1'")
     with pytest.raises(Refused, match="press_wrong_line"):
         shop.lead("08:20", "reverse", press=None, report="P/BRK/1", reason="count_wrong")
 

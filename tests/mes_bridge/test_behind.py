@@ -5,12 +5,12 @@ from contextlib import contextmanager
 
 import pytest
 from machine_hall import Hall
+from notices import open_for
 from press_shop import clock
 from psycopg import sql
 from structlog.testing import capture_logs
 
 from database.connection import Connection, connect
-from erp_core import notifications
 from mes_bridge import behind
 from mes_bridge.bridge import Bridge
 
@@ -24,7 +24,7 @@ def hall(connection: Connection) -> Hall:
 def holding(database: str, press: str) -> Generator[None]:
     """Somebody else holds the press."""
     with connect(database) as other:
-        other.execute("select 1 from mes.press where name = %s for update", [press])
+        other.execute("select 1 from plant.press where name = %s for update", [press])
         yield
 
 
@@ -88,14 +88,14 @@ def test_a_press_whose_readings_cannot_be_taken_in_is_set_aside_and_told(hall: H
         assert owner == "P01"
         assert reason is not None
         assert "a row that cannot be" in reason
-        assert [(one.kind, one.press) for one in notifications.open_for(hall.connection, "leader")
+        assert [(one.kind, one.press) for one in open_for(hall.connection, "leader")
                 if one.kind == behind.TOLD] == [(behind.TOLD, "P01")]  # fmt: skip
         assert hall.audit().residual == 0
     assert {one["press"] for one in logs if one["log_level"] == "error"} == {"P01"}
     hall.advance("08:00:12")
     assert hall.counted("P01") == 10
     assert aside(hall) == []
-    assert not [one for one in notifications.open_for(hall.connection, "leader")
+    assert not [one for one in open_for(hall.connection, "leader")
                 if one.kind == behind.TOLD]  # fmt: skip
     Bridge(hall.connection).settle(clock("08:00:13"))
     assert hall.facts("P01") == hall.facts("P02")
@@ -125,7 +125,7 @@ def test_the_meter_of_a_press_goes_with_it_and_a_new_node_is_not_forgotten(hall:
         hall.advance("08:00:41")
         assert [owner for owner, _ in aside(hall)] == ["P01"]
         hall.channel("P02", "own", "counter", node="edge-2")  # an outbox that begins meanwhile
-        hall.connection.execute("update mes.press set stroke_channel = 'own' where name = 'P02'")
+        hall.connection.execute("update plant.press set stroke_channel = 'own' where name = 'P02'")
         hall.read("08:00:42", 0, "P02", "own", node="edge-2")
         hall.read("08:00:43", 1, "P02", "own", node="edge-2")
         hall.advance("08:00:44")

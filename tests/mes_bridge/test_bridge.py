@@ -17,9 +17,9 @@ from press_shop import clock
 
 from database.connection import Connection, connect
 from mes_bridge.bridge import Bridge
-from mes_bridge.errors import PlantNotLoadedError
 from mes_bridge.states import facts
 from mes_bridge.tail import Tail, take
+from plant.errors import PlantNotLoadedError
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_an_outbox_with_more_to_read_holds_the_others_at_its_place(hall: Hall) -
 def test_readings_wait_for_the_plant_file(hall: Hall) -> None:
     hall.stroke("08:00:00", 3)
     with hall.connection.transaction(force_rollback=True):
-        hall.connection.execute("delete from mes.plant")
+        hall.connection.execute("delete from plant.site")
         with pytest.raises(PlantNotLoadedError):
             hall.advance("08:00:04")
     hall.advance("08:00:04")
@@ -290,7 +290,7 @@ def test_live_strokes_that_come_after_the_run_ended_are_reported_soon(hall: Hall
 def test_a_leader_is_called_once_for_strokes_of_no_run_and_the_call_is_closed(hall: Hall) -> None:
     def calls() -> list[tuple[str, bool]]:
         return hall.connection.execute(
-            "select press, done_at is null from erp.notification where kind = 'unattributed'"
+            "select press, done_at is null from people.notice where kind = 'unattributed'"
         ).fetchall()
 
     hall.shop.order("WO1", "BRK")
@@ -310,9 +310,9 @@ def test_a_leader_is_called_once_for_strokes_of_no_run_and_the_call_is_closed(ha
 def test_two_minutes_are_too_long_for_a_single_stroke_of_no_run(hall: Hall) -> None:
     hall.stroke("08:00:00", 1)
     hall.timers("08:02:01")
-    assert hall.connection.execute("select count(*) from erp.notification").fetchone() == (0,)
+    assert hall.connection.execute("select count(*) from people.notice").fetchone() == (0,)
     hall.timers("08:02:02")
-    assert hall.connection.execute("select count(*) from erp.notification").fetchone() == (1,)
+    assert hall.connection.execute("select count(*) from people.notice").fetchone() == (1,)
 
 
 # The service -------------------------------------------------------------------------------------

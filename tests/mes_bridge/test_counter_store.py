@@ -25,7 +25,7 @@ def hall(connection: Connection) -> Hall:
 def act(hall: Hall, kind: str) -> UUID:
     number = uuid4()
     hall.connection.execute(
-        "insert into mes.act (id, who, press, at, act, args) "
+        "insert into people.act (id, who, press, at, act, args) "
         "values (%s, 'S1', 'P01', %s, %s, '{}')",
         [number, clock("08:05"), kind],
     )

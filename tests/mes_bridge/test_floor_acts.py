@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from notices import open_for
 from press_shop import Shop, clock
 
 from database.connection import Connection
-from erp_core import notifications
 from mes_bridge.refusal import Refused
 
 
@@ -161,13 +161,13 @@ def test_a_first_article_that_fails_in_production_ends_the_good_parts_and_tells_
     failed = shop.do("08:20", "first_article", passed=False)
     assert (failed["message"], failed["shown"]["segment"]) == ("production_stopped", "setup")
     shop.strokes("08:30", 7)
-    told = [notifications.open_for(shop.connection, role, ["L1"]) for role in ("leader", "quality")]
+    told = [open_for(shop.connection, role, ["L1"]) for role in ("leader", "quality")]
     assert [[(n.kind, n.press) for n in some] for some in told] == [[("first_article", "P01")]] * 2
     shop.do("08:40", "first_article", passed=True)
     shop.strokes("08:50", 20)
     shop.report("09:00")
     assert shop.posted("A") == {"good": 70, "setup": 7}
-    assert notifications.open_for(shop.connection, "quality", ["L1"]) == []
+    assert open_for(shop.connection, "quality", ["L1"]) == []
 
 
 def test_ending_the_job_does_not_make_a_failed_first_article_pass(shop: Shop) -> None:
@@ -184,7 +184,7 @@ def test_ending_the_job_does_not_make_a_failed_first_article_pass(shop: Shop) ->
 
 def with_inspector(shop: Shop, lines: str = "{L1}") -> None:
     shop.connection.execute(
-        "insert into erp.person (code, name, role, lines) "
+        "insert into people.person (code, name, role, lines) "
         "values ('Q1', 'Zhou Jing', 'quality', %s)",
         [lines],
     )

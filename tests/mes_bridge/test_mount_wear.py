@@ -47,9 +47,9 @@ def test_wear_is_the_sum_of_what_was_counted_while_mounted(
     connection: Connection, steps: list[tuple[str, str, int, int]]
 ) -> None:
     with connection.transaction(force_rollback=True):
-        connection.execute("insert into mes.line values ('L1', 1)")
+        connection.execute("insert into plant.line values ('L1', 1)")
         connection.execute(
-            "insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel) "
+            "insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel) "
             "select name, 'L1', 1, 60, '30 s', 's' from unnest(array['P1', 'P2']) name"
         )
         connection.execute("insert into erp.die (code, name) values ('D1', '')")

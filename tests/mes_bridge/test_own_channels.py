@@ -10,9 +10,9 @@ from mes_bridge.tail import TailReading
 def test_only_the_node_that_reads_a_press_counts_its_strokes(connection: Connection) -> None:
     connection.execute(
         """
-        insert into mes.plant (site, time_zone, silence) values ('site', 'UTC', '30 s');
-        insert into mes.line values ('L1', 1);
-        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel, node)
+        insert into plant.site (site, time_zone, silence) values ('site', 'UTC', '30 s');
+        insert into plant.line values ('L1', 1);
+        insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel, node)
         values ('P01', 'L1', 1, 60, '30 s', 'strokes', 'edge-1');
         insert into signal.channel (site, node, device, name, kind, datatype) values
           ('site', 'edge-1', 'P01', 'strokes', 'counter', 7),

@@ -3,10 +3,11 @@
 import threading
 
 import pytest
+from notices import open_for
 from press_shop import Shop, clock
 
 from database.connection import Connection, connect
-from erp_core import notifications, orders
+from erp_core.production import work_orders
 from mes_bridge import attention
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import reporting
@@ -155,10 +156,10 @@ def test_excess_that_waits_grows_and_is_withdrawn_when_the_order_wants_it(shop: 
     shop.strokes("08:20", 12)
     shop.report("08:30")
     assert shop.reports("WO") == [(1, 110, 0, 0, "accepted"), (2, 0, 20, 0, "waiting")]
-    orders.change(shop.connection, "WO", 200, None)
+    work_orders.change(shop.connection, "WO", 200, None)
     shop.report("08:45")
     assert shop.reports("WO")[1:] == [(2, 0, 0, 0, "withdrawn"), (3, 20, 0, 0, "accepted")]
-    assert notifications.open_for(shop.connection, "leader", ["L1"]) == []
+    assert open_for(shop.connection, "leader", ["L1"]) == []
 
 
 def test_excess_becomes_another_orders_part_by_part_and_never_ordinary_stock(shop: Shop) -> None:
@@ -245,7 +246,7 @@ def test_three_stray_strokes_wait_alone_and_hold_no_report(shop: Shop) -> None:
     assert (report.state, report.flags) == ("accepted", [])
     assert shop.in_stock("BRK") == 900
     attention.raise_due(shop.connection, clock("08:15"))
-    waiting = notifications.open_for(shop.connection, "leader", ["L1"])
+    waiting = open_for(shop.connection, "leader", ["L1"])
     assert [(each.kind, each.subject) for each in waiting] == [("unattributed", "P01")]
     assigned = shop.lead(
         "08:20", "assign", work_order="WO",
@@ -255,7 +256,7 @@ def test_three_stray_strokes_wait_alone_and_hold_no_report(shop: Shop) -> None:
     assert shop.posted("WO") == {"good": 903}
     assert shop.in_stock("BRK") == 903
     attention.raise_due(shop.connection, clock("08:21"))
-    assert notifications.open_for(shop.connection, "leader", ["L1"]) == []
+    assert open_for(shop.connection, "leader", ["L1"]) == []
 
 
 def test_a_report_that_waits_says_so_at_the_press(shop: Shop) -> None:
@@ -410,8 +411,8 @@ def test_an_output_without_an_order_is_posted_without_a_report(shop: Shop) -> No
 
 
 def test_without_a_shift_pattern_reports_have_no_shift(shop: Shop) -> None:
-    shop.connection.execute("delete from mes.shift_break")
-    shop.connection.execute("delete from mes.shift")
+    shop.connection.execute("delete from plant.shift_break")
+    shop.connection.execute("delete from plant.shift")
     shop.order("WO", "BRK")
     shop.producing("08:00", "WO", die="D1")
     shop.strokes("08:10", 40)

@@ -24,7 +24,7 @@ def hall(connection: Connection) -> Hall:
 def change(hall: Hall, **settings: object) -> None:
     for column, value in settings.items():
         hall.connection.execute(
-            SQL("update mes.press set {} = %s where name = 'P01'").format(Identifier(column)),
+            SQL("update plant.press set {} = %s where name = 'P01'").format(Identifier(column)),
             [value],
         )
 
@@ -80,7 +80,7 @@ def test_another_heartbeat_makes_no_gap_of_an_old_step(hall: Hall) -> None:
     hall.read("08:00:00", 100)
     hall.read("08:00:25", 110)  # within three heartbeats of 10 s
     hall.advance("08:00:30")
-    hall.connection.execute("update mes.plant set silence = '6 s'")
+    hall.connection.execute("update plant.site set silence = '6 s'")
     hall.read("08:00:40", 112)
     hall.read("08:00:41", 113)
     hall.advance("08:00:41")
@@ -195,7 +195,7 @@ def test_a_meter_that_changes_its_press_leaves_the_past_where_it_was(hall: Hall)
     for second, kwh in ((0, 100.0), (10, 100.05)):
         hall.read(f"08:00:{second:02}", kwh, "E01", "energy")
     hall.advance("08:00:10")
-    hall.connection.execute("update mes.meter set press = 'P02' where name = 'E01'")
+    hall.connection.execute("update plant.meter set press = 'P02' where name = 'E01'")
     hall.read("08:00:20", 100.08, "E01", "energy")
     hall.advance("08:00:20")
     assert hall.connection.execute(
@@ -264,7 +264,7 @@ def turn(hall: Hall, chance: random.Random) -> None:
             hall.connection.execute("update signal.channel set modulus = %s", [modulus])
         case 2:
             silence = chance.choice(["6 s", "30 s", "90 s"])
-            hall.connection.execute("update mes.plant set silence = %s", [silence])
+            hall.connection.execute("update plant.site set silence = %s", [silence])
         case 3:
             change(hall, stroke_channel=chance.choice(["strokes", "total"]))
         case 4:

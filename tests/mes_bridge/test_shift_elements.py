@@ -80,8 +80,8 @@ def happen(shop: Shop, hour: Hour) -> None:
         )
     for each in hour.breaks:
         execute(
-            "insert into mes.shift_break (shift, span) select id, span * tstzrange(%(a)s, %(b)s) "
-            "from mes.shift where not isempty(span * tstzrange(%(a)s, %(b)s)) "
+            "insert into plant.shift_break (shift, span) select id, span * tstzrange(%(a)s, %(b)s) "
+            "from plant.shift where not isempty(span * tstzrange(%(a)s, %(b)s)) "
             "on conflict do nothing",
             dict(zip("ab", span(each), strict=True)),
         )
@@ -144,7 +144,7 @@ def count(shop: Shop, hour: Hour, left: int) -> None:
     for second, number in hour.scrap:
         shop.connection.execute(
             """
-            insert into mes.act (id, who, press, at, act, args, outcome)
+            insert into people.act (id, who, press, at, act, args, outcome)
             select gen_random_uuid(), 'W1', 'P01', %(at)s, 'scrap',
               jsonb_build_object('item', 'LEFT', 'qty', %(n)s::int, 'reason', 'burr'),
               jsonb_build_object('run_output', %(left)s::bigint, 'qty', %(n)s::int)

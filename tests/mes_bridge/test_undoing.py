@@ -199,6 +199,6 @@ def test_what_cannot_be_undone_says_so(shop: Shop) -> None:
 
 def test_others_do_not_undo_it(shop: Shop) -> None:
     making(shop)
-    shop.connection.execute("update erp.person set lines = '{}' where code = 'W2'")
+    shop.connection.execute("update people.person set lines = '{}' where code = 'W2'")
     told = shop.do("08:06", "scrap", qty=5, reason="burr")
     assert code(shop, "08:07", told, "W2") == "undo_not_yours"

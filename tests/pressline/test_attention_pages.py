@@ -125,7 +125,9 @@ def test_without_a_network_nothing_is_lost_and_nothing_done_twice(
         page.unroute_all(behavior="wait")
         event.locator("button").click()
         expect(page.locator(".told")).to_have_text("P03/1：计入 5 冲次")
-    acts = shop.connection.execute("select count(*) from mes.act where act = 'decide'").fetchone()
+    acts = shop.connection.execute(
+        "select count(*) from people.act where act = 'decide'"
+    ).fetchone()
     assert acts == (1,)
 
 

@@ -12,7 +12,7 @@ import pytest
 import structlog
 
 from database.connection import connect
-from erp_core import masters
+from erp_core.masters import masters
 from pressline.__main__ import main
 from pressline.plant import load
 

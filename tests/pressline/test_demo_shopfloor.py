@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.plantfile.plant import load_plant
-from erp_core.people import MAY, may
+from people.rights import MAY, may
 from pressline.demo.crew import INSPECTOR
 from pressline.demo.demo import say_people
 from pressline.demo.shopfloor import Files, machines, making, people, places, write_files

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, expect
 from web_screen import assert_chinese, screen
 from web_shop import Site, WebShop, shop_at
 
-from erp_core import notifications
+from people import notices
 
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 
@@ -24,7 +24,7 @@ PHONE = {"width": 390, "height": 844}
 def opened(database: str) -> Iterator[Pair]:
     with shop_at(database) as (shop, site):
         shop.connection.execute(
-            "insert into erp.person (code, name, role, lines, badge) values "
+            "insert into people.person (code, name, role, lines, badge) values "
             "('jing', '周静', 'quality', '{L1}', 'B-501')"
         )
         shop.connection.commit()
@@ -71,9 +71,9 @@ def test_a_failed_first_article_is_told_to_those_of_the_line_and_who_passed_it_i
 
 def test_what_went_away_by_itself_was_done_by_nobody(opened: Pair) -> None:
     shop, site = opened
-    notifications.raise_once(shop.connection, "press_behind", "P01", "P01", "leader", shop.now)
+    notices.raise_once(shop.connection, "press_behind", "P01", "P01", "leader", shop.now)
     shop.later(60)
-    notifications.close(shop.connection, "press_behind", "P01", shop.now)
+    notices.close(shop.connection, "press_behind", "P01", shop.now)
     shop.connection.commit()
     with site.signed_in("EMP:B-201", None) as client:
         assert ">自动消除</td>" in client.get("/notifications").text
@@ -82,11 +82,11 @@ def test_what_went_away_by_itself_was_done_by_nobody(opened: Pair) -> None:
 def test_it_comes_again_and_nobody_has_done_it_yet(opened: Pair) -> None:
     shop, _ = opened
     raised = (shop.connection, "report", "WO/A/1", None, "leader")
-    notifications.raise_once(*raised, shop.now)
-    notifications.close(shop.connection, "report", "WO/A/1", shop.now)
-    notifications.closed_by(shop.connection, "liu", shop.now)
-    notifications.raise_once(*raised, shop.now + timedelta(hours=1))
-    row = shop.connection.execute("select done_at, done_by from erp.notification").fetchone()
+    notices.raise_once(*raised, shop.now)
+    notices.close(shop.connection, "report", "WO/A/1", shop.now)
+    notices.closed_by(shop.connection, "liu", shop.now)
+    notices.raise_once(*raised, shop.now + timedelta(hours=1))
+    row = shop.connection.execute("select done_at, done_by from people.notice").fetchone()
     assert row == (None, None)
 
 
@@ -98,7 +98,7 @@ def test_every_kind_has_its_words_and_one_that_is_new_is_told_by_its_name(opened
     )  # fmt: skip
     for n, kind in enumerate(kinds):
         at = shop.now + timedelta(minutes=n)
-        notifications.raise_once(shop.connection, kind, "X/#1 ?", "P01", "leader", at)
+        notices.raise_once(shop.connection, kind, "X/#1 ?", "P01", "leader", at)
     shop.connection.commit()
     with site.signed_in("EMP:B-201", None) as client:
         assert tuple(listed(client)) == kinds  # the longest first
@@ -111,9 +111,9 @@ def test_every_kind_has_its_words_and_one_that_is_new_is_told_by_its_name(opened
 def test_more_than_a_page_of_them_is_paged(opened: Pair) -> None:
     shop, site = opened
     for n in range(120):
-        notifications.raise_once(shop.connection, "report", f"W/A/{n}", None, "leader", shop.now)
+        notices.raise_once(shop.connection, "report", f"W/A/{n}", None, "leader", shop.now)
     for n in range(30):
-        notifications.close(shop.connection, "report", f"W/A/{n}", shop.now)
+        notices.close(shop.connection, "report", f"W/A/{n}", shop.now)
     shop.connection.commit()
     with site.signed_in("EMP:B-201", None) as client:
         assert len(listed(client)) == 50

@@ -134,7 +134,7 @@ def test_what_is_done_without_a_network_arrives_once_when_it_is_back(
         expect(page.locator("[data-figure=good]")).to_have_text("53")
     shop.connection.commit()
     acts = shop.connection.execute(
-        "select args ->> 'reason' from mes.act where act = 'scrap' order by recorded_at"
+        "select args ->> 'reason' from people.act where act = 'scrap' order by recorded_at"
     ).fetchall()
     assert acts == [("burr",), ("dent",)]
 
@@ -160,7 +160,9 @@ def test_what_waits_survives_a_reload_and_an_answer_that_got_lost(
         expect(page.locator("[data-figure=good]")).to_have_text("54")
         expect(page.locator("[data-queue]")).to_have_count(0)
     shop.connection.commit()
-    count = shop.connection.execute("select count(*) from mes.act where act = 'scrap'").fetchone()
+    count = shop.connection.execute(
+        "select count(*) from people.act where act = 'scrap'"
+    ).fetchone()
     assert count == (1,)
 
 

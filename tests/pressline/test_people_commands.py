@@ -8,9 +8,10 @@ import structlog
 from typer.testing import CliRunner, Result
 
 from database.connection import Connection
-from erp_core import masters, people, sign_ins
-from erp_core.errors import ArgumentError, UnknownError
-from erp_core.sign_ins import Place
+from erp_core.masters import masters
+from people import sign_ins, staff
+from people.errors import ArgumentError, UnknownError
+from people.sign_ins import Place
 from pressline.__main__ import app
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
@@ -50,7 +51,7 @@ class Call:
 
 def session(connection: Connection) -> str:
     """E1 is at work."""
-    token = people.open_session(connection, "E1", None, NOW, SHIFT)
+    token = staff.open_session(connection, "E1", None, NOW, SHIFT)
     connection.commit()
     return token
 
@@ -65,10 +66,10 @@ def test_who_leaves_is_out_with_badge_pin_and_session(staffed: Connection, call:
     done = call("leave", "E1", "--by", "E2")
     assert done.exit_code == 0, done.output
     assert "E1 has left: badge, PIN and sessions have ended" in done.output
-    assert people.session_person(staffed, token, NOW) is None
+    assert staff.session_person(staffed, token, NOW) is None
     assert sign_ins.by_badge(staffed, "EMP:1", HERE, NOW).refusal == "badge_unknown"
     assert not knows(staffed, "4711")
-    acts = staffed.execute("select who, person, act from erp.person_act").fetchall()
+    acts = staffed.execute("select who, person, act from people.person_act").fetchall()
     assert acts == [("E2", "E1", "leave")]
 
 
@@ -78,7 +79,7 @@ def test_a_new_pin_is_typed_unseen_and_ends_sessions(staffed: Connection, call: 
     assert done.exit_code == 0, done.output
     assert "E1 has a new PIN; sessions have ended" in done.output
     assert "2468" not in done.output
-    assert people.session_person(staffed, token, NOW) is None
+    assert staff.session_person(staffed, token, NOW) is None
     assert not knows(staffed, "4711")
     assert knows(staffed, "2468")
 
@@ -102,7 +103,7 @@ def test_what_cannot_be_done_is_a_sentence_and_changes_nothing(
     done = call(*arguments, typed=typed)
     assert isinstance(done.exception, error)  # `main` tells it and ends with 2
     assert told in str(done.exception)
-    assert people.session_person(staffed, token, NOW) is not None
+    assert staff.session_person(staffed, token, NOW) is not None
     assert knows(staffed, "4711")
 
 

@@ -84,14 +84,14 @@ def test_only_who_manages_people_sees_the_page_and_may(opened: Pair) -> None:
     with site.signed_in("EMP:B-401", None) as it:
         assert deed(it, "leave", "qian").json()["code"] == "leave_self"
         assert deed(it, "leave", "nobody").json()["code"] == "person_gone"
-    count = shop.connection.execute("select count(*) from erp.person_act").fetchone()
+    count = shop.connection.execute("select count(*) from people.person_act").fetchone()
     assert count == (0,)
 
 
 def test_many_people_are_found_and_paged(opened: Pair) -> None:
     shop, site = opened
     shop.connection.execute(
-        "insert into erp.person (code, name, role, lines) "
+        "insert into people.person (code, name, role, lines) "
         "select 'E' || n, '员工 ' || n, 'operator', '{L2}' from generate_series(1, 230) n"
     )
     shop.connection.commit()

@@ -50,11 +50,11 @@ unit = "kWh"
 
 def loaded(connection: Connection) -> list[list[tuple[object, ...]]]:
     queries = (
-        "select site, time_zone, silence from mes.plant",
+        "select site, time_zone, silence from plant.site",
         "select name, line, top_spm::float8, stop_after, stroke_channel, run_channel "
-        "from mes.press",
-        "select name, press, top_kw::float8, energy_channel from mes.meter",
-        "select code, start_time, end_time, breaks from mes.shift_pattern",
+        "from plant.press",
+        "select name, press, top_kw::float8, energy_channel from plant.meter",
+        "select code, start_time, end_time, breaks from plant.shift_pattern",
     )
     return [connection.execute(query).fetchall() for query in queries]
 

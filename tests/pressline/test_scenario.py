@@ -149,9 +149,9 @@ def written(database: str) -> list[tuple[int, ...]]:
     with psycopg.connect(database) as connection:
         return connection.execute(
             """
-            select (select count(*) from signal.reading), (select count(*) from mes.act),
+            select (select count(*) from signal.reading), (select count(*) from people.act),
                    (select count(*) from mes.count), (select count(*) from mes.counter_event),
                    (select count(*) from mes.posting), (select count(*) from erp.production_report),
-                   (select count(*) from erp.stock_move), (select count(*) from erp.notification)
+                   (select count(*) from erp.stock_move), (select count(*) from people.notice)
             """
         ).fetchall()

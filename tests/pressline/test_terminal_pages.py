@@ -23,7 +23,7 @@ def opened(database: str) -> Iterator[Pair]:
 
 def inspector(shop: WebShop) -> None:
     shop.connection.execute(
-        "insert into erp.person (code, name, role, lines, badge) "
+        "insert into people.person (code, name, role, lines, badge) "
         "values ('jing', '周静', 'quality', '{L1}', '0004521939')"
     )
     shop.connection.commit()
@@ -214,7 +214,7 @@ def test_who_signed_on_here_before_can_work_without_a_network(
         expect(page.locator("[data-figure=good]")).to_have_text("53")
         assert "B-101" not in page.evaluate("JSON.stringify(localStorage)")
     shop.connection.commit()
-    rows = shop.connection.execute("select who from mes.act where act = 'scrap'").fetchall()
+    rows = shop.connection.execute("select who from people.act where act = 'scrap'").fetchall()
     assert rows == [("zhang",)]
 
 
@@ -266,7 +266,7 @@ def test_two_presses_in_one_browser_keep_their_people(chromium: Browser, opened:
         expect(first.locator("[data-act=person].who")).to_have_text("张伟")
     shop.connection.commit()
     rows = shop.connection.execute(
-        "select press, who from mes.act where act = 'scrap' order by recorded_at"
+        "select press, who from people.act where act = 'scrap' order by recorded_at"
     ).fetchall()
     assert rows == [("P01", "zhang"), ("P02", "smith"), ("P01", "zhang")]
 
@@ -397,6 +397,6 @@ def test_a_mistake_is_undone_at_the_terminal_and_by_the_leader_with_a_reason(
         expect(page.locator(".told")).to_have_text("已撤销")
     shop.connection.commit()
     undone = shop.connection.execute(
-        "select who, args ->> 'reason' from mes.act where act = 'undo'"
+        "select who, args ->> 'reason' from people.act where act = 'undo'"
     )
     assert undone.fetchall() == [("zhang", None), ("liu", "count_wrong")]

@@ -39,7 +39,7 @@ def test_a_badge_signs_in_and_every_attempt_is_written_down(opened: Pair) -> Non
         cookie = answer.headers["set-cookie"].lower()
         assert "httponly" in cookie
         assert "samesite=strict" in cookie
-    logins = shop.connection.execute("select given, ok from erp.login order by id").fetchall()
+    logins = shop.connection.execute("select given, ok from people.sign_in order by id").fetchall()
     assert logins == [("B-999", False), ("B-101", True)] or logins == [
         ("EMP:B-999", False),
         ("B-101", True),
@@ -73,7 +73,7 @@ def test_an_act_needs_a_person(opened: Pair) -> None:
         answer = act(client, "scan", work_order="WO-2601")
         assert answer.status_code == 401
         assert answer.json()["code"] == "signed_out"
-    assert shop.connection.execute("select count(*) from mes.act").fetchone() == (0,)
+    assert shop.connection.execute("select count(*) from people.act").fetchone() == (0,)
 
 
 def test_an_order_is_made_from_scan_to_finish_and_the_answers_say_what_comes_next(
@@ -155,7 +155,9 @@ def test_scrap_that_cannot_be_is_refused_and_nothing_is_written(opened: Pair, qt
         answer = act(client, "scrap", qty=qty, reason="burr")
         assert answer.status_code == 409
         assert answer.json()["message"]
-    scraps = shop.connection.execute("select count(*) from mes.act where act = 'scrap'").fetchone()
+    scraps = shop.connection.execute(
+        "select count(*) from people.act where act = 'scrap'"
+    ).fetchone()
     assert scraps == (0,)
 
 
@@ -276,4 +278,4 @@ def test_what_no_database_holds_is_told_and_nothing_is_written(
         assert (answer.status_code, answer.json()["code"]) == (422, "unclear")
         assert client.get("/terminal/%00").status_code in (404, 422)
         assert client.get("/work-order/%00").status_code in (404, 422)
-    assert shop.connection.execute("select count(*) from mes.act").fetchone() == (0,)
+    assert shop.connection.execute("select count(*) from people.act").fetchone() == (0,)

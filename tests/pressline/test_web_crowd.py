@@ -50,13 +50,15 @@ def test_more_acts_and_sign_ins_than_connections_are_all_taken_once(opened: Pair
     pins = [("/api/sign-in", {"person": "liu", "pin": "2201"})] * 10
     told = asyncio.run(_all(site, [*acts, *badges, *pins], session_of(site)))
     assert told == [200] * 110
-    stored = shop.connection.execute("select count(*) from mes.act where act = 'scrap'").fetchone()
+    stored = shop.connection.execute(
+        "select count(*) from people.act where act = 'scrap'"
+    ).fetchone()
     assert stored == (80,)
 
 
 def test_people_get_in_and_the_health_check_answers_while_every_act_waits(opened: Pair) -> None:
     shop, site = opened
-    shop.connection.execute("select from mes.press for update")  # whatever acts has to wait
+    shop.connection.execute("select from plant.press for update")  # whatever acts has to wait
     cookie = session_of(site)
 
     async def crowd() -> tuple[int, int, list[int]]:
@@ -124,7 +126,7 @@ def test_a_text_longer_than_any_such_text_is_refused(opened: Pair, name: str) ->
         given = {"badge": "B-101", "person": "liu", name: "x" * 81}
         assert client.post("/api/sign-in", json=given).status_code == 422
         assert client.get("/labels", params={"next": "x" * 5000}).status_code == 414
-    assert shop.connection.execute("select count(*) from erp.login").fetchone() == (0,)
+    assert shop.connection.execute("select count(*) from people.sign_in").fetchone() == (0,)
 
 
 @pytest.mark.parametrize("name", ["act", "press", "who"])
@@ -185,5 +187,5 @@ def test_behind_a_named_proxy_cookies_are_secure_and_addresses_are_the_clients(
                 cookies = answer.headers.get_list("set-cookie")
                 assert len(cookies) == 2
                 assert all(("secure" in cookie.lower()) == secure for cookie in cookies)
-    addresses = shop.connection.execute("select address from erp.login order by id").fetchall()
+    addresses = shop.connection.execute("select address from people.sign_in order by id").fetchall()
     assert addresses == [("127.0.0.1",), ("10.1.2.3",)]

@@ -22,7 +22,7 @@ ODD = "# ?a=1&b+c%41 %2F 支架"
 LINE, PRESS = f"线/1 {ODD}", f"P/1 {ODD}"
 ITEM, DIE, ORDER, LOT = f"BRK/2 {ODD}", f"模/3 {ODD}", f"WO {ODD}", f"卷/4 {ODD}"
 ODD_MASTERS = """
-insert into mes.line values (%(line)s, 3);
+insert into plant.line values (%(line)s, 3);
 insert into erp.item (code, name_zh, name_en, unit, kind)
   values (%(item)s, '支架', 'Bracket', 'pcs', 'part');
 insert into erp.bom values (%(item)s, '1');

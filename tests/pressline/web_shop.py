@@ -12,21 +12,23 @@ from uuid import uuid4
 import httpx
 
 from database.connection import Connection, connect
-from erp_core import orders, people, stock
+from erp_core.production import work_orders
+from erp_core.stock import ledger
 from mes_bridge import acts
 from mes_bridge.acts import Act
 from mes_bridge.bridge import Bridge
+from people import staff
 from pressline.web.shell.application import Server, configured, make_application
 
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 09:00 in the plant
 POLL = timedelta(seconds=5)
 
 MASTERS = """
-insert into mes.plant (site, time_zone, silence) values ('dongguan-1', 'Asia/Shanghai', '30 s');
-insert into mes.shift_pattern (code, start_time, end_time) values
+insert into plant.site (site, time_zone, silence) values ('dongguan-1', 'Asia/Shanghai', '30 s');
+insert into plant.shift_pattern (code, start_time, end_time) values
   ('day', '08:00', '20:00'), ('night', '20:00', '08:00');
-insert into mes.line values ('L1', 1), ('L2', 2);
-insert into erp.person (code, name, role, lines, locale, badge) values
+insert into plant.line values ('L1', 1), ('L2', 2);
+insert into people.person (code, name, role, lines, locale, badge) values
   ('zhang', '张伟', 'operator', '{L1}', 'zh', 'B-101'),
   ('smith', 'Anna Smith', 'operator', '{L1}', 'en', 'B-106'),
   ('liu', '刘洋', 'leader', '{L1}', 'zh', 'B-201'),
@@ -61,12 +63,12 @@ class WebShop:
 
     def furnish(self, presses: int = 6) -> "WebShop":
         """Masters, and so many presses, a third of them on the second line."""
-        stock.make_locations(self.connection)
+        ledger.make_locations(self.connection)
         self.connection.execute(MASTERS)
         for n in range(1, presses + 1):
             self._press(f"P{n:02}", "L2" if n > presses * 2 // 3 else "L1", n)
         for person, pin in (("zhang", "1101"), ("smith", "1106"), ("liu", "2201")):
-            people.keep_pin(self.connection, person, pin, self.now)
+            staff.keep_pin(self.connection, person, pin, self.now)
         self.order("WO-2601", "BRK-210", 5000)
         self.order("WO-2602", "HNG-L", 800)
         self.order("WO-2603", "HNG-R", 800)
@@ -76,7 +78,7 @@ class WebShop:
 
     def _press(self, name: str, line: str, position: int) -> None:
         self.connection.execute(
-            "insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel) "
+            "insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel) "
             "values (%s, %s, %s, 60, '30 s', 'strokes')",
             [name, line, position],
         )
@@ -94,8 +96,8 @@ class WebShop:
         self.counters[name] = 1000 * position
 
     def order(self, code: str, item: str, qty: int) -> None:
-        orders.create(self.connection, code, item, qty, who="zhou", now=self.now)
-        orders.release(self.connection, code)
+        work_orders.create(self.connection, code, item, qty, who="zhou", now=self.now)
+        work_orders.release(self.connection, code)
 
     def read(self, press: str, value: int | None, at: datetime) -> None:
         """One reading of the press's stroke counter; None: the PLC did not answer."""

@@ -13,10 +13,10 @@ from psycopg.rows import dict_row
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from database.connection import Connection
-from erp_core import notifications
-from erp_core.people import Person
 from mes_bridge.acts import Act, record
 from mes_bridge.refusal import Refused
+from people import notices
+from people.staff import Person
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language
 from pressline.web.shell.paging import Cut, PageNumber, Part
@@ -55,7 +55,7 @@ def post_act(
     try:
         with connection.transaction():
             outcome = record(connection, act, now)
-            notifications.closed_by(connection, person.code, now)
+            notices.closed_by(connection, person.code, now)
     except Refused as refused:
         return _refusal(refused.code, refused.text(locale), again=refused.again)
     told = {

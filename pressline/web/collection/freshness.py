@@ -16,10 +16,10 @@ from psycopg.rows import dict_row
 from database.connection import Connection
 from database.health import at_work_on
 from edge_agent.sparkplug_pb2 import Payload
-from erp_core.people import Person
 from ingest.births import declared
 from ingest.clock_repair import AHEAD
 from mes_bridge import readings
+from people.staff import Person
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, keeps_running, language, page
 from pressline.web.shell.request import Database, Now
@@ -252,7 +252,7 @@ select n.site, n.node, n.online, n.since, extract(epoch from %(now)s - n.since):
        (select count(*) from signal.gap g join signal.outbox b on b.id = g.outbox
         where (b.site, b.node) = (n.site, n.node) and g.noted > %(lately)s) as lost_lately
 from signal.node n
-left join mes.plant on true
+left join plant.site plant on true
 left join lateral (
   select * from signal.outbox o where (o.site, o.node) = (n.site, n.node)
   order by o.arrived desc nulls last, o.id desc limit 1
@@ -282,12 +282,12 @@ DEVICES = """
 select d.device, d.online, d.since, extract(epoch from %(now)s - d.since)::float as since_s,
        d.birth, machine.name is not null as planned
 from signal.device d
-left join (select name, node, position, line from mes.press
+left join (select name, node, position, line from plant.press
            union all
            select m.name, m.node, 1000000, p.line
-           from mes.meter m left join mes.press p on p.name = m.press) machine
+           from plant.meter m left join plant.press p on p.name = m.press) machine
   on machine.name = d.device and (machine.node is null or machine.node = d.node)
-     and d.site = (select site from mes.plant)
+     and d.site = (select site from plant.site)
 where (d.site, d.node) = (%(site)s, %(node)s)
   and (%(lines)s::text[] is null or machine.line = any (%(lines)s))
 order by machine.position nulls last, d.device

@@ -12,12 +12,12 @@ from psycopg.rows import dict_row
 from pydantic import BaseModel, ConfigDict, Field
 
 from database.connection import Connection
-from erp_core.people import Person
 from ingest import quarantine as kept
 from ingest.quarantine import Filter
 from ingest.readings import BIGGEST
 from ingest.reasons import KINDS, OTHER, obstacle_of
 from ingest.replay import Outcome, replay
+from people.staff import Person
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import keeps_running, language, page
 from pressline.web.shell.request import Database
@@ -177,7 +177,7 @@ def _replays(connection: Connection, message: int | None = None) -> list[Row]:
         rows = cursor.execute(
             """
             select r.at, coalesce(p.name, r.who) as who_name, r.message, r.topic, r.taken, r.stays
-            from signal.replay r left join erp.person p on p.code = r.who
+            from signal.replay r left join people.person p on p.code = r.who
             where %(message)s::bigint is null or r.message = %(message)s
             order by r.id desc limit %(most)s
             """,

@@ -14,9 +14,9 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core import reasons
-from erp_core.people import Person
+from erp_core.quality import reasons
 from mes_bridge.reporting.dispositions import OVERRUN
+from people.staff import Person
 from pressline.web.api import acts
 from pressline.web.shell import figures
 from pressline.web.shell.pages import decides, language, page
@@ -85,7 +85,7 @@ def count(connection: Connection, person: Person) -> int:
 
 def presses_of(connection: Connection, person: Person) -> list[str]:
     """Presses of the lines this person sees, in the plant's order."""
-    rows = connection.execute("select name, line from mes.press order by position, name")
+    rows = connection.execute("select name, line from plant.press order by position, name")
     return [name for name, line in rows if sees(person, line)]
 
 
@@ -180,7 +180,7 @@ select i.press, p.line, i.since, i.until + interval '1 millisecond' as to, i.unt
        i.from_at, i.strokes, i.unseen, m.die,
        earlier.work_orders as before, later.work_orders as after
 from piece i
-join mes.press p on p.name = i.press
+join plant.press p on p.name = i.press
 left join mes.die_mount m on m.press = i.press and m.span @> i.since
 left join lateral (
   select array(select op.work_order from mes.run_output o
@@ -277,7 +277,7 @@ def events(connection: Connection, presses: Sequence[str], number: int = 1) -> P
                    extract(epoch from e.at - e.from_at)::float as seconds,
                    floor(p.top_spm / 60 * extract(epoch from e.at - e.from_at) * 1.2 + 1)::bigint
                      as most
-            from board.counter_event e join mes.press p on p.name = e.press
+            from board.counter_event e join plant.press p on p.name = e.press
             where e.held and e.press = any (%s) order by e.at desc, e.event limit %s offset %s
             """,
             [list(presses), cut.size, cut.offset],
@@ -311,7 +311,7 @@ def decided(connection: Connection, presses: Sequence[str], now: datetime) -> li
                      select sum(f.strokes)::text from mes.run_segment g
                      join mes.fact_minute f on f.segment = g.id
                      where g.run = (a.outcome ->> 'run')::bigint) end as strokes
-            from mes.act a join erp.person e on e.code = a.who
+            from people.act a join people.person e on e.code = a.who
             where a.act in ('assign', 'decide', 'accept', 'dispose', 'reject', 'reverse')
               and a.press = any (%s) and a.at > %s
             order by a.at desc, a.recorded_at desc limit 20

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core.people import Person
+from people.staff import Person
 from pressline.web.floor import attention
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, language, page
@@ -130,9 +130,9 @@ def _count(connection: Connection, which: Any, values: Row) -> int:
 
 
 _FROM = """
-from erp.notification n
+from people.notice n
 left join board.press p on p.press = n.press
-left join erp.person e on e.code = n.done_by
+left join people.person e on e.code = n.done_by
 where (n.role = %(role)s or %(role)s = 'manager')
   and (%(lines)s::text[] is null or n.press is null or p.line = any (%(lines)s))
 """

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core import reasons
+from erp_core.quality import reasons
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
@@ -104,7 +104,7 @@ _DIES = """
 select d.code, d.name from erp.die d
 where %(lines)s::text[] is null
    or not exists (select from erp.die_press f where f.die = d.code)
-   or exists (select from erp.die_press f join mes.press p on p.name = f.press
+   or exists (select from erp.die_press f join plant.press p on p.name = f.press
               where f.die = d.code and p.line = any (%(lines)s))
 order by d.code
 """

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from database.connection import Connection
-from erp_core import reasons
+from erp_core.quality import reasons
 
 LOOK_BACK = timedelta(days=30)
 
@@ -36,7 +36,7 @@ def _used_for_stops(connection: Connection, press: str, since: datetime) -> list
 
 def _used_for_scrap(connection: Connection, press: str, since: datetime) -> list[str]:
     rows = connection.execute(
-        "select args ->> 'reason' from mes.act where act = 'scrap' and press = %s and at > %s",
+        "select args ->> 'reason' from people.act where act = 'scrap' and press = %s and at > %s",
         [press, since],
     )
     return [reason for (reason,) in rows]

@@ -9,9 +9,10 @@ from fastapi.responses import FileResponse, HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core import codes, people
-from erp_core.people import Person
+from erp_core import codes
 from mes_bridge import undoing
+from people import rights, staff
+from people.staff import Person
 from pressline.web.floor import reasons
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import STATIC, language, page
@@ -23,7 +24,7 @@ router = APIRouter()
 
 SHOWN = 60  # orders, dies that are shown at once
 # Who does anything at a press.
-ROLES = [role for role, acts in people.MAY.items() if acts & (people.FLOOR | {"swap"})]
+ROLES = [role for role, acts in rights.MAY.items() if acts & (rights.FLOOR | {"swap"})]
 RECENT = timedelta(hours=12)  # stops that are still asked about
 GROUPS = (
     "terminal",
@@ -85,9 +86,9 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "now": now,
             "figures": row,
             "outputs": outputs(connection, row["run"]) if row["run"] is not None else [],
-            "releases": people.releases(connection, person.code, row["line"]),
-            "releasing": people.releasing(connection, row["line"]),
-            "counters": counters(connection, press) if people.may(person.role, "swap") else [],
+            "releases": staff.releases(connection, person.code, row["line"]),
+            "releasing": staff.releasing(connection, row["line"]),
+            "counters": counters(connection, press) if rights.may(person.role, "swap") else [],
             "stops": stops(connection, press, now),
             "reasons": reasons.ordered(connection, press, now),
             "work_orders": orders.rows,
@@ -101,12 +102,12 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
 
 def undoable(connection: Connection, person: Person, press: str, now: datetime) -> list[Row]:
     """What the person may undo here, newest first; `own`: without a reason."""
-    decides = people.may(person.role, "assign")
+    decides = rights.may(person.role, "assign")
     return [
         {"id": done.id, "act": done.act, "at": done.at, "who": done.who, "args": done.args,
          "own": done.who == person.code and now - done.at <= undoing.OWN}
         for done in undoing.open_to(connection, press, person.code, now, decides=decides)
-        if done.act not in people.DECIDE or decides
+        if done.act not in rights.DECIDE or decides
     ]  # fmt: skip
 
 
@@ -147,7 +148,7 @@ def people_at(connection: Database, known: KnownDevice, press: str) -> dict[str,
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             """
-            select e.code as person, e.name from erp.person e join mes.press p on p.name = %s
+            select e.code as person, e.name from people.person e join plant.press p on p.name = %s
             where e.active and e.pin_hash is not null and e.role = any (%s)
               and (e.lines = '{}' or p.line = any (e.lines))
             order by array_position(%s, e.role), e.name
@@ -196,7 +197,7 @@ def stops(connection: Connection, press: str, now: datetime) -> list[Row]:
             from board.stop s
             where press = %(press)s
               and coalesce(until, %(now)s) - since
-                  >= (select p.stop_after from mes.press p where p.name = s.press)
+                  >= (select p.stop_after from plant.press p where p.name = s.press)
               and coalesce(until, %(now)s) > %(from)s and since <= %(now)s
             order by since desc limit 12
             """,

@@ -30,9 +30,9 @@ def runs(connection: Connection, code: str, now: datetime) -> list[Row]:
             join erp.work_order_operation op on op.id = o.operation
             join mes.run r on r.id = o.run
             join board.run_energy g on g.run = o.run
-            left join mes.act a on a.id = r.act
-            left join erp.person e on e.code = a.who
-            join mes.press p on p.name = o.press
+            left join people.act a on a.id = r.act
+            left join people.person e on e.code = a.who
+            join plant.press p on p.name = o.press
             where op.work_order = %s and not isempty(r.span) order by o.since, o.run_output
             """,
             [code],
@@ -81,12 +81,12 @@ def acts(connection: Connection, run: Row, now: datetime) -> list[Row]:
             """
             select a.id, a.at, a.who, e.name as who_name, a.act,
                    a.act = any(%s) and not exists (
-                     select from mes.act u where u.press = a.press and u.act = 'undo'
+                     select from people.act u where u.press = a.press and u.act = 'undo'
                        and u.args ->> 'act' = a.id::text) as undoable, a.args ->> 'qty' as qty,
                    a.args ->> 'reason' as reason,
                    coalesce(a.args ->> 'item', a.args ->> 'work_order', a.args ->> 'die',
                             a.args ->> 'report') as subject
-            from mes.act a join erp.person e on e.code = a.who
+            from people.act a join people.person e on e.code = a.who
             where a.press = %s and a.at >= %s and a.at <= %s order by a.at
             """,
             [list(UNDO), run["press"], run["since"], run["until"] or now],
@@ -101,7 +101,7 @@ def reports(connection: Connection, code: str) -> list[Row]:
             select r.report, r.press, r.line, r.good, r.excess, r.surplus, r.transferred,
                    r.to_order, r.other, r.state, r.flags,
                    r.proposed_at, r.decided_at, r.decided_by, e.name as decided_name, r.reason
-            from board.report r left join erp.person e on e.code = r.decided_by
+            from board.report r left join people.person e on e.code = r.decided_by
             where r.work_order = %s order by r.proposed_at, r.n
             """,
             [code],
@@ -119,9 +119,9 @@ def postings(connection: Connection, code: str) -> list[Row]:
             from mes.posting p
             join board.run_output o on o.run_output = p.run_output
             join erp.work_order_operation op on op.id = o.operation
-            left join mes.shift sh on sh.id = p.shift
+            left join plant.shift sh on sh.id = p.shift
             left join erp.production_report r on r.id = p.report
-            left join erp.person e on e.code = p.who
+            left join people.person e on e.code = p.who
             where op.work_order = %s order by p.at, p.id
             """,
             [code],

@@ -10,9 +10,9 @@ from psycopg.rows import dict_row
 from pydantic import BaseModel, ConfigDict
 
 from database.connection import Connection
-from erp_core import people as staff
-from erp_core.errors import ArgumentError, ConflictError, ErpError, UnknownError
-from erp_core.people import Person, PersonAct
+from people import staff
+from people.errors import ArgumentError, ConflictError, RuleError, UnknownError
+from people.staff import Person, PersonAct
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, manages_people, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
@@ -87,7 +87,7 @@ def post_deed(
     try:
         with connection.transaction():
             _do(connection, PersonAct(given.id, person.code, given.args.person, now), given)
-    except ErpError as error:
+    except RuleError as error:
         code = _refused(given.act, error)
         return JSONResponse(
             {"code": code, "message": words.say(locale, f"say.{code}", name=name)}, 409
@@ -105,7 +105,7 @@ def _do(connection: Connection, act: PersonAct, given: GivenDeed) -> None:
         staff.set_badge(connection, act, given.args.value or None)
 
 
-def _refused(act: Deed, error: ErpError) -> str:
+def _refused(act: Deed, error: RuleError) -> str:
     """The sentence for an error of the core."""
     if isinstance(error, UnknownError):
         return "person_gone"
@@ -140,11 +140,11 @@ _COUNT = "select count(*)"
 _ROWS = """
 select p.code, p.name, p.role, p.lines, p.badge, p.pin_hash is not null as pin,
        p.left_at, coalesce(o.name, p.left_by) as left_by,
-       exists (select from erp.session s
+       exists (select from people.session s
                where s.person = p.code and s.ended is null and s.expires > %(now)s) as signed_in
 """
 _FROM = """
-from erp.person p left join erp.person o on o.code = p.left_by
+from people.person p left join people.person o on o.code = p.left_by
 where (%(q)s = '' or position(lower(%(q)s) in lower(
          p.code || ' ' || p.name || ' ' || array_to_string(p.lines, ' '))) > 0)
 """

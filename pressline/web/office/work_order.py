@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core import reasons
-from erp_core.people import Person
+from erp_core.quality import reasons
+from people.staff import Person
 from pressline.web.office import evidence
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page

@@ -28,25 +28,25 @@ def line_shift(connection: Connection, now: datetime) -> list[Row]:
 
 def line_names(connection: Connection) -> list[str]:
     """All lines, in the plant's order."""
-    rows = connection.execute("select name from mes.line order by position, name")
+    rows = connection.execute("select name from plant.line order by position, name")
     return [name for (name,) in rows]
 
 
 def time_zone(connection: Connection) -> str:
     """The plant's time zone; UTC before a plant was loaded."""
-    row = connection.execute("select time_zone from mes.plant").fetchone()
+    row = connection.execute("select time_zone from plant.site").fetchone()
     return row[0] if row else "UTC"
 
 
 def silence_s(connection: Connection) -> float:
     """Seconds without a reading after which a press is unknown."""
-    row = connection.execute("select extract(epoch from silence)::float from mes.plant").fetchone()
+    row = connection.execute("select extract(epoch from silence)::float from plant.site").fetchone()
     return row[0] if row else 30.0
 
 
 def stop_after_s(connection: Connection, press: str) -> float:
     """Seconds without a stroke after which this press counts as stopped."""
     row = connection.execute(
-        "select extract(epoch from stop_after)::float from mes.press where name = %s", [press]
+        "select extract(epoch from stop_after)::float from plant.press where name = %s", [press]
     ).fetchone()
     return row[0] if row else 30.0

@@ -12,8 +12,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from erp_core import people
-from erp_core.people import Person
+from people import rights
+from people.staff import Person
 from pressline.web.shell import words
 from pressline.web.shell.paths import here, path
 
@@ -109,17 +109,17 @@ def page(
 
 def decides(person: Person | None) -> bool:
     """Whether this person decides about reports, counts and strokes without an order."""
-    return person is not None and people.may(person.role, "accept")
+    return person is not None and rights.may(person.role, "accept")
 
 
 def keeps_running(person: Person | None) -> bool:
     """Whether this person keeps the collection running: IT and the manager."""
-    return person is not None and people.may(person.role, "replay_messages")
+    return person is not None and rights.may(person.role, "replay_messages")
 
 
 def manages_people(person: Person | None) -> bool:
     """Whether this person says who works here: IT and the manager."""
-    return person is not None and people.may(person.role, "manage_people")
+    return person is not None and rights.may(person.role, "manage_people")
 
 
 def remember_language(request: Request, answer: Response) -> None:

@@ -19,9 +19,9 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from database.connection import Connection
-from erp_core import badges, people, sign_ins
-from erp_core.people import Person
-from erp_core.sign_ins import Asked, Place, SignIn
+from people import badges, rights, sign_ins, staff
+from people.sign_ins import Asked, Place, SignIn
+from people.staff import Person
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, language, page
 from pressline.web.shell.request import CrowdedError, Database, Lane, Now
@@ -83,7 +83,7 @@ def who(request: Request, connection: Database, now: Now) -> Person | None:
     token = token_of(request)
     if not token:
         return None
-    return people.session_person(connection, token, now)
+    return staff.session_person(connection, token, now)
 
 
 def token_of(request: Request) -> str | None:
@@ -126,7 +126,7 @@ def told(person: Person) -> dict[str, object]:
         "locale": person.locale,
         "lines": person.lines,
         "decides": decides(person),
-        "may": sorted(people.MAY[person.role]),
+        "may": sorted(rights.MAY[person.role]),
     }
 
 
@@ -192,7 +192,7 @@ def _answer(
     if elsewhere:
         return _wrong_line(outcome.person, given.press or "", elsewhere)
     ends = _ends(connection, given.press, now)
-    token = people.open_session(connection, outcome.person.code, given.press, now, ends - now)
+    token = staff.open_session(connection, outcome.person.code, given.press, now, ends - now)
     answer = JSONResponse(told(outcome.person))
     for cookie in {COOKIE, cookie_of(given.press or "")}:
         _set_cookie(answer, request, cookie, token, ends - now)
@@ -218,7 +218,7 @@ def _set_cookie(
 
 def _line_of_others(connection: Connection, person: Person, press: str | None) -> str | None:
     """The line of this press, where the person may not work on it."""
-    row = connection.execute("select line from mes.press where name = %s", [press]).fetchone()
+    row = connection.execute("select line from plant.press where name = %s", [press]).fetchone()
     return row[0] if row and not sees(person, row[0]) else None
 
 
@@ -240,7 +240,7 @@ def _ends(connection: Connection, press: str | None, now: datetime) -> datetime:
     """A session at a press ends with the shift, so that nobody works under another's name."""
     if press is not None:
         row = connection.execute(
-            "select upper(span) from mes.shift where span @> %s::timestamptz", [now]
+            "select upper(span) from plant.shift where span @> %s::timestamptz", [now]
         ).fetchone()
         if row and row[0]:
             return row[0] + HANDOVER
@@ -268,7 +268,7 @@ def sign_out(request: Request, connection: Database, now: Now) -> JSONResponse:
     """End the session of this device."""
     token = token_of(request)
     if token:
-        people.end_session(connection, token, now)
+        staff.end_session(connection, token, now)
     answer = JSONResponse({})
     for cookie in [name for name, held in request.cookies.items() if held == token]:
         answer.delete_cookie(cookie, httponly=True, samesite="strict")

@@ -12,7 +12,7 @@ const all = () => JSON.parse(localStorage.getItem(NAME) ?? "[]");
 const keep = (people) => localStorage.setItem(NAME, JSON.stringify(people.slice(0, MOST)));
 const recent = (one) => Date.now() - one.last < DAYS * 86400000;
 
-// The same card as different readers write it: erp_core/badges.py has the same rule.
+// The same card as different readers write it: people/badges.py has the same rule.
 export function badgeNumber(text) {
   const bare = plain(plain(text).replace(/^EMP:/i, "")).toUpperCase();
   const pair = /^(\d{1,3}) ?[,:] ?(\d{1,5})$/.exec(bare);

@@ -8,7 +8,7 @@ uses none: the planner gives its item one.
 from datetime import datetime
 
 from database.connection import Connection
-from erp_core import notifications
+from people import notices
 
 OVER_WEIGHT = "coil_over_weight"
 BELOW_ZERO = "stock_below_zero"
@@ -20,9 +20,9 @@ def review(connection: Connection, item: str, now: datetime) -> None:
     """Tell the warehouse of every lot of the item that is below zero; close what no longer is."""
     short = _short(connection, item)
     for kind, subject in sorted(short - _told(connection, item)):
-        notifications.raise_once(connection, kind, subject, None, WAREHOUSE, now)
+        notices.raise_once(connection, kind, subject, None, WAREHOUSE, now)
     for kind, subject in sorted(_told(connection, item) - short):
-        notifications.close(connection, kind, subject, now)
+        notices.close(connection, kind, subject, now)
 
 
 def without_material(connection: Connection, work_order: str, now: datetime) -> None:
@@ -31,7 +31,7 @@ def without_material(connection: Connection, work_order: str, now: datetime) -> 
         "select from erp.work_order_material where work_order = %s limit 1", [work_order]
     ).fetchone()
     if row is None:
-        notifications.raise_once(connection, NO_MATERIAL, work_order, None, "planner", now)
+        notices.raise_once(connection, NO_MATERIAL, work_order, None, "planner", now)
 
 
 def _short(connection: Connection, item: str) -> set[tuple[str, str]]:
@@ -56,7 +56,7 @@ def _short(connection: Connection, item: str) -> set[tuple[str, str]]:
 def _told(connection: Connection, item: str) -> set[tuple[str, str]]:
     rows = connection.execute(
         """
-        select kind, subject from erp.notification
+        select kind, subject from people.notice
         where done_at is null
           and (kind = %(below)s and subject = %(item)s
                or kind = %(over)s and starts_with(subject, %(item)s || '/'))

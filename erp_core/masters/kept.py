@@ -10,8 +10,8 @@ from typing import Any, LiteralString
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core.masters_fault import Fault
-from erp_core.masters_file import DieRow, ItemRow, Masters, OrderRow, PersonRow, Row
+from erp_core.masters.fault import Fault
+from erp_core.masters.file import DieRow, ItemRow, Masters, OrderRow, PersonRow, Row
 
 Kept = Mapping[str, Mapping[str, Mapping[str, Any]]]  # table -> code -> key -> value
 
@@ -25,7 +25,7 @@ ROWS: Mapping[str, LiteralString] = MappingProxyType({
     "work_order": "select code, due from erp.work_order where state not in ('closed', 'cancelled')",
     "person": """
         select code, name, lines, locale, case when badge_by is null then badge end as badge
-        from erp.person""",
+        from people.person""",
 })  # fmt: skip
 NAMED_BY_CODE = ("name", "name_zh", "name_en")  # left out, a name is the code
 

@@ -9,10 +9,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from database.connection import Connection
-from mes_bridge import plant, shifts
-from mes_bridge.errors import PlantNotLoadedError
-from mes_bridge.plant import Meter, Plant, Press, ShiftPattern
-from mes_bridge.shifts import Span
+from mes_bridge import plant
+from plant import shifts
+from plant.errors import PlantNotLoadedError
+from plant.layout import Meter, Plant, Press, ShiftPattern
+from plant.shifts import Span
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = ShiftPattern("day", time(8), time(20), [(time(12), time(13))])
@@ -44,7 +45,7 @@ def stored(
 
 
 def instances(connection: Connection) -> list[tuple[date, str]]:
-    return connection.execute("select date, code from mes.shift order by span").fetchall()
+    return connection.execute("select date, code from plant.shift order by span").fetchall()
 
 
 def test_a_night_shift_and_its_breaks_cross_midnight() -> None:
@@ -110,7 +111,7 @@ def test_a_new_pattern_leaves_no_hole_behind_the_shift_that_lasts(connection: Co
     for _ in range(2):
         shifts.ensure(connection, at(2, 10), at(3, 18))
     spans = connection.execute(
-        "select code, lower(span), upper(span) from mes.shift order by span"
+        "select code, lower(span), upper(span) from plant.shift order by span"
     ).fetchall()
     assert spans == [
         ("day", at(2, 8), at(2, 20)), ("night", at(2, 20), at(3, 7)), ("day", at(3, 7), at(3, 19)),
@@ -181,7 +182,7 @@ def test_breaks_that_overlap_are_one_and_none_outlasts_its_shift(connection: Con
     breaks = [(time(10), time(11)), (time(10, 30), time(11, 30)), (time(11, 30), time(12, 30))]
     stored(connection, ShiftPattern("early", time(8), time(12), breaks))
     shifts.ensure(connection, at(2, 0), at(3, 0))
-    row = connection.execute("select lower(span), upper(span) from mes.shift_break").fetchall()
+    row = connection.execute("select lower(span), upper(span) from plant.shift_break").fetchall()
     assert row == [(at(2, 10), at(2, 12))]
 
 
@@ -210,7 +211,7 @@ CHANGES = st.lists(st.tuples(st.integers(1, 900), st.sampled_from(WHOLE_DAYS)), 
 def test_however_often_the_pattern_changes_there_is_no_hole(
     connection: Connection, changes: list[tuple[int, tuple[ShiftPattern, ...]]]
 ) -> None:
-    connection.execute("delete from mes.shift_break; delete from mes.shift")
+    connection.execute("delete from plant.shift_break; delete from plant.shift")
     now = NOW
     stored(connection, *WHOLE_DAYS[0], now=now)
     shifts.ensure(connection, now - timedelta(days=1), now + timedelta(days=2))
@@ -219,7 +220,7 @@ def test_however_often_the_pattern_changes_there_is_no_hole(
         stored(connection, *pattern, now=now)
         shifts.ensure(connection, now, now + timedelta(days=2))
     spans = connection.execute(
-        "select lower(span), upper(span) from mes.shift order by span"
+        "select lower(span), upper(span) from plant.shift order by span"
     ).fetchall()
     assert all(a[1] == b[0] for a, b in pairwise(spans)), spans
     assert spans[-1][1] >= now + timedelta(days=2)
@@ -244,11 +245,11 @@ def test_a_line_that_is_added_and_a_night_that_is_moved_while_it_lasts(
     shifts.ensure(connection, at(2, 23), at(4, 10))
     assert shifts.at(connection, at(3, 8, 30)) == night
     breaks = connection.execute(
-        "select lower(span) from mes.shift_break where shift = %s order by span", [night]
+        "select lower(span) from plant.shift_break where shift = %s order by span", [night]
     ).fetchall()
     assert breaks == [(at(2, 23, 45),), (at(3, 3),), (at(3, 8, 15),)]
     before = instances(connection)
-    connection.execute("insert into mes.line values ('L2', 2)")
+    connection.execute("insert into plant.line values ('L2', 2)")
     stored(connection, ShiftPattern("day", time(9), time(21)), longer, now=at(3, 1))
     shifts.ensure(connection, at(3, 1), at(4, 10))
     assert instances(connection) == before

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from erp_core.errors import MastersError
+from erp_core.masters.errors import MastersError
 
 Place = tuple[str | int, ...]  # ("item", 2, "unit"): key `unit` of the third [[item]]
 

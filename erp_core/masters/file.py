@@ -23,8 +23,8 @@ from pydantic import (
     model_validator,
 )
 
-from erp_core.errors import MastersError
-from erp_core.masters_fault import Source, worded
+from erp_core.masters.errors import MastersError
+from erp_core.masters.fault import Source, worded
 
 
 def _exact(value: object) -> object:

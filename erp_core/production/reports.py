@@ -15,9 +15,11 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import backflush, notifications, orders, shortages, stock
-from erp_core.errors import ArgumentError, StateError, UnknownError
-from erp_core.stock import Cause, Move
+from erp_core.production import backflush, work_orders
+from erp_core.stock import ledger, shortages
+from erp_core.stock.ledger import Cause, Move
+from people import notices
+from people.errors import ArgumentError, StateError, UnknownError
 
 SYSTEM = "pressline"  # who accepts a report that nobody has to look at
 WAITING = "report"  # kind of the notification
@@ -102,8 +104,8 @@ def propose(
     One with excess waits in any case. `press` is where the leader is to look, `uses` what it was
     made from. Raises UnknownError when there is no such operation.
     """
-    order = orders.operation(connection, operation).work_order
-    orders.lock(connection, order)
+    order = work_orders.operation(connection, operation).work_order
+    work_orders.lock(connection, order)
     if excess > 0 and EXCESS not in flags:
         flags = [*flags, EXCESS]
     number = _write(connection, {
@@ -116,7 +118,7 @@ def propose(
     report = get(connection, number)
     if EXCESS in flags:  # whatever becomes of it, its material is used up
         _reconcile(connection, report, _cause(report, "propose", SYSTEM, "report", now))
-    notifications.raise_once(connection, WAITING, report.name, press, "leader", now)
+    notices.raise_once(connection, WAITING, report.name, press, "leader", now)
     return report
 
 
@@ -158,7 +160,7 @@ def _into_stock(connection: Connection, taken: Report, who: str, now: datetime) 
         _put_out(connection, taken, cause)
     shortages.without_material(connection, taken.work_order, now)
     _reconcile(connection, taken, cause)
-    orders.follow_reports(connection, taken.work_order)
+    work_orders.follow_reports(connection, taken.work_order)
     return taken
 
 
@@ -171,7 +173,7 @@ def _reconcile(connection: Connection, report: Report, cause: Cause) -> None:
 def use(connection: Connection, report: int, uses: Sequence[Use], now: datetime) -> None:
     """Say anew what the parts of a report were made from; its material follows."""
     found = get(connection, report)
-    orders.lock(connection, found.work_order)
+    work_orders.lock(connection, found.work_order)
     connection.execute("delete from erp.report_use where report = %s", [report])
     _write_uses(connection, report, uses)
     _reconcile(connection, found, _cause(found, "use", SYSTEM, "report", now))
@@ -240,7 +242,7 @@ def amend(
 ) -> Report:  # fmt: skip
     """What waits has become so much more or less; a report of nothing is withdrawn."""
     found = get(connection, report)
-    orders.lock(connection, found.work_order)
+    work_orders.lock(connection, found.work_order)
     connection.execute(
         "update erp.production_report set good = good + %s, excess = excess + %s, "
         "other = other + %s where id = %s and state = 'waiting'",
@@ -277,7 +279,7 @@ def reverse(
     if taken.last:
         _take_back(connection, taken, cause)
     _reconcile(connection, taken, cause)
-    orders.follow_reports(connection, taken.work_order)
+    work_orders.follow_reports(connection, taken.work_order)
     return _wait_again(connection, taken, press, now) if taken.state == "waiting" else taken
 
 
@@ -287,7 +289,7 @@ def _wait_again(connection: Connection, report: Report, press: str | None, now: 
         "flags = array_append(array_remove(flags, %s), %s) where id = %s",
         [REVERSED, REVERSED, report.id],
     )
-    notifications.raise_once(connection, WAITING, report.name, press, "leader", now)
+    notices.raise_once(connection, WAITING, report.name, press, "leader", now)
     return get(connection, report.id)
 
 
@@ -358,7 +360,7 @@ def _take_step(
     reason: str | None = None,
 ) -> Report:  # fmt: skip
     found = get(connection, report)
-    orders.lock(connection, found.work_order)
+    work_orders.lock(connection, found.work_order)
     found = get(connection, report)  # again: it may have changed while we waited for the lock
     state = STEPS.get((found.state, step))
     if state is None:
@@ -374,20 +376,20 @@ def _take_step(
         "set state = %s, decided_at = %s, decided_by = %s, reason = %s where id = %s",
         [state, *((now, who) if state != "waiting" else (None, None)), reason, report],
     )
-    notifications.close(connection, WAITING, found.name, now)
+    notices.close(connection, WAITING, found.name, now)
     return replace(found, state=state, decided_at=now, decided_by=who, reason=reason)
 
 
 def _put_out(connection: Connection, report: Report, cause: Cause) -> None:
-    parts = {"output": (report.good + report.excess, stock.FINISHED),
-             "surplus": (report.surplus, stock.SURPLUS)}  # fmt: skip
+    parts = {"output": (report.good + report.excess, ledger.FINISHED),
+             "surplus": (report.surplus, ledger.SURPLUS)}  # fmt: skip
     for name, (qty, place) in parts.items():
         if qty == 0:
             continue
-        stock.make_lot(connection, report.item, report.lot, cause.at)
-        ways = (stock.PRODUCTION, place) if qty > 0 else (place, stock.PRODUCTION)
+        ledger.make_lot(connection, report.item, report.lot, cause.at)
+        ways = (ledger.PRODUCTION, place) if qty > 0 else (place, ledger.PRODUCTION)
         moved = Move(report.item, report.lot, Decimal(abs(qty)), *ways)
-        stock.move(connection, moved, replace(cause, key=f"{cause.key}/{name}"))
+        ledger.move(connection, moved, replace(cause, key=f"{cause.key}/{name}"))
 
 
 def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
@@ -397,7 +399,7 @@ def _take_back(connection: Connection, report: Report, cause: Cause) -> None:
     )
     for number, key in rows.fetchall():
         name = key.rpartition("/")[2]
-        stock.reverse(connection, number, replace(cause, key=f"{cause.key}/{name}"))
+        ledger.reverse(connection, number, replace(cause, key=f"{cause.key}/{name}"))
 
 
 def _cause(report: Report, step: str, who: str, reason: str, now: datetime) -> Cause:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from database.connection import Connection
-from erp_core.codes import alike
-from erp_core.masters_fault import Fault, Place
-from erp_core.masters_file import Masters, StepRow, StockRow
-from erp_core.masters_kept import Kept, kept, resets
-from erp_core.orders import Step
-from erp_core.stock import LOCATIONS
+from erp_core.masters.fault import Fault, Place
+from erp_core.masters.file import Masters, StepRow, StockRow
+from erp_core.masters.kept import Kept, kept, resets
+from erp_core.production.work_orders import Step
+from erp_core.stock.ledger import LOCATIONS
+from people.codes import alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _known(connection: Connection | None, masters: Masters) -> Known:
 
 def _in_database(connection: Connection, masters: Masters) -> Known:
     execute = connection.execute
-    badges = execute("select badge, code from erp.person where badge is not null")
+    badges = execute("select badge, code from people.person where badge is not null")
     opening = execute(
         "select idempotency_key, qty from erp.stock_move where idempotency_key = any(%s)",
         [[opening_key(row) for row in masters.stock]],
@@ -120,7 +120,7 @@ def _codes(connection: Connection) -> dict[str, frozenset[str]]:
         """
         select 'item', code from erp.item union all select 'die', code from erp.die
         union all select 'work_order', code from erp.work_order
-        union all select 'person', code from erp.person
+        union all select 'person', code from people.person
         union all select 'stock', item || '/' || code from erp.lot
         union all select 'reason', kind || '/' || code from erp.reason
         """

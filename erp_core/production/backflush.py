@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from database.connection import Connection
-from erp_core import shortages, stock
-from erp_core.stock import Cause, Move
+from erp_core.stock import ledger, shortages
+from erp_core.stock.ledger import Cause, Move
 
 ZERO = Decimal(0)
 
@@ -72,11 +72,11 @@ def reconcile(connection: Connection, work_order: str, cause: Cause) -> None:
     """
     own = replace(cause, work_order=work_order)
     lines = materials(connection, work_order)
-    stock.lock_items(connection, [line.component for line in lines])
+    ledger.lock_items(connection, [line.component for line in lines])
     for line in lines:
         moves = [*_of_lots(connection, line), *_of_rest(connection, line, work_order)]
         for n, moved in enumerate(moves, _moves_so_far(connection, line, work_order) + 1):
-            stock.move(
+            ledger.move(
                 connection, moved, replace(own, key=f"backflush/{work_order}/{line.component}/{n}")
             )
         if moves:
@@ -118,14 +118,14 @@ def _of_rest(connection: Connection, line: Material, work_order: str) -> Iterato
     if owed > 0:
         piles, missing = take(_on_hand(connection, line.component), owed)
         if missing:
-            piles.append(Pile(None, stock.RAW, missing))
+            piles.append(Pile(None, ledger.RAW, missing))
         yield from _issues(line, piles)
     elif owed < 0:
         there = _at_most(_issued_from(connection, line, work_order), beyond)
         piles, missing = take(there, -owed)
         assert not missing, "what is issued in total is the sum of its piles"
         for pile in piles:
-            yield Move(line.component, pile.lot, pile.qty, stock.PRODUCTION, pile.location)
+            yield Move(line.component, pile.lot, pile.qty, ledger.PRODUCTION, pile.location)
 
 
 def _at_most(piles: Sequence[Pile], beyond: Mapping[str | None, Decimal]) -> Iterator[Pile]:
@@ -140,7 +140,7 @@ def _at_most(piles: Sequence[Pile], beyond: Mapping[str | None, Decimal]) -> Ite
 
 def _issues(line: Material, piles: Iterable[Pile]) -> Iterator[Move]:
     for pile in piles:
-        yield Move(line.component, pile.lot, pile.qty, pile.location, stock.PRODUCTION)
+        yield Move(line.component, pile.lot, pile.qty, pile.location, ledger.PRODUCTION)
 
 
 def _by_lot(
@@ -193,7 +193,7 @@ def _last_place(connection: Connection, item: str, lot: str) -> str:
         """,
         [item, lot],
     ).fetchone()
-    return row[0] if row else stock.RAW
+    return row[0] if row else ledger.RAW
 
 
 def _issued_from(connection: Connection, line: Material, work_order: str) -> list[Pile]:

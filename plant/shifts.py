@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from psycopg.types.range import TimestamptzRange
 
 from database.connection import Connection
-from mes_bridge.errors import PlantNotLoadedError
-from mes_bridge.plant import Dated, ShiftPattern
+from plant.errors import PlantNotLoadedError
+from plant.layout import Dated, ShiftPattern
 
 DAY = timedelta(days=1)
 QUARTER = timedelta(minutes=15)
@@ -80,7 +80,7 @@ def ensure(connection: Connection, start: datetime, end: datetime) -> int:
 def at(connection: Connection, instant: datetime) -> int | None:
     """Id of the shift that owns this instant; None outside every shift."""
     row = connection.execute(
-        "select id from mes.shift where span @> %s::timestamptz", [instant]
+        "select id from plant.shift where span @> %s::timestamptz", [instant]
     ).fetchone()
     return row[0] if row else None
 
@@ -91,7 +91,7 @@ def boundary_after(connection: Connection, instant: datetime) -> datetime:
     last = (instant if unit >= DAY else _unit_begin(connection, instant, unit)) + unit
     row = connection.execute(
         """
-        select min(upper(span)) from mes.shift
+        select min(upper(span)) from plant.shift
         where span && tstzrange(%(after)s, %(last)s) and upper(span) > %(after)s
           and upper(span) < %(last)s
         """,
@@ -105,7 +105,7 @@ def boundary_before(connection: Connection, instant: datetime) -> datetime:
     unit = _unit(connection)
     first = instant - unit if unit >= DAY else _unit_begin(connection, instant, unit)
     row = connection.execute(
-        "select max(upper(span)) from mes.shift "
+        "select max(upper(span)) from plant.shift "
         "where upper(span) > %(first)s and upper(span) <= %(at)s "
         "and span && tstzrange(%(first)s - interval '1 us', %(at)s)",
         {"first": first, "at": instant},
@@ -115,13 +115,13 @@ def boundary_before(connection: Connection, instant: datetime) -> datetime:
 
 def _unit(connection: Connection) -> timedelta:
     """Reports are made this often at least; of a day or more: at shift ends only."""
-    row = connection.execute("select report_every from mes.plant").fetchone()
+    row = connection.execute("select report_every from plant.site").fetchone()
     return row[0] if row else QUARTER
 
 
 def _unit_begin(connection: Connection, instant: datetime, unit: timedelta) -> datetime:
     """When the quarter hour or hour of `instant` began, by the plant's own clock."""
-    row = connection.execute("select time_zone from mes.plant").fetchone()
+    row = connection.execute("select time_zone from plant.site").fetchone()
     offset = instant.astimezone(ZoneInfo(row[0])).utcoffset() if row else None
     ahead = offset or timedelta()
     return EPOCH + (instant - EPOCH + ahead) // unit * unit - ahead
@@ -195,7 +195,7 @@ class _There:
 
 def _calendar(connection: Connection) -> _Calendar:
     row = connection.execute(
-        "select time_zone, shift_date, greatest(pattern_since, '2000-01-01') from mes.plant"
+        "select time_zone, shift_date, greatest(pattern_since, '2000-01-01') from plant.site"
     ).fetchone()
     if row is None:
         raise PlantNotLoadedError(
@@ -211,7 +211,7 @@ def _patterns(connection: Connection) -> list[ShiftPattern]:
             code, start, end, [(time.fromisoformat(a), time.fromisoformat(b)) for a, b in breaks]
         )
         for code, start, end, breaks in connection.execute(
-            "select code, start_time, end_time, breaks from mes.shift_pattern order by start_time"
+            "select code, start_time, end_time, breaks from plant.shift_pattern order by start_time"
         )
     ]
 
@@ -227,7 +227,7 @@ def _wanted(calendar: _Calendar, start: datetime, end: datetime) -> list[Shift]:
 def _there(connection: Connection, start: datetime, end: datetime) -> list[_There]:
     rows = connection.execute(
         """
-        select id, date, code, lower(span), upper(span) from mes.shift
+        select id, date, code, lower(span), upper(span) from plant.shift
         where span && tstzrange(%s, %s) order by span
         """,
         [start, end],
@@ -269,13 +269,13 @@ def _rest(shift: Shift, beside: Sequence[_There], since: datetime) -> Span | Non
 
 def _lengthen(connection: Connection, number: int, end: datetime) -> None:
     connection.execute(
-        "update mes.shift set span = tstzrange(lower(span), %s) where id = %s", [end, number]
+        "update plant.shift set span = tstzrange(lower(span), %s) where id = %s", [end, number]
     )
 
 
 def _insert(connection: Connection, shift: Shift, span: Span) -> int | None:
     row = connection.execute(
-        "insert into mes.shift (date, code, span) values (%s, %s, %s) "
+        "insert into plant.shift (date, code, span) values (%s, %s, %s) "
         "on conflict do nothing returning id",
         [shift.date, shift.code, TimestamptzRange(span.start, span.end)],
     ).fetchone()
@@ -288,6 +288,6 @@ def _give_breaks(connection: Connection, number: int, shift: Shift, span: Span) 
     """The shift's breaks within that span."""
     within = (Span(max(b.start, span.start), min(b.end, span.end)) for b in shift.breaks)
     connection.cursor().executemany(
-        "insert into mes.shift_break (shift, span) values (%s, %s)",
+        "insert into plant.shift_break (shift, span) values (%s, %s)",
         [(number, TimestamptzRange(pause.start, pause.end)) for pause in merged(within)],
     )

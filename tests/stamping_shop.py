@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from database.connection import Connection
-from erp_core import orders, reports, stock
-from erp_core.reports import Report, Use
-from erp_core.stock import Cause
+from erp_core.production import reports, work_orders
+from erp_core.production.reports import Report, Use
+from erp_core.stock import ledger
+from erp_core.stock.ledger import Cause
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 
@@ -20,11 +21,11 @@ def cause(key: str, at: datetime = NOW) -> Cause:
 def lay_floor(connection: Connection) -> None:
     """Lines L1 to L3, presses P01 to P06 and one shift."""
     connection.execute("""
-        insert into mes.line select 'L' || n, n from generate_series(1, 3) n;
-        insert into mes.press (name, line, position, top_spm, stop_after, stroke_channel)
+        insert into plant.line select 'L' || n, n from generate_series(1, 3) n;
+        insert into plant.press (name, line, position, top_spm, stop_after, stroke_channel)
         select 'P0' || n, case when n < 4 then 'L1' else 'L2' end, n, 60, '30 s', 'strokes'
         from generate_series(1, 6) n;
-        insert into mes.shift (date, code, span)
+        insert into plant.shift (date, code, span)
         values ('2026-03-02', 'day', '[2026-03-02 00:00Z, 2026-03-03 00:00Z)');
     """)
 
@@ -35,7 +36,7 @@ class Shop:
     operation: int = 0
 
     def furnish(self) -> "Shop":
-        stock.make_locations(self.connection)
+        ledger.make_locations(self.connection)
         self.connection.execute("""
             insert into erp.item (code, name_zh, name_en, unit, kind) values
               ('BRACKET', '支架', 'Bracket', 'pcs', 'part'), ('COIL', '卷料', 'Coil', 'kg', 'coil');
@@ -52,12 +53,12 @@ class Shop:
 
     def order(self, code: str, qty: int) -> int:
         """A released order; the id of its only operation."""
-        orders.create(self.connection, code, "BRACKET", qty, who="E01", now=NOW)
-        orders.release(self.connection, code)
-        return orders.operations(self.connection, code)[0].id
+        work_orders.create(self.connection, code, "BRACKET", qty, who="E01", now=NOW)
+        work_orders.release(self.connection, code)
+        return work_orders.operations(self.connection, code)[0].id
 
     def coil(self, lot: str | None, kg: int, at: datetime = NOW) -> None:
-        stock.receive(self.connection, "COIL", lot, Decimal(kg), cause(f"coil {lot} {kg}", at))
+        ledger.receive(self.connection, "COIL", lot, Decimal(kg), cause(f"coil {lot} {kg}", at))
 
     def report(
         self, good: int, *, excess: int = 0, other: int = 0, flags: Sequence[str] = (),
@@ -71,7 +72,7 @@ class Shop:
         )  # fmt: skip
 
     def stock(self, item: str) -> dict[tuple[str, str | None], Decimal]:
-        return {(h.location, h.lot): h.qty for h in stock.on_hand(self.connection, item)}
+        return {(h.location, h.lot): h.qty for h in ledger.on_hand(self.connection, item)}
 
     def state(self, code: str = "WO1") -> str:
-        return orders.get(self.connection, code).state
+        return work_orders.get(self.connection, code).state

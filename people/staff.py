@@ -1,4 +1,4 @@
-"""People: who is here, what their role lets them do, and their sessions.
+"""Who is here, and their sessions.
 
 Sessions are kept under the hash of their token. Who leaves loses badge, PIN and sessions by one
 act; what they did stays. How people sign in: sign_ins.py.
@@ -9,35 +9,13 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from uuid import UUID
 
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import badges, pins
-from erp_core.errors import ArgumentError, ConflictError, UnknownError
-
-FLOOR = frozenset({
-    "mount", "dismount", "scan", "segment", "first_article", "scrap", "output", "stop_reason",
-    "finish", "undo",
-})  # fmt: skip
-DECIDE = frozenset({"assign", "decide", "accept", "dispose", "reject", "reverse", "swap"})
-PLAN = frozenset({"create_order", "release_order", "close_order", "cancel_order"})
-STORE = frozenset({"receive", "count_stock", "move_stock"})
-OFFICE = frozenset({"load_masters", "manage_people", "replay_messages"})
-
-MAY = MappingProxyType({
-    "operator": FLOOR,
-    "leader": FLOOR | DECIDE,
-    "planner": PLAN,
-    "warehouse": STORE,
-    "quality": frozenset({"first_article", "scrap", "output", "segment", "undo"}),
-    "it": OFFICE | {"swap"},
-    "manager": FLOOR | DECIDE | PLAN | STORE | OFFICE,
-})  # fmt: skip
-
-RELEASE = frozenset({"quality", "leader", "manager"})  # pass first articles wherever they work
+from people import badges, pins, rights
+from people.errors import ArgumentError, ConflictError, UnknownError
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,36 +45,31 @@ class PersonAct:
     at: datetime
 
 
-def may(role: str, act: str) -> bool:
-    """Whether people of that role may do that act; unknown roles may do nothing."""
-    return act in MAY.get(role, frozenset())
-
-
 def releases(connection: Connection, code: str, line: str) -> bool:
     """Whether this person may pass a first article on that line.
 
     Inspectors, leaders and managers may; an operator only where no inspector works on the line.
     """
     person = find(connection, code)
-    if person is None or not may(person.role, "first_article"):
+    if person is None or not rights.may(person.role, "first_article"):
         return False
-    return person.role in RELEASE or not _inspected(connection, line)
+    return person.role in rights.RELEASE or not _inspected(connection, line)
 
 
 def releasing(connection: Connection, line: str) -> list[str]:
     """Names of those who may pass a first article on that line, for a sentence."""
     rows = connection.execute(
-        "select name from erp.person where active and role = any (%s) "
+        "select name from people.person where active and role = any (%s) "
         "and (lines = '{}' or %s = any (lines)) "
         "order by array_position(array['quality', 'leader'], role), name limit 4",
-        [sorted(RELEASE), line],
+        [sorted(rights.RELEASE), line],
     )
     return [name for (name,) in rows]
 
 
 def _inspected(connection: Connection, line: str) -> bool:
     row = connection.execute(
-        "select from erp.person where active and role = 'quality' "
+        "select from people.person where active and role = 'quality' "
         "and (lines = '{}' or %s = any (lines)) limit 1",
         [line],
     )
@@ -107,7 +80,8 @@ def find(connection: Connection, code: str) -> Person | None:
     """The person of that code, also one who has left, or None."""
     with connection.cursor(row_factory=class_row(Person)) as cursor:
         return cursor.execute(
-            "select code, name, role, lines, locale, badge, active from erp.person where code = %s",
+            "select code, name, role, lines, locale, badge, active "
+            "from people.person where code = %s",
             [code],
         ).fetchone()
 
@@ -115,7 +89,7 @@ def find(connection: Connection, code: str) -> Person | None:
 def keep_pin(connection: Connection, person: str, pin: str, now: datetime) -> None:
     """The PIN of the masters file; the same again changes nothing, and one set since stays."""
     row = connection.execute(
-        "select pin_hash, pin_by from erp.person where code = %s and active", [person]
+        "select pin_hash, pin_by from people.person where code = %s and active", [person]
     ).fetchone()
     if row is None or row[1] is not None:
         return
@@ -123,7 +97,7 @@ def keep_pin(connection: Connection, person: str, pin: str, now: datetime) -> No
         _write_pin(connection, person, pin, None, now)
     elif pins.outdated(row[0]):
         connection.execute(
-            "update erp.person set pin_hash = %s where code = %s", [pins.hashed(pin), person]
+            "update people.person set pin_hash = %s where code = %s", [pins.hashed(pin), person]
         )
 
 
@@ -150,12 +124,12 @@ def set_badge(connection: Connection, act: PersonAct, badge: str | None) -> None
     if badge and not number:
         raise ArgumentError(act.person, "that is no badge", "scan it, or type its number")
     owner = connection.execute(
-        "select code from erp.person where badge = %s and code <> %s", [number, act.person]
+        "select code from people.person where badge = %s and code <> %s", [number, act.person]
     ).fetchone()
     if owner is not None:
         raise ConflictError(act.person, f"it is the badge of {owner[0]}", "give each their own")
     connection.execute(
-        "update erp.person set badge = %s, badge_by = %s where code = %s",
+        "update people.person set badge = %s, badge_by = %s where code = %s",
         [number, act.who, act.person],
     )
     _end_sessions(connection, [act.person], act.at)
@@ -177,7 +151,7 @@ def leave_unlisted(
 ) -> list[str]:
     """Whoever is here and not listed leaves; returns their codes."""
     rows = connection.execute(
-        "select code from erp.person where active and code <> all(%s) order by code for update",
+        "select code from people.person where active and code <> all(%s) order by code for update",
         [list(listed)],
     ).fetchall()
     gone = [code for (code,) in rows]
@@ -188,18 +162,18 @@ def leave_unlisted(
 def _record(connection: Connection, act: PersonAct, kind: str) -> bool:
     """Whether the act is new; raises UnknownError, and ArgumentError when `who` may not do it."""
     doer = find(connection, act.who)
-    if doer is None or not doer.active or not may(doer.role, "manage_people"):
+    if doer is None or not doer.active or not rights.may(doer.role, "manage_people"):
         raise ArgumentError(act.who, "may not do this", "IT and the manager may: give their code")
     held = connection.execute(
-        "select 1 from erp.person where code = %s and active for update", [act.person]
+        "select 1 from people.person where code = %s and active for update", [act.person]
     ).fetchone()
-    known = connection.execute("select 1 from erp.person_act where id = %s", [act.id]).fetchone()
+    known = connection.execute("select 1 from people.person_act where id = %s", [act.id]).fetchone()
     if known is not None:
         return False
     if held is None:
         raise UnknownError(act.person, "nobody who works here goes by this code", "check the code")
     connection.execute(
-        "insert into erp.person_act (id, at, who, person, act) values (%s, %s, %s, %s, %s)",
+        "insert into people.person_act (id, at, who, person, act) values (%s, %s, %s, %s, %s)",
         [act.id, act.at, act.who, act.person, kind],
     )
     return True
@@ -207,7 +181,7 @@ def _record(connection: Connection, act: PersonAct, kind: str) -> bool:
 
 def _leave(connection: Connection, codes: Sequence[str], who: str, now: datetime) -> None:
     connection.execute(
-        "update erp.person set active = false, badge = null, badge_by = null, pin_hash = null, "
+        "update people.person set active = false, badge = null, badge_by = null, pin_hash = null, "
         "pin_by = null, left_at = %s, left_by = %s where code = any(%s)",
         [now, who, list(codes)],
     )
@@ -218,7 +192,7 @@ def _write_pin(
     connection: Connection, person: str, pin: str, who: str | None, now: datetime
 ) -> None:
     connection.execute(
-        "update erp.person set pin_hash = %s, pin_by = %s where code = %s",
+        "update people.person set pin_hash = %s, pin_by = %s where code = %s",
         [pins.hashed(pin), who, person],
     )
     _end_sessions(connection, [person], now)
@@ -226,7 +200,7 @@ def _write_pin(
 
 def _end_sessions(connection: Connection, people: Sequence[str], now: datetime) -> None:
     connection.execute(
-        "update erp.session set ended = %s where person = any(%s) and ended is null",
+        "update people.session set ended = %s where person = any(%s) and ended is null",
         [now, list(people)],
     )
 
@@ -237,7 +211,7 @@ def open_session(
     """Start a session; returns its token, which is not kept anywhere here."""
     token = secrets.token_urlsafe(32)
     connection.execute(
-        "insert into erp.session (token_hash, person, press, started, expires) "
+        "insert into people.session (token_hash, person, press, started, expires) "
         "values (%s, %s, %s, %s, %s)",
         [token_hash(token), person, press, now, now + lifetime],
     )
@@ -250,7 +224,7 @@ def session_person(connection: Connection, token: str, now: datetime) -> Person 
         return cursor.execute(
             """
             select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active
-            from erp.session s join erp.person p on p.code = s.person
+            from people.session s join people.person p on p.code = s.person
             where s.token_hash = %s and s.ended is null and s.expires > %s and p.active
             """,
             [token_hash(token), now],
@@ -260,7 +234,7 @@ def session_person(connection: Connection, token: str, now: datetime) -> Person 
 def end_session(connection: Connection, token: str, now: datetime) -> None:
     """End a session; one that has ended stays as it is."""
     connection.execute(
-        "update erp.session set ended = %s where token_hash = %s and ended is null",
+        "update people.session set ended = %s where token_hash = %s and ended is null",
         [now, token_hash(token)],
     )
 

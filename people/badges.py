@@ -8,7 +8,7 @@ card (`068,65491`). All of them are one badge.
 import re
 
 from database.connection import Connection
-from erp_core.codes import LONGEST, plain, without_prefix
+from people.codes import LONGEST, plain, without_prefix
 
 PREFIX = "EMP"
 _PAIR = re.compile(r"(\d{1,3}) ?[,:] ?(\d{1,5})", re.ASCII)  # 8 bits of facility, 16 of the card
@@ -22,7 +22,9 @@ def on_file(connection: Connection, given: str) -> str:
     A badge that is written like several and exactly like none of them is none.
     """
     bare = _bare(given)
-    rows = connection.execute("select badge from erp.person where badge is not null order by badge")
+    rows = connection.execute(
+        "select badge from people.person where badge is not null order by badge"
+    )
     alike = [badge for (badge,) in rows if number(_bare(badge)) == number(bare)]
     same = [badge for badge in alike if _bare(badge) == bare]
     found = same or alike

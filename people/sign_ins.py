@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from database.connection import Connection
-from erp_core import people, pins
-from erp_core.people import Person, token_hash
+from people import pins, staff
+from people.staff import Person, token_hash
 
 WITHIN = timedelta(minutes=10)
 WRONG_PINS = 5  # in a row for one person at one place
@@ -69,7 +69,7 @@ def place(connection: Connection, address: str | None, token: str | None) -> Pla
     if token is None:
         return Place(address)
     row = connection.execute(
-        "select id from erp.device where token_hash = %s", [token_hash(token)]
+        "select id from people.device where token_hash = %s", [token_hash(token)]
     ).fetchone()
     return Place(address, row[0] if row else None)
 
@@ -78,7 +78,7 @@ def know_device(connection: Connection, person: str, now: datetime) -> str:
     """Know a device from now on; returns the token for it, which is not kept anywhere here."""
     token = secrets.token_urlsafe(32)
     connection.execute(
-        "insert into erp.device (token_hash, since, person) values (%s, %s, %s)",
+        "insert into people.device (token_hash, since, person) values (%s, %s, %s)",
         [token_hash(token), now, person],
     )
     return token
@@ -88,9 +88,9 @@ def by_badge(connection: Connection, badge: str, where: Place, now: datetime) ->
     """Sign in by badge."""
     until = _pause(connection, "badge", badge, where, now)
     row = connection.execute(
-        "select code from erp.person where badge = %s and active", [badge]
+        "select code from people.person where badge = %s and active", [badge]
     ).fetchone()
-    person = people.find(connection, row[0]) if row and until is None else None
+    person = staff.find(connection, row[0]) if row and until is None else None
     refusal = None if person else "badge_locked" if until else "badge_unknown"
     outcome = SignIn(person, refusal, until)
     _write(connection, "badge", badge, row[0] if row else None, outcome, where, now)
@@ -100,7 +100,7 @@ def by_badge(connection: Connection, badge: str, where: Place, now: datetime) ->
 def ask(connection: Connection, code: str, where: Place, now: datetime) -> Asked:
     """What a PIN for this code is to be held against."""
     row = connection.execute(
-        "select pin_hash from erp.person where code = %s and active", [code]
+        "select pin_hash from people.person where code = %s and active", [code]
     ).fetchone()
     locked = _pause(connection, "pin", code, where, now) is not None
     return Asked(code, row[0] if row else None, locked)
@@ -114,11 +114,12 @@ def by_pin(
     Tries of one person are counted one after another: of many at once only the first few count.
     """
     row = connection.execute(
-        "select pin_hash from erp.person where code = %s and active for no key update", [asked.code]
+        "select pin_hash from people.person where code = %s and active for no key update",
+        [asked.code],
     ).fetchone()
     until = _pause(connection, "pin", asked.code, where, now)
     right = right and row is not None and row[0] == asked.kept  # not replaced meanwhile
-    person = people.find(connection, asked.code) if right and until is None else None
+    person = staff.find(connection, asked.code) if right and until is None else None
     refusal = None if person else "pin_locked" if until else "pin_wrong"
     outcome = SignIn(person, refusal, until)
     _write(connection, "pin", asked.code, asked.code if row else None, outcome, where, now)
@@ -149,7 +150,7 @@ def _ends(
     row = connection.execute(
         """
         with here as (
-          select id, at, ok, refusal from erp.login
+          select id, at, ok, refusal from people.sign_in
           where at > %(since)s and method = %(method)s
             and (%(code)s::text is null or given = %(code)s)
             and case when %(anywhere)s then device is null
@@ -177,11 +178,11 @@ def _write(
     """The try, never the PIN; within a pause one stands for many."""
     connection.execute(
         """
-        insert into erp.login (at, person, given, method, ok, refusal, address, device)
+        insert into people.sign_in (at, person, given, method, ok, refusal, address, device)
         select %(at)s, %(person)s, %(given)s, %(method)s, %(ok)s, %(refusal)s::text, %(address)s,
                %(device)s
         where not %(paused)s or not exists (
-          select from erp.login
+          select from people.sign_in
           where at > %(lately)s and refusal = %(refusal)s and given = %(given)s
             and address is not distinct from %(address)s)
         """,

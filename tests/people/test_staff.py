@@ -6,10 +6,11 @@ import pytest
 
 from database.connection import Connection, database_url
 from database.errors import UnreachableError
-from erp_core import masters, people, pins, sign_ins
-from erp_core.errors import ArgumentError
-from erp_core.people import PersonAct
-from erp_core.sign_ins import Place, SignIn
+from erp_core.masters import masters
+from people import pins, rights, sign_ins, staff
+from people.errors import ArgumentError
+from people.sign_ins import Place, SignIn
+from people.staff import PersonAct
 
 NOW = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -28,7 +29,7 @@ def staffed(connection: Connection) -> Connection:
 
 def logins(connection: Connection) -> list[tuple[object, ...]]:
     return connection.execute(
-        "select person, given, method, ok, refusal, address from erp.login order by id"
+        "select person, given, method, ok, refusal, address from people.sign_in order by id"
     ).fetchall()
 
 
@@ -97,35 +98,35 @@ def test_the_right_pin_starts_the_count_again(staffed: Connection) -> None:
 def test_a_session_lives_until_it_expires_or_ends_and_its_token_is_not_kept(
     staffed: Connection,
 ) -> None:
-    token = people.open_session(staffed, "E1", "P01", NOW, SHIFT)
-    person = people.session_person(staffed, token, NOW + SHIFT - SECOND)
+    token = staff.open_session(staffed, "E1", "P01", NOW, SHIFT)
+    person = staff.session_person(staffed, token, NOW + SHIFT - SECOND)
     assert person
     assert person.code == "E1"
-    assert people.session_person(staffed, token, NOW + SHIFT) is None
-    assert people.session_person(staffed, token + "x", NOW) is None
-    stored = staffed.execute("select token_hash from erp.session").fetchone()
+    assert staff.session_person(staffed, token, NOW + SHIFT) is None
+    assert staff.session_person(staffed, token + "x", NOW) is None
+    stored = staffed.execute("select token_hash from people.session").fetchone()
     assert stored
     assert token not in stored[0]
-    people.end_session(staffed, token, NOW + SECOND)
-    assert people.session_person(staffed, token, NOW + 2 * SECOND) is None
+    staff.end_session(staffed, token, NOW + SECOND)
+    assert staff.session_person(staffed, token, NOW + 2 * SECOND) is None
 
 
 def test_who_has_left_neither_signs_in_nor_stays_signed_in(staffed: Connection) -> None:
-    token = people.open_session(staffed, "E1", None, NOW, SHIFT)
-    staffed.execute("update erp.person set active = false")
-    assert people.session_person(staffed, token, NOW) is None
+    token = staff.open_session(staffed, "E1", None, NOW, SHIFT)
+    staffed.execute("update people.person set active = false")
+    assert staff.session_person(staffed, token, NOW) is None
     assert sign_ins.by_badge(staffed, "EMP:1", HERE, NOW).refusal == "badge_unknown"
     assert try_pin(staffed, "E1", "4711", HERE, NOW).refusal == "pin_wrong"
 
 
 def test_people_work_on_their_lines(staffed: Connection) -> None:
-    operator, manager = people.find(staffed, "E1"), people.find(staffed, "E2")
+    operator, manager = staff.find(staffed, "E1"), staff.find(staffed, "E2")
     assert operator
     assert manager
     assert operator.works_on("L1")
     assert not operator.works_on("L2")
     assert manager.works_on("L2")
-    assert people.find(staffed, "NONE") is None
+    assert staff.find(staffed, "NONE") is None
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_people_work_on_their_lines(staffed: Connection) -> None:
     ],
 )
 def test_a_role_lets_people_do_its_acts(role: str, act: str, allowed: bool) -> None:
-    assert people.may(role, act) is allowed
+    assert rights.may(role, act) is allowed
 
 
 def test_a_pin_hash_that_was_damaged_is_refused_and_logged(
@@ -165,18 +166,18 @@ def person(code: str, **more: object) -> dict[str, object]:
 
 
 def active(connection: Connection) -> list[str]:
-    rows = connection.execute("select code from erp.person where active order by code")
+    rows = connection.execute("select code from people.person where active order by code")
     return [code for (code,) in rows]
 
 
 def test_whom_the_masters_file_names_no_more_has_left_and_comes_back_with_it(
     staffed: Connection,
 ) -> None:
-    token = people.open_session(staffed, "E1", None, NOW, SHIFT)
+    token = staff.open_session(staffed, "E1", None, NOW, SHIFT)
     loaded = masters.load(staffed, {"person": [person("E2")]}, NOW)
     assert str(loaded).endswith("left: E1")
     assert active(staffed) == ["E2"]
-    assert people.session_person(staffed, token, NOW) is None
+    assert staff.session_person(staffed, token, NOW) is None
     masters.load(staffed, {"item": [{"code": "X"}]}, NOW)  # a file without people tells nothing
     assert active(staffed) == ["E2"]
     masters.load(staffed, {"person": [person("E1"), person("E2")]}, NOW)
@@ -187,8 +188,8 @@ def test_whom_the_masters_file_names_no_more_has_left_and_comes_back_with_it(
 def test_the_masters_file_puts_back_neither_a_leaver_nor_a_pin(staffed: Connection) -> None:
     both = {"person": [person("E1", pin="4711"), person("E2", pin="1111")]}
     masters.load(staffed, both, NOW)
-    people.leave(staffed, PersonAct(uuid4(), "E2", "E1", NOW))
-    people.set_pin(staffed, PersonAct(uuid4(), "E2", "E2", NOW), "2222")
+    staff.leave(staffed, PersonAct(uuid4(), "E2", "E1", NOW))
+    staff.set_pin(staffed, PersonAct(uuid4(), "E2", "E2", NOW), "2222")
     masters.load(staffed, both, NOW)
     assert active(staffed) == ["E2"]
     assert try_pin(staffed, "E1", "4711", HERE, NOW).refusal == "pin_wrong"
@@ -199,10 +200,10 @@ def test_the_masters_file_puts_back_neither_a_leaver_nor_a_pin(staffed: Connecti
 def test_the_masters_file_does_not_put_a_lost_badge_back(staffed: Connection) -> None:
     both = {"person": [person("E1", badge="EMP:1"), person("E2", badge="EMP:2")]}
     masters.load(staffed, both, NOW)
-    people.set_badge(staffed, PersonAct(uuid4(), "E2", "E1", NOW), "EMP:9")
-    people.set_badge(staffed, PersonAct(uuid4(), "E2", "E2", NOW), None)
+    staff.set_badge(staffed, PersonAct(uuid4(), "E2", "E1", NOW), "EMP:9")
+    staff.set_badge(staffed, PersonAct(uuid4(), "E2", "E2", NOW), None)
     masters.load(staffed, both, NOW)
-    held = staffed.execute("select code, badge from erp.person order by code").fetchall()
+    held = staffed.execute("select code, badge from people.person order by code").fetchall()
     assert [(code, badge) for code, badge in held if code in {"E1", "E2"}] == [
         ("E1", "9"), ("E2", None),
     ]  # fmt: skip
@@ -211,11 +212,11 @@ def test_the_masters_file_does_not_put_a_lost_badge_back(staffed: Connection) ->
 @pytest.mark.parametrize(("who", "given"), [("E1", "2222"), ("NONE", "2222"), ("E2", "12")])
 def test_only_some_set_pins_and_only_pins(staffed: Connection, who: str, given: str) -> None:
     with pytest.raises(ArgumentError):
-        people.set_pin(staffed, PersonAct(uuid4(), who, "E1", NOW), given)
+        staff.set_pin(staffed, PersonAct(uuid4(), who, "E1", NOW), given)
 
 
 def test_a_damaged_hash_is_no_pin_and_no_end_of_the_world(staffed: Connection) -> None:
-    staffed.execute("update erp.person set pin_hash = '$argon2id$damaged' where code = 'E1'")
+    staffed.execute("update people.person set pin_hash = '$argon2id$damaged' where code = 'E1'")
     assert try_pin(staffed, "E1", "4711", HERE, NOW).refusal == "pin_wrong"
 
 

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import shortages
-from erp_core.errors import ArgumentError, ConflictError, UnknownError
+from erp_core.stock import shortages
+from people.errors import ArgumentError, ConflictError, UnknownError
 
 RAW, WIP, FINISHED, SURPLUS = "RAW", "WIP", "FG", "SURPLUS"
 PRODUCTION, SCRAP, SUPPLIER, CUSTOMER, COUNT = (

@@ -15,11 +15,14 @@ from zoneinfo import ZoneInfo
 from psycopg import DataError, errors
 
 from database.connection import Connection
-from erp_core import orders, people, reasons, stock
-from erp_core.errors import MastersError
-from erp_core.masters_check import Floor, check, opening_key, steps
-from erp_core.masters_file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
-from erp_core.stock import Cause
+from erp_core.masters.check import Floor, check, opening_key, steps
+from erp_core.masters.errors import MastersError
+from erp_core.masters.file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
+from erp_core.production import work_orders
+from erp_core.quality import reasons
+from erp_core.stock import ledger
+from erp_core.stock.ledger import Cause
+from people import staff
 
 WHO = "pressline"
 
@@ -75,7 +78,7 @@ def load(
 
 
 def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
-    stock.make_locations(connection)
+    ledger.make_locations(connection)
     _write_items(connection, masters)
     for bom in masters.bom:
         _write_bom(connection, bom)
@@ -188,18 +191,18 @@ def _write_people(connection: Connection, listed: Sequence[PersonRow], now: date
     """
     if not listed:
         return []
-    left = people.leave_unlisted(connection, [person.code for person in listed], WHO, now)
+    left = staff.leave_unlisted(connection, [person.code for person in listed], WHO, now)
     for person in listed:
         _write_person(connection, person)
         if person.pin is not None:
-            people.keep_pin(connection, person.code, person.pin, now)
+            staff.keep_pin(connection, person.code, person.pin, now)
     return left
 
 
 def _write_person(connection: Connection, person: PersonRow) -> None:
     connection.execute(
         """
-        insert into erp.person as p (code, name, role, lines, locale, badge)
+        insert into people.person as p (code, name, role, lines, locale, badge)
         values (%(code)s, %(name)s, %(role)s, %(lines)s, %(locale)s, %(badge)s)
         on conflict (code) do update set name = excluded.name, role = excluded.role,
           lines = excluded.lines, locale = excluded.locale,
@@ -218,16 +221,16 @@ def _write_person(connection: Connection, person: PersonRow) -> None:
 
 def _receive_once(connection: Connection, row: StockRow, now: datetime) -> None:
     cause = Cause(WHO, "opening stock", now, opening_key(row))
-    stock.receive(connection, row.item, row.lot, row.qty, cause, location=row.location)
+    ledger.receive(connection, row.item, row.lot, row.qty, cause, location=row.location)
 
 
 def _write_order(connection: Connection, order: OrderRow, now: datetime) -> None:
     """A new order is released; of one that is there, quantity and due date follow the file."""
-    if orders.find(connection, order.code) is None:
-        orders.create(
+    if work_orders.find(connection, order.code) is None:
+        work_orders.create(
             connection, order.code, order.item, order.qty, who=WHO, now=now, due=order.due,
             routing=steps(order.routing) or None,
         )  # fmt: skip
-        orders.release(connection, order.code)
+        work_orders.release(connection, order.code)
     else:
-        orders.change(connection, order.code, order.qty, order.due)
+        work_orders.change(connection, order.code, order.qty, order.due)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core import items
-from erp_core.errors import ArgumentError, ConflictError, StateError, UnknownError
+from erp_core.items import items
+from people.errors import ArgumentError, ConflictError, StateError, UnknownError
 
 # (state, step) -> state; what is not here is refused.
 STEPS: Mapping[tuple[str, str], str] = MappingProxyType({

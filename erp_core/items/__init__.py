@@ -1,0 +1,1 @@
+"""Items, their BOMs and routings."""

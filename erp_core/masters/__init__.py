@@ -1,0 +1,1 @@
+"""Master data from a file: read, checked as a whole, taken over."""

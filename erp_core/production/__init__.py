@@ -1,0 +1,1 @@
+"""Work orders, production reports, and the material that reports use."""

@@ -1,0 +1,1 @@
+"""Reasons: why parts are scrap, why a press stood."""

@@ -1,0 +1,1 @@
+"""The ledger of moves, and what a balance below zero means."""

@@ -1,0 +1,1 @@
+"""Dies: what they make, where they fit."""

@@ -1,0 +1,1 @@
+"""The plant: its lines and presses, its calendar of shifts."""
