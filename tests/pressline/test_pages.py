@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from web_screen import MM, TERMINAL, assert_boxes, assert_chinese, scan, screen, terminal
+from web_screen import (
+    MM,
+    TERMINAL,
+    assert_apart,
+    assert_boxes,
+    assert_chinese,
+    scan,
+    screen,
+    terminal,
+)
 from web_shop import Site, WebShop, shop_at
 
 # What a page shows does not depend on the flavour of the database: the plain one is enough.
@@ -216,32 +225,42 @@ SMALL = {"width": 1024, "height": 768}
 SHEETS = ("start", "scrap", "stop", "first", "die", "finish", "more", "person")
 
 
-@pytest.mark.parametrize(("mm", "size"), [(None, TERMINAL), (None, SMALL), (5.87, TERMINAL)])
-def test_whatever_a_finger_meets_is_twenty_millimetres(
-    chromium: Browser, opened: Pair, mm: float | None, size: dict[str, int]
-) -> None:
+PHONE = {"width": 390, "height": 844}
+LYING = {"width": 844, "height": 390}
+UPRIGHT = {"width": 1080, "height": 1920}
+
+
+def test_whatever_a_finger_meets_is_twenty_millimetres(chromium: Browser, opened: Pair) -> None:
     """Where nobody calibrated (None) the panel is taken for the finest there is."""
     shop, site = opened
     shop.producing("P02", "WO-2602")
     shop.run("P02", 60, 40)
-    with screen(chromium, site, "/terminal/P02", size) as page:
-        if mm is not None:
-            page.evaluate("mm => localStorage.setItem('pressline-px-per-mm', mm)", mm)
-            page.reload()
-        known(page)
-        mm = mm or MM
-        expect(page.locator("[data-person=zhang]")).to_be_visible()
+    sizes = [(None, size) for size in (TERMINAL, SMALL, PHONE, LYING, UPRIGHT)]
+    for mm, size in [*sizes, (5.87, TERMINAL)]:
+        with screen(chromium, site, "/terminal/P02", size) as page:
+            _touch_all(page, mm)
+
+
+def _touch_all(page: Page, mm: float | None) -> None:
+    if mm is not None:
+        page.evaluate("mm => localStorage.setItem('pressline-px-per-mm', mm)", mm)
+        page.reload()
+    known(page)
+    mm = mm or MM
+    expect(page.locator("[data-person=zhang]")).to_be_visible()
+    assert_boxes(page, mm)
+    assert_apart(page)
+    page.locator("[data-person=zhang]").click()
+    assert_boxes(page, mm)
+    scan(page, "EMP:B-101")
+    expect(page.locator("[data-act=scrap]")).to_be_visible()
+    assert_boxes(page, mm)
+    assert_apart(page)
+    for sheet in SHEETS:
+        page.locator(f"[data-act={sheet}]").first.click()
+        expect(page.locator(".sheet")).to_be_visible()
         assert_boxes(page, mm)
-        page.locator("[data-person=zhang]").click()
-        assert_boxes(page, mm)
-        scan(page, "EMP:B-101")
-        expect(page.locator("[data-act=scrap]")).to_be_visible()
-        assert_boxes(page, mm)
-        for sheet in SHEETS:
-            page.locator(f"[data-act={sheet}]").first.click()
-            expect(page.locator(".sheet")).to_be_visible()
-            assert_boxes(page, mm)
-            page.locator("[data-act=close]").click()
+        page.locator("[data-act=close]").click()
 
 
 def test_the_wall_turns_red_on_a_stop_and_hatched_on_silence(
@@ -436,7 +455,6 @@ def test_a_press_whose_readings_turn_bad_is_silent_and_was_not_always(
         expect(page.locator(".silence")).to_contain_text("无数据")
 
 
-PHONE = {"width": 390, "height": 844}
 CUT_OFF = """() => [...document.querySelectorAll(".cards td, .top *, .cards .button")]
   .filter(e => e.getBoundingClientRect().right > innerWidth || e.scrollWidth > e.clientWidth + 1
     && getComputedStyle(e).display !== "inline" && e.clientWidth > 0)

@@ -82,6 +82,30 @@ def assert_boxes(page: Page, mm: float) -> None:
         assert box["x"] + box["width"] <= width + 0.5, name
 
 
+PANELS = """() => {
+  const panels = [...document.querySelectorAll(".bar, .middle > section, .actions")];
+  const meet = (one, two) => {
+    const [a, b] = [one.getBoundingClientRect(), two.getBoundingClientRect()];
+    return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
+  };
+  const cut = (panel) => panel.matches(".made") && panel.scrollHeight > panel.clientHeight;
+  const wide = (panel) => panel.getBoundingClientRect().right > innerWidth + 0.5;
+  return panels.flatMap((one, n) => [
+    ...(cut(one) ? [`${one.className} is cut`] : []),
+    ...(wide(one) ? [`${one.className} is too wide`] : []),
+    ...panels.slice(n + 1).filter((two) => meet(one, two))
+      .map((two) => `${one.className} lies on ${two.className}`),
+  ]);
+}"""
+
+
+def assert_apart(page: Page) -> None:
+    """No panel of the terminal lies on another or off the screen, and the count is whole."""
+    page.evaluate("scrollTo(0, 0)")
+    wrong = page.evaluate(PANELS)
+    assert wrong == [], (page.viewport_size, wrong)
+
+
 def assert_chinese(page: Page) -> None:
     found = set(LATIN.findall(page.locator("body").inner_text())) - NO_WORDS
     assert found == set(), page.url
