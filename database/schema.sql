@@ -1665,7 +1665,7 @@ CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 
 CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (amount);
 
-CREATE INDEX count_unseen ON mes.count USING btree (press) WHERE unseen;
+CREATE INDEX count_unseen ON mes.count USING btree (press, at) WHERE unseen;
 
 CREATE INDEX counter_rule_channel ON mes.counter_rule USING btree (channel, id DESC);
 

@@ -45,18 +45,30 @@ def explain_signals(connection: Connection, now: datetime) -> None:
 
 
 def _unattributed(connection: Connection) -> dict[str, tuple[int, datetime]]:
-    """Press -> strokes without a run, and the instant of the first of them."""
+    """Press -> strokes without a run, and the instant of the first of them.
+
+    Only the first minute's strokes are looked at, and those counted over unseen time.
+    """
     rows = connection.execute(
         """
         with open as (
-          select press, coalesce(min(minute), 'infinity') as first, bool_or(minute is null) as gap
+          select press, sum(strokes) as strokes, min(minute) as minute,
+                 bool_or(minute is null) as gap
           from mes.fact_minute where segment is null and strokes > 0 group by press
         )
-        select o.press, sum(o.amount)::bigint, min(o.at)
-        from open join mes.owned_count o on o.press = open.press
-          and (o.at >= open.first or open.gap and o.unseen)
-        where o.measure = 'stroke' and o.segment is null
-        group by o.press
+        select o.press, o.strokes::bigint, first.at
+        from open o
+        cross join lateral (
+          select min(c.at) as at from (
+            select c.at from mes.owned_count c
+            where c.press = o.press and c.measure = 'stroke' and c.segment is null
+              and not c.unseen and c.at >= o.minute and c.at < o.minute + interval '1 minute'
+            union all
+            select c.at from mes.owned_count c
+            where o.gap and c.press = o.press and c.measure = 'stroke' and c.segment is null
+              and c.unseen
+          ) c
+        ) first
         """
     )
     return {press: (strokes, first) for press, strokes, first in rows}

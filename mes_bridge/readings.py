@@ -216,7 +216,7 @@ def last_in_time(
                 and (e.outbox is distinct from u.outbox or e.number >= u.number)
                 and e.arrived >= %(first)s - %(way)s::interval
                 and (e.arrived, e.outbox, e.number) < (r.arrived, r.outbox, r.number)
-              limit 1) is null
+              order by e.at limit 1) is null
           order by r.at desc, coalesce(r.count, r.wide, r.gauge::float8) limit 1
         ) r
         order by r.at desc, value limit 1

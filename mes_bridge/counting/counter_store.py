@@ -147,13 +147,17 @@ def book(connection: Connection, bookings: Sequence[Booking], act: UUID | None =
         event = None if one.pair.kind == "step" else _event(connection, one, act)
         if one.pair.booked:
             rows.append(_count_row(one, event))
-    connection.cursor().executemany(
+    if not rows:
+        return
+    connection.execute(
         """
         insert into mes.count
           (channel, press, measure, from_at, at, amount, kind, event, unseen, outbox, number)
-        values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+        select * from unnest(
+          %s::int[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[],
+          %s::text[], %s::bigint[], %s::bool[], %s::int[], %s::bigint[])
         """,
-        rows,
+        [list(column) for column in zip(*rows, strict=True)],
     )
 
 

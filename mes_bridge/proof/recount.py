@@ -144,9 +144,39 @@ def _keep_points(connection: Connection) -> None:
 
     `blind` is the number of blind stretches so far.
     """
+    _keep_good(connection)
     connection.execute(
         """
         create temp table audit_point on commit drop as
+        with instant as (
+          select line, at, min(value) as value from audit_good where exchange is null group by 1, 2
+        ), seen as (
+          select g.*, b.value as before, b.at as before_at,
+                 sum(case when exchange = 'new' then 0
+                          when g.at - at_before > g.silence or bad > bad_before
+                               or outbox <> told_before then 1
+                          else 0 end) over (partition by g.line order by place) as blind
+          from audit_good g
+          left join instant b on b.line = g.line and b.at = g.looks_back
+                             and b.at >= g.at - interval '1 hour'
+        )
+        select *, lead(place) over w as next_place, lead(value) over w as next,
+               lead(at) over w as next_at, lead(came) over w as next_came,
+               lead(blind) over w as next_blind, lead(before) over w as next_before,
+               lead(before_at) over w as next_before_at
+        from seen window w as (partition by line order by place)
+        """
+    )
+
+
+def _keep_good(connection: Connection) -> None:
+    """Good values, none older than one before it, each with the instant that it looks back to.
+
+    A table of its own: without statistics the planner compares each value with every other.
+    """
+    connection.execute(
+        """
+        create temp table audit_good on commit drop as
         with ordered as (
           select *, max(at) filter (where value is not null) over (
                       partition by line order by place
@@ -158,33 +188,17 @@ def _keep_points(connection: Connection) -> None:
                  lag(outbox) over (
                    partition by line, exchange is null order by place) as told_before
           from ordered where newest is null or at >= newest
-        ), good as (
-          select *, lag(at) over before as at_before, lag(bad) over before as bad_before,
-                 max(at) filter (where exchange is null) over (
-                   partition by line order by at
-                   range between unbounded preceding and interval '2 seconds' preceding
-                 ) as looks_back
-          from numbered where value is not null
-          window before as (partition by line order by place)
-        ), instant as (
-          select line, at, min(value) as value from good where exchange is null group by 1, 2
-        ), seen as (
-          select g.*, b.value as before, b.at as before_at,
-                 sum(case when exchange = 'new' then 0
-                          when g.at - at_before > g.silence or bad > bad_before
-                               or outbox <> told_before then 1
-                          else 0 end) over (partition by g.line order by place) as blind
-          from good g
-          left join instant b on b.line = g.line and b.at = g.looks_back
-                             and b.at >= g.at - interval '1 hour'
         )
-        select *, lead(place) over w as next_place, lead(value) over w as next,
-               lead(at) over w as next_at, lead(came) over w as next_came,
-               lead(blind) over w as next_blind, lead(before) over w as next_before,
-               lead(before_at) over w as next_before_at
-        from seen window w as (partition by line order by place)
+        select *, lag(at) over before as at_before, lag(bad) over before as bad_before,
+               max(at) filter (where exchange is null) over (
+                 partition by line order by at
+                 range between unbounded preceding and interval '2 seconds' preceding
+               ) as looks_back
+        from numbered where value is not null
+        window before as (partition by line order by place)
         """
     )
+    connection.execute("analyze audit_good")
 
 
 def _strike_out(connection: Connection) -> int:

@@ -161,21 +161,51 @@ def read(connection: Connection, of: Sequence[Source], boundary: datetime | None
 
 
 def _cells(connection: Connection, bound: Mapping[str, object]) -> dict[int, list[Cell]]:
+    """From the facts, which are minutes, not strokes; boundaries and shifts begin with a minute.
+
+    Only for what was counted over unseen time, which has no minute, the strokes are read, and for
+    the first one of each cell.
+    """
     rows = connection.execute(
         """
-        select so.run_output, s.kind, c.shift, sum(c.amount)::bigint, so.parts_num, so.parts_den,
+        with output as (
+          select so.run_output, so.segment, s.kind, s.span, r.press, so.parts_num, so.parts_den,
+                 case when so.run_output = any(%(running)s) then %(boundary)s::timestamptz
+                      else 'infinity' end as until
+          from mes.segment_output so
+          join mes.run_segment s on s.id = so.segment
+          join mes.run r on r.id = s.run
+          where so.run_output = any(%(outputs)s)
+        ), seen as (
+          select o.run_output, o.segment, sh.id as shift, sum(f.strokes) as strokes,
+                 min(f.minute) as minute
+          from output o
+          join mes.fact_minute f on f.segment = o.segment and f.minute < o.until and f.strokes > 0
+          left join plant.shift sh on sh.span @> f.minute
+          group by o.run_output, o.segment, sh.id
+        ), counted as (
+          select n.run_output, n.segment, n.shift, n.strokes, first.at
+          from seen n
+          join output o using (run_output, segment)
+          cross join lateral (
+            select min(c.at) as at from mes.owned_count c
+            where c.press = o.press and c.measure = 'stroke' and not c.unseen
+              and c.at >= n.minute and c.at < n.minute + interval '1 minute'
+              and c.segment = n.segment
+          ) first
+          union all
+          select o.run_output, o.segment, c.shift, c.amount, c.at
+          from output o
+          join mes.owned_count c on c.press = o.press and c.unseen and c.measure = 'stroke'
+                                and c.segment = o.segment and c.at < o.until
+          where exists (
+            select from mes.fact_minute f where f.segment = o.segment and f.minute is null)
+        )
+        select run_output, o.kind, c.shift, sum(c.strokes)::bigint, o.parts_num, o.parts_den,
           min(c.at)
-        from mes.owned_count c
-        join mes.run_segment s on s.id = c.segment
-        join mes.segment_output so on so.segment = s.id
-        where c.press = any(%(presses)s) and c.measure = 'stroke'
-          and c.at >= (
-            select min(lower(r.span)) from mes.run r
-            join mes.run_output o on o.run = r.id where o.id = any(%(outputs)s))
-          and so.run_output = any(%(outputs)s)
-          and (so.run_output <> all(%(running)s) or c.at < %(boundary)s)
-        group by so.run_output, s.id, s.kind, s.span, c.shift, so.parts_num, so.parts_den
-        order by so.run_output, lower(s.span), min(c.at)
+        from counted c join output o using (run_output, segment)
+        group by run_output, segment, o.kind, o.span, c.shift, o.parts_num, o.parts_den
+        order by run_output, lower(o.span), min(c.at)
         """,
         bound,
     )

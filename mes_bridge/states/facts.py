@@ -6,6 +6,7 @@ a null segment what no run owns.
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from database.connection import Connection
 
@@ -18,7 +19,8 @@ def refresh(connection: Connection, press: str, from_at: datetime, now: datetime
 def refresh_all(connection: Connection, since: Mapping[str, datetime], now: datetime) -> None:
     """Compute facts anew, from the minute of each press's instant on, as of `now`.
 
-    Earlier, where they were not complete up to that instant.
+    Earlier, where they were not complete up to that instant. What was counted over unseen time has
+    no minute: it is summed anew only where some of it came since.
     """
     asked = {"presses": list(since), "since": list(since.values()), "now": now}
     asked["since"] = _incomplete_from(connection, asked)
@@ -34,7 +36,7 @@ def refresh_all(connection: Connection, since: Mapping[str, datetime], now: date
     )
 
 
-def _incomplete_from(connection: Connection, asked: Mapping[str, object]) -> list[datetime]:
+def _incomplete_from(connection: Connection, asked: Mapping[str, Any]) -> list[datetime]:
     rows = connection.execute(
         """
         select least(a.since, w.dirty_from)
@@ -48,12 +50,19 @@ def _incomplete_from(connection: Connection, asked: Mapping[str, object]) -> lis
     return [since for (since,) in rows]
 
 
-def _delete(connection: Connection, asked: Mapping[str, object]) -> None:
+def _delete(connection: Connection, asked: Mapping[str, Any]) -> None:
+    """Press by press: of all at once the planner expects a third of the table, and reads it."""
+    of = list(zip(asked["presses"], asked["since"], strict=True))
+    connection.cursor().executemany(
+        "delete from mes.fact_minute where press = %s and minute >= date_trunc('minute', %s)", of
+    )
     connection.execute(
         """
         delete from mes.fact_minute f
         using unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
-        where f.press = a.press and (f.minute is null or f.minute >= date_trunc('minute', a.since))
+        where f.press = a.press and f.minute is null
+          and exists (select from mes.count c where c.press = a.press and c.unseen
+                      and c.at >= date_trunc('minute', a.since))
         """,
         asked,
     )
@@ -66,22 +75,30 @@ def _insert(connection: Connection, asked: Mapping[str, object]) -> None:
 # Each press from its minute on.
 _ASKED = """
 with asked as (
-  select press, date_trunc('minute', since) as start,
+  select press, date_trunc('minute', since) as start, 'infinity'::timestamptz as until,
          tstzrange(date_trunc('minute', since),
-                   greatest(date_trunc('minute', since), %(now)s)) as span
+                   greatest(date_trunc('minute', since), %(now)s)) as span,
+         exists (select from mes.count c where c.press = a.press and c.unseen
+                 and c.at >= date_trunc('minute', since)) as gaps
   from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
 ),
 """
-# What was counted since, with its owner; what was counted over unseen time has no minute.
+# What was counted since, with its owner; what was counted over unseen time has no minute. Asked of
+# each press apart and with both ends named: else the planner expects a third of all, and reads it.
 _COUNTED = """
 counted as (
   select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at,
          o.unseen
-  from asked a join mes.owned_count o on o.press = a.press and o.at >= a.start
-  where not o.unseen
+  from asked a
+  cross join lateral (
+    select * from mes.owned_count o
+    where o.press = a.press and o.measure in ('stroke', 'wh') and not o.unseen
+      and o.at >= a.start and o.at < a.until offset 0) o
   union all
   select o.press, null, o.segment, o.measure, o.amount, o.at, o.unseen
-  from asked a join mes.owned_count o on o.press = a.press and o.unseen
+  from asked a
+  cross join lateral (
+    select * from mes.owned_count o where a.gaps and o.press = a.press and o.unseen offset 0) o
 ),
 """
 # Who owned which time: a scanned run goes before an assigned one, nobody (null) has the rest.

@@ -14,6 +14,7 @@ from mes_bridge.bridge import Bridge
 from mes_bridge.proof import audit
 from mes_bridge.proof.audit import AuditResult
 
+PRESSES = ("P01", "P02", "P11")
 GOOD, BAD = 192, 0
 SITE = "s"
 
@@ -34,7 +35,7 @@ class Hall:
             insert into plant.meter values ('E01', 'P01', 36, 'energy');
             update plant.press set run_channel = 'running' where name = 'P11';
         """)
-        for press in ("P01", "P02", "P11"):
+        for press in PRESSES:
             hall.channel(press, "strokes", "counter", modulus=65536)
         hall.channel("P11", "running", "state")
         hall.channel("E01", "energy", "gauge", unit="kWh")
