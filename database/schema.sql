@@ -496,6 +496,8 @@ CREATE TABLE erp.item (
     kind text NOT NULL,
     over_tolerance numeric DEFAULT 0 NOT NULL,
     until date,
+    container bigint,
+    CONSTRAINT item_container CHECK ((container > 0)),
     CONSTRAINT item_kind CHECK ((kind = ANY (ARRAY['part'::text, 'coil'::text, 'blank'::text, 'bought'::text]))),
     CONSTRAINT item_over_tolerance CHECK ((over_tolerance >= (0)::numeric))
 );
@@ -503,6 +505,8 @@ CREATE TABLE erp.item (
 COMMENT ON COLUMN erp.item.over_tolerance IS 'Share of the ordered quantity that may be made beyond it before parts count as excess; 0.02 is 2 %.';
 
 COMMENT ON COLUMN erp.item.until IS 'The last day on which new orders for it are taken, in plant time; null: it is made. Orders that are there run to their end.';
+
+COMMENT ON COLUMN erp.item.container IS 'Parts of a full container, at which a report is made; null: none is.';
 
 CREATE TABLE erp.lot (
     item text NOT NULL,

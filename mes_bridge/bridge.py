@@ -35,6 +35,8 @@ from plant.errors import PlantNotLoadedError
 DAY = timedelta(days=1)
 AHEAD = timedelta(days=2)  # shifts are made this far ahead
 BOUNDARY = "boundary"  # the timer of quarter hours and shift ends
+CONTAINERS = "containers"  # the timer that looks for full ones
+MINUTE = timedelta(minutes=1)
 
 LATE = timedelta(seconds=5)  # live: polls of a quarter hour may come this much after it
 LONGEST_WAIT = 1.0  # seconds without a notice, after which the live bridge looks by itself
@@ -238,6 +240,14 @@ class Bridge:
         )
 
     def _make_timer(self, now: datetime) -> None:
+        """Boundaries; and full containers, where an item has any."""
+        self.connection.execute(
+            """
+            insert into mes.timer (name, due) select %s, %s
+            where exists (select from erp.item where container is not null) on conflict do nothing
+            """,
+            [CONTAINERS, now],
+        )
         there = self.connection.execute("select from mes.timer where name = %s", [BOUNDARY])
         if there.fetchone() is None:
             self.connection.execute(
@@ -264,16 +274,32 @@ class Bridge:
             self._postpone(name, error, now)
 
     def _do(self, name: str, due: datetime, now: datetime) -> None:
-        """`boundary`, `press:<name>` or `run:<id>`."""
+        """`boundary`, `containers`, `press:<name>`, `full:<name>` or `run:<id>`."""
         kind, _, of = name.partition(":")
         if kind == BOUNDARY:
             self._pass_boundary(due)
             return
+        if kind == CONTAINERS:
+            self._look_for_full(now)
+            return
         run, press = (int(of), None) if kind == "run" else (None, of)
         boundary = None if kind == "run" else due
-        made = reporting.propose(self.connection, boundary, now, press=press, run=run)
+        made = reporting.propose(
+            self.connection, boundary, now, press=press, run=run, full=kind == "full"
+        )
         self.connection.execute("delete from mes.timer where name = %s", [name])
         metrics.REPORTS.inc(len(made))
+
+    def _look_for_full(self, now: datetime) -> None:
+        """Presses with a full container report it up to this minute; looked for once a minute."""
+        minute = (now - self.late).replace(second=0, microsecond=0)
+        self.connection.cursor().executemany(
+            "insert into mes.timer (name, due) values ('full:' || %s, %s) on conflict do nothing",
+            [(press, minute) for press in reporting.filling(self.connection)],
+        )
+        self.connection.execute(
+            "update mes.timer set due = %s where name = %s", [minute + MINUTE, CONTAINERS]
+        )
 
     def _pass_boundary(self, boundary: datetime) -> None:
         """Every press has a timer of its own; one that was not reported yet is, up to here."""

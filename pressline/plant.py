@@ -13,6 +13,7 @@ from plant.layout import Signal
 HEARTBEATS_TO_SILENCE = 3
 UNITS = {
     "quarter_hour": timedelta(minutes=15), "hour": timedelta(hours=1), "shift": timedelta(days=2),
+    "container": timedelta(days=2),
 }  # fmt: skip
 
 

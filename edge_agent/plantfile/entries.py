@@ -259,7 +259,7 @@ class Plant(Entry):
     node: Name
     time_zone: Annotated[str, AfterValidator(_check_zone)]
     heartbeat_s: Seconds = 10
-    report_every: Literal["quarter_hour", "hour", "shift"] = "quarter_hour"
+    report_every: Literal["quarter_hour", "hour", "shift", "container"] = "quarter_hour"
     poll_slot_s: Slot = 0.2
     shift_date: Literal["began", "ended"] = "began"
     mqtt: Mqtt = Mqtt()

@@ -24,6 +24,7 @@ class Item:
     kind: str
     over_tolerance: Decimal
     until: date | None = None
+    container: int | None = None
 
 
 def find(connection: Connection, code: str) -> Item | None:

@@ -77,7 +77,10 @@ class Row(BaseModel):
 
 
 class ItemRow(Row):
-    """[[item]]; `until`: the last day on which new orders for it are taken."""
+    """[[item]]; `until`: the last day on which new orders for it are taken.
+
+    `container`: parts that a full container takes; a report is made of each.
+    """
 
     code: Code
     unit: Code = "pcs"
@@ -86,6 +89,7 @@ class ItemRow(Row):
     name_en: str | None = None
     over_tolerance: Share = Decimal(0)
     until: dt.date | None = None
+    container: Whole | None = None
 
 
 class LineRow(Row):

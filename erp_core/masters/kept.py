@@ -16,7 +16,9 @@ from erp_core.masters.file import DieRow, ItemRow, Masters, OrderRow, PersonRow,
 Kept = Mapping[str, Mapping[str, Mapping[str, Any]]]  # table -> code -> key -> value
 
 ROWS: Mapping[str, LiteralString] = MappingProxyType({
-    "item": "select code, name_zh, name_en, unit, kind, over_tolerance, until from erp.item",
+    "item": """
+        select code, name_zh, name_en, unit, kind, over_tolerance, until, container
+        from erp.item""",
     "die": """
         select code, name, life_strokes as life, warn_share as warn, due_share as due,
           opening_strokes, ideal_spm as speed, planned_spm as planned_speed,

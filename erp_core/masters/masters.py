@@ -104,16 +104,18 @@ def _write_items(connection: Connection, masters: Masters) -> None:
     with connection.cursor() as cursor:
         cursor.executemany(
             """
-            insert into erp.item (code, name_zh, name_en, unit, kind, over_tolerance, until)
-            values (%s, %s, %s, %s, %s, %s, %s)
+            insert into erp.item (code, name_zh, name_en, unit, kind, over_tolerance, until,
+                                  container)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
             on conflict (code) do update set name_zh = excluded.name_zh,
               name_en = excluded.name_en, unit = excluded.unit, kind = excluded.kind,
-              over_tolerance = excluded.over_tolerance, until = excluded.until
+              over_tolerance = excluded.over_tolerance, until = excluded.until,
+              container = excluded.container
             """,
             [
                 (
                     *(i.code, i.name_zh or i.code, i.name_en or i.code),
-                    *(i.unit, i.kind, i.over_tolerance, i.until),
+                    *(i.unit, i.kind, i.over_tolerance, i.until, i.container),
                 )
                 for i in masters.item
             ],

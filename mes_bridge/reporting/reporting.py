@@ -5,7 +5,8 @@ what differs from the postings becomes a report. Run it twice: the second time p
 Correct the past: the difference is posted. Lock order: presses, work orders, items.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
@@ -29,12 +30,13 @@ UNREPORTED = frozenset({"unattributed", "adjust", "transfer"})
 
 def propose(
     connection: Connection, boundary: datetime | None, now: datetime, *,
-    press: str | None = None, run: int | None = None,
+    press: str | None = None, run: int | None = None, full: bool = False,
 ) -> list[Report]:  # fmt: skip
     """Report what the facts say beyond what was posted, of one run, one press or all of them.
 
-    Strokes before `boundary` count (None: all). One report per run output and shift, accepted at
-    once unless a count of this run is held; parts in excess wait in a report of their own.
+    Strokes before `boundary` count (None: all). One report per run output and shift, and per
+    container that is full (`full`: these alone), accepted at once unless a count of this run is
+    held; parts in excess wait in a report of their own.
     """
     _lock_presses(connection, press, run)
     if run is None:
@@ -49,8 +51,13 @@ def propose(
     missing = yields.difference(wanted, posted)
     own = {key: qty for key, qty in missing.items() if key.run_output in held}
     made: list[Report] = []
+    good = _good(posted)
     for (output, _), part in groupby(sorted(own.items(), key=_order), key=_place):
-        made += _post(connection, by_id[output], dict(part), now)
+        source, told = by_id[output], dict(part)
+        pieces = list(_by_container(source, told, good[output]))
+        for piece in pieces[:-1] if full else pieces:
+            made += _post(connection, source, piece, now)
+        good[output] += sum(qty for key, qty in told.items() if key.kind == "good")
     uses.deal(connection, sorted(held), now)
     flags.review(connection, sorted(held), now)
     return [reports.get(connection, report.id) for report in made]
@@ -186,6 +193,38 @@ def _lock_presses(connection: Connection, press: str | None, run: int | None) ->
     )
 
 
+def filling(connection: Connection) -> list[str]:
+    """Presses at whose open runs a container may be full: the facts say so, not yet what is lost.
+
+    Asked once a minute.
+    """
+    rows = connection.execute(
+        """
+        select distinct r.press
+        from mes.run r
+        join mes.run_output o on o.run = r.id and o.operation is not null and not o.given
+        join erp.item i on i.code = o.item and i.container is not null
+        cross join lateral (
+          select floor(coalesce(sum(f.strokes * so.parts_num::numeric / so.parts_den), 0) + 1e-9)
+                   as parts
+          from mes.run_segment s
+          join mes.segment_output so on so.segment = s.id and so.run_output = o.id
+          join mes.fact_minute f on f.segment = s.id
+          where s.run = r.id
+        ) made
+        cross join lateral (
+          select coalesce(sum(p.qty), 0) as parts,
+                 coalesce(sum(p.qty) filter (where p.kind = 'good'), 0) as good
+          from mes.posting p where p.run_output = o.id
+        ) posted
+        where upper_inf(r.span)
+          and made.parts - posted.parts >= i.container - posted.good % i.container
+        order by r.press
+        """
+    )
+    return [press for (press,) in rows]
+
+
 def _to_count(
     connection: Connection, now: datetime, press: str | None, run: int | None
 ) -> list[int]:
@@ -259,6 +298,29 @@ def _order(entry: tuple[Key, int]) -> tuple[int, int, str, str]:
 
 def _place(entry: tuple[Key, int]) -> tuple[int, int | None]:
     return entry[0].run_output, entry[0].shift
+
+
+def _good(posted: Target) -> Counter[int]:
+    """Good parts that were posted of each output: what its containers hold."""
+    good: Counter[int] = Counter()
+    for key, qty in posted.items():
+        if key.kind == "good":
+            good[key.run_output] += qty
+    return good
+
+
+def _by_container(source: Source, missing: Target, before: int) -> Iterator[Target]:
+    """What is missing of an output and shift, cut at full containers; the last piece is the rest.
+
+    What fills no container, as scrap, is of the last piece.
+    """
+    main = next((key for key in missing if key.kind == "good"), None)
+    if main is None or source.operation is None:
+        yield missing
+        return
+    *pieces, rest = yields.cut(missing[main], before, source.container)
+    yield from ({main: piece} for piece in pieces)
+    yield {key: qty for key, qty in {**missing, main: rest}.items() if qty}
 
 
 def _post(connection: Connection, source: Source, missing: Target, now: datetime) -> list[Report]:

@@ -31,6 +31,7 @@ class Source:
     since: datetime
     closed: bool
     given: bool
+    container: int | None
 
     @property
     def limit(self) -> int:
@@ -55,7 +56,7 @@ def sources(connection: Connection, run_outputs: Sequence[int]) -> list[Source]:
             """
             select o.id, o.run, r.press, o.item, o.operation, op.work_order, w.qty as ordered,
               i.over_tolerance, not upper_inf(r.span) as closed, o.given,
-              coalesce(lower(r.span), '0001-01-01Z') as since
+              coalesce(lower(r.span), '0001-01-01Z') as since, i.container
             from mes.run_output o
             join mes.run r on r.id = o.run
             join erp.item i on i.code = o.item

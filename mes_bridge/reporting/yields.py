@@ -137,6 +137,20 @@ def split_excess(shares: Iterable[Share], limit: int, posted: Mapping[Key, int])
     return {key: qty for key, qty in split.items() if qty}
 
 
+def cut(qty: int, before: int, container: int | None) -> list[int]:
+    """So many good parts more, cut where a container is full; `before` were made until now.
+
+    The last one is what is left: 0 where that is nothing. Parts that are taken back are not cut.
+    """
+    if container is None or qty <= 0:
+        return [qty]
+    pieces: list[int] = []
+    while qty >= (room := container - before % container):
+        pieces.append(room)
+        qty, before = qty - room, before + room
+    return [*pieces, qty]
+
+
 def difference(wanted: Mapping[Key, int], posted: Mapping[Key, int]) -> Target:
     """What is still to be posted so that the postings become what is wanted."""
     missing = {key: wanted.get(key, 0) - posted.get(key, 0) for key in {*wanted, *posted}}

@@ -153,3 +153,12 @@ def test_postings_follow_any_course_of_targets_and_rest_when_nothing_changes(
         assert yields.difference(wanted, posted) == {}
         assert {k: q for k, q in posted.items() if q} == {k: q for k, q in wanted.items() if q}
         assert again in course
+
+
+@given(st.integers(0, 5_000), st.integers(0, 3_000), st.integers(1, 700))
+def test_parts_are_cut_where_a_container_is_full(qty: int, before: int, container: int) -> None:
+    *full, rest = yields.cut(qty, before, container)
+    assert sum(full) + rest == qty
+    assert all((before + sum(full[: n + 1])) % container == 0 for n in range(len(full)))
+    assert 0 <= rest < container
+    assert yields.cut(-qty, before, container) == [-qty]
