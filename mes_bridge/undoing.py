@@ -33,10 +33,11 @@ JOBS = ("mount", "dismount", "scan", "segment", "first_article", "output", "fini
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """An act that was recorded; `recorded` is when it came."""
+    """An act that was recorded; `recorded` is when it came, `who_name` how `who` is called."""
 
     id: UUID
     who: str
+    who_name: str
     press: str
     at: datetime
     act: str
@@ -48,7 +49,8 @@ class Done:
 def find(connection: Connection, act: UUID) -> Done:
     """The act of that id; raises Refused undo_unknown."""
     row = connection.execute(
-        "select id, who, press, at, act, args, outcome, recorded_at from people.act where id = %s",
+        "select a.id, a.who, e.name, a.press, a.at, a.act, a.args, a.outcome, a.recorded_at "
+        "from people.act a join people.person e on e.code = a.who where a.id = %s",
         [act],
     ).fetchone()
     if row is None:
@@ -63,8 +65,9 @@ def open_to(
     with connection.cursor(row_factory=class_row(Done)) as cursor:
         return cursor.execute(
             """
-            select a.id, a.who, a.press, a.at, a.act, a.args, a.outcome, a.recorded_at as recorded
-            from people.act a
+            select a.id, a.who, e.name as who_name, a.press, a.at, a.act, a.args, a.outcome,
+              a.recorded_at as recorded
+            from people.act a join people.person e on e.code = a.who
             where a.press = %(press)s and a.act = any(%(kinds)s) and a.at > %(since)s
               and (%(decides)s or a.who = %(who)s)
               and not exists (select from people.act u where u.press = a.press and u.act = 'undo'

@@ -3,6 +3,8 @@
 import html
 import re
 from collections.abc import Iterator
+from urllib.parse import unquote
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -118,6 +120,64 @@ def test_reports_that_wait_are_counted_and_all_can_be_reached(opened: Pair) -> N
         assert f"{n} 张报工单等待审核" in client.get("/").text
         assert client.get("/api/reports").json()["n"] == n
         assert len(client.get("/api/reports?page=2").json()["reports"]) == 50
+
+
+def test_the_notice_of_a_report_leads_to_the_page_that_has_it(opened: Pair) -> None:
+    shop, site = opened
+    reported(shop, 120)
+    [(oldest,)] = shop.connection.execute(
+        "select report from board.report where state = 'waiting' "
+        "order by proposed_at, report desc limit 1"
+    ).fetchall()
+    shop.connection.execute(
+        "insert into people.notice (at, kind, subject, press, role) "
+        "values (%s, 'report', %s, 'P01', 'leader')",
+        [shop.now, oldest],
+    )
+    shop.connection.commit()
+    with site.signed_in("EMP:B-201", None) as client:
+        ways = re.findall(r'href="(/attention[^"]*)"', client.get("/notifications").text)
+        [way] = [html.unescape(one) for one in ways if oldest in unquote(one)]
+        text = client.get(way).text
+        assert f'id="{oldest}"' in text
+        assert unquote(way).endswith(f"#{oldest}")
+        turned = client.get(re.sub("#.*", "", way) + "&reports=1").text  # a page asked for wins
+        assert f'id="{oldest}"' not in turned
+
+
+def test_a_flag_that_has_no_words_is_shown_as_it_is(opened: Pair) -> None:
+    shop, site = opened
+    reported(shop, 1)
+    shop.connection.execute(
+        "insert into erp.production_report "
+        "(operation, run, n, good, excess, other, state, flags, lot, proposed_at) "
+        "select operation, run, 900, 1, 0, 0, 'waiting', '{flag_of_tomorrow}', lot, proposed_at "
+        "from erp.production_report limit 1"
+    )
+    shop.connection.commit()
+    with site.signed_in("EMP:B-201", None) as client:
+        for address in ("/", "/attention", "/work-order/WO-2601"):
+            answer = client.get(address)
+            assert answer.status_code == 200, address
+            assert "flag_of_tomorrow" in answer.text, address
+
+
+def test_an_order_beyond_the_list_can_be_named(opened: Pair) -> None:
+    shop, site = opened
+    shop.do("mount", "P01", die="D-210")
+    shop.run("P01", 60, 20)
+    shop.later(1)
+    with site.signed_in("EMP:B-201", None) as client:
+        text = client.get("/attention").text
+        assert "另有 151 张，未在此列出" in text
+        assert '<input name="work_order"' in text
+        [stray] = client.get("/api/attention?press=P01").json()["strokes"]
+        listed = [order["work_order"] for order in stray["parts"][0]["orders"]]
+        assert "N-0349" not in listed
+        args = {"from": stray["since"], "to": stray["to"], "work_order": "N-0349"}
+        act = {"id": str(uuid4()), "press": "P01", "act": "assign", "args": args}
+        told = client.post("/api/acts", json=act).json()["message"]
+        assert told.startswith("已补录到 N-0349")
 
 
 @pytest.mark.page

@@ -385,7 +385,11 @@ def test_a_mistake_is_undone_at_the_terminal_and_by_the_leader_with_a_reason(
         expect(page.locator("[data-figure=good]")).to_have_text("5")
         page.locator("[data-act=more]").click()
         page.locator("[data-act=undo-list]").click()
-        page.locator("[data-undo=scrap] [data-act=undo]").click()
+        mistake = page.locator("[data-undo=scrap]")
+        expect(mistake).to_contain_text("报废 50 × 毛刺")
+        expect(mistake).to_contain_text("张伟")
+        expect(page.locator("[data-undo=first_article]")).to_have_count(0)  # somebody else's
+        mistake.locator("[data-act=undo]").click()
         expect(page.locator("[data-figure=good]")).to_have_text("55")
     shop.do("scrap", "P01", qty=4, reason="burr")
     with terminal(chromium, site, badge="EMP:B-201") as page:

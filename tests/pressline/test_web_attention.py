@@ -1,5 +1,7 @@
 """What waits for a leader, as calls: strokes to assign, counts to decide, reports to take back."""
 
+import html
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -221,6 +223,29 @@ def test_an_operator_sees_none_of_it_and_is_refused(opened: Pair) -> None:
         assert act(client, "assign", **stray, work_order="WO-2601").json()["code"] == "not_allowed"
     with site.client() as client:
         assert client.get("/attention").headers["location"] == "/sign-in?next=/attention"
+
+
+ADDRESSES = [
+    "/quarantine?kind=decode&node=a%26b&node=c", "/quarantine/7?lang=en", "/people?number=2",
+    "/attention?report=WO-1%2FA%2F1", "/notifications?done=3", "/freshness?line=L1",
+    "/work-orders?q=a%23%20b&state=all", "/work-order/WO-2601?x=1", "/labels?orders=2",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
+def test_signing_in_leads_back_to_the_address_with_its_query(opened: Pair) -> None:
+    _, site = opened
+    for address in ADDRESSES:
+        asked = httpx.URL(address)
+        with site.client() as client:
+            answer = client.get(address)
+            if answer.status_code == 200:  # a page for everybody: by the link in its header
+                way = re.findall(r'class="button" href="(/sign-in[^"]*)"', answer.text)[0]
+            else:
+                way = answer.headers["location"]
+            onward = re.findall(r'data-next="([^"]*)"', client.get(html.unescape(way)).text)
+        led = httpx.URL(html.unescape(onward[0]))
+        assert (led.path, led.params.multi_items()) == (asked.path, asked.params.multi_items())
 
 
 def test_other_lines_are_invisible_and_out_of_reach(opened: Pair) -> None:

@@ -6,9 +6,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from jinja2 import nodes
 
 from pressline.web.shell import words
-from pressline.web.shell.pages import number
+from pressline.web.shell.pages import number, templates
 
 WEB = Path(words.__file__).parents[1]
 PLACES = re.compile(r"\{(\w+)\}")
@@ -40,6 +41,25 @@ def test_every_key_is_asked_for_and_every_key_asked_for_is_there() -> None:
     files = {key for key in literal if key.endswith((".js", ".html", ".css"))}
     assert unused == set()
     assert literal - keys - files == set()
+
+
+def test_a_page_asks_for_words_that_are_there_or_shows_the_raw_word() -> None:
+    """`t('flag.' ~ flag)`: whatever another program wrote there blanks no page."""
+    keys = set(words.catalogue("zh"))
+    for file in sorted((WEB / "templates").glob("*.html")):
+        for call in templates.parse(file.read_text(encoding="utf-8")).find_all(nodes.Call):
+            if not (isinstance(call.node, nodes.Name) and call.node.name == "t"):
+                continue
+            asked = call.args[0]
+            if isinstance(asked, nodes.Const):
+                assert asked.value in keys, file.name
+                continue
+            assert isinstance(asked, nodes.Concat), file.name
+            group = asked.nodes[0]
+            assert isinstance(group, nodes.Const), file.name
+            assert group.value.removesuffix(".") in groups_of(keys), file.name
+            for locale in words.LOCALES:
+                assert words.say(locale, f"{group.value}new_kind", id=1) == "new_kind"
 
 
 def groups_of(keys: set[str]) -> set[str]:

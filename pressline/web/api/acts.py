@@ -129,6 +129,21 @@ def reports_in(
     return Part(cut, rows, "reports")
 
 
+def page_with(connection: Connection, person: Person, state: str, report: str) -> int:
+    """On which page of the reports in this state that one stands; 1 when it is on none."""
+    row = connection.execute(
+        """
+        select count(*) from board.report r, board.report sought
+        where sought.report = %(report)s and sought.state = %(state)s and r.state = %(state)s
+          and (%(lines)s::text[] is null or r.line = any (%(lines)s))
+          and (r.proposed_at > sought.proposed_at
+               or r.proposed_at = sought.proposed_at and r.report < sought.report)
+        """,
+        {"state": state, "lines": scope(person), "report": report},
+    ).fetchone()
+    return 1 + row[0] // REPORTS if row else 1
+
+
 def count_reports(connection: Connection, person: Person, state: str) -> int:
     """How many reports are in this state on this person's lines."""
     row = connection.execute(

@@ -7,8 +7,9 @@ what the act `assign` will take: an interval, and released orders that its die m
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
+from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
@@ -46,10 +47,15 @@ Decider = Annotated[Person, Depends(must_decide, scope="function")]
 @router.get("/attention")
 def attention(
     request: Request, person: Decider, connection: Database, now: Now,
-    reports: PageNumber = 1, strokes: PageNumber = 1, counts: PageNumber = 1,
+    reports: PageNumber | None = None, strokes: PageNumber = 1, counts: PageNumber = 1,
+    report: Annotated[str, Query(max_length=80)] = "",
 ) -> HTMLResponse:  # fmt: skip
-    """Everything that waits on the lines of this person, and what was decided lately."""
+    """Everything that waits on the lines of this person, and what was decided lately.
+
+    `report`: the page of reports that has this one, unless a page is asked for.
+    """
     presses = presses_of(connection, person)
+    asked = reports or acts.page_with(connection, person, "waiting", report)
     return page(
         request,
         "attention.html",
@@ -57,13 +63,18 @@ def attention(
         figures.time_zone(connection),
         person=person,
         presses=presses,
-        reports=acts.reports_in(connection, person, "waiting", reports),
+        reports=acts.reports_in(connection, person, "waiting", asked),
         scrap_reasons=(OVERRUN, *reasons.codes(connection, "scrap")),
         strokes=stray(connection, presses, now, strokes),
         events=events(connection, presses, counts),
         decided=decided(connection, presses, now),
         reasons=reasons.codes(connection, "reject"),
     )
+
+
+def place_of(notice: Row) -> str:
+    """Where the report of a notice is decided, whatever page of the list it stands on."""
+    return f"/attention?{urlencode({'report': notice['subject']})}#{quote(notice['subject'])}"
 
 
 @router.get("/api/attention")

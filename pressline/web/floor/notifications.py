@@ -34,7 +34,7 @@ def _press(row: Row) -> str:
 
 # Where it is done, by kind; a kind that is not here is shown without a way.
 PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
-    "report": lambda row: f"/attention#{path(row['subject'])[1:]}",
+    "report": attention.place_of,
     "unattributed": lambda _: "/attention#strokes",
     "first_article": _press,
     "press_behind": lambda _: "/freshness",

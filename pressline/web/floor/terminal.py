@@ -39,6 +39,7 @@ GROUPS = (
     "flag",
     "wall",
     "role",
+    "became",
 )
 
 Row = dict[str, Any]
@@ -104,7 +105,8 @@ def undoable(connection: Connection, person: Person, press: str, now: datetime) 
     """What the person may undo here, newest first; `own`: without a reason."""
     decides = rights.may(person.role, "assign")
     return [
-        {"id": done.id, "act": done.act, "at": done.at, "who": done.who, "args": done.args,
+        {"id": done.id, "act": done.act, "at": done.at, "who": done.who,
+         "who_name": done.who_name, "args": done.args,
          "own": done.who == person.code and now - done.at <= undoing.OWN}
         for done in undoing.open_to(connection, press, person.code, now, decides=decides)
         if done.act not in rights.DECIDE or decides

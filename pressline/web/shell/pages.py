@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from people import rights
 from people.staff import Person
 from pressline.web.shell import words
-from pressline.web.shell.paths import here, path
+from pressline.web.shell.paths import here, path, signing_in
 
 FOLDER = Path(__file__).parents[1]
 STATIC = FOLDER / "static"
@@ -95,6 +95,7 @@ def page(
         tag=words.TAGS[locale],
         here=partial(here, request),
         within=request.url.path.startswith,
+        sign_in=signing_in(request),
         other_language=here(request, lang="en" if locale == "zh" else "zh"),
         version=static_version(),
         decides=decides(facts.get("person")),

@@ -1,7 +1,5 @@
 """What goes wrong, told to people: what happened and what to do, as a page or as JSON."""
 
-from urllib.parse import quote
-
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -12,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from pressline.web.shell import words
 from pressline.web.shell.pages import language, page
-from pressline.web.shell.paths import here
+from pressline.web.shell.paths import signing_in
 from pressline.web.shell.request import CrowdedError
 from pressline.web.shell.sign_in import (
     NotAllowedError,
@@ -62,7 +60,7 @@ def _told(
 def signed_out(request: Request, _error: Exception) -> Response:
     """401 for a call; a page goes by way of the sign-in page."""
     if not request.url.path.startswith("/api/"):
-        return RedirectResponse(f"/sign-in?next={quote(here(request))}", 303)
+        return RedirectResponse(signing_in(request), 303)
     text = words.say(language(request), "say.signed_out")
     return _told(request, 401, "signed_out", text, text)
 

@@ -4,6 +4,10 @@ import json
 from functools import cache
 from pathlib import Path
 
+import structlog
+
+log = structlog.get_logger()
+
 LOCALES = ("zh", "en")
 FOLDER = Path(__file__).parents[1] / "locale"
 TAGS = {"zh": "zh-CN", "en": "en"}  # what a browser calls them
@@ -16,8 +20,16 @@ def catalogue(locale: str) -> dict[str, str]:
 
 
 def say(locale: str, key: str, **facts: object) -> str:
-    """The sentence of this key, its {places} filled with facts."""
-    return catalogue(locale)[key].format(**facts)
+    """The sentence of this key, its {places} filled with facts.
+
+    What has no words here (a kind that another program wrote) is told by its own name: a page
+    without one word is better than none.
+    """
+    text = catalogue(locale).get(key)
+    if text is None:
+        log.error("no word", key=key, locale=locale)
+        return key.split(".", 1)[-1]
+    return text.format(**facts)
 
 
 def lasting(locale: str, seconds: float) -> str:

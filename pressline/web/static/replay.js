@@ -1,4 +1,6 @@
 // Quarantine: messages are handed in again, chosen ones or a whole filter in pieces.
+import { signInFrom } from "./paths.js";
+
 const pieces = (text, places) => text.replace(/\{(\w+)\}/g, (_, name) => places[name]);
 
 const chosen = (form) => [...form.querySelectorAll("[name=id]:checked")].map((box) => Number(box.value));
@@ -54,7 +56,7 @@ async function handInAll(form, tools) {
 async function ask(form, body, tools) {
   const lang = document.documentElement.lang.slice(0, 2);
   const { ok, status, said } = await tools.post(`/api/quarantine/replay?lang=${lang}`, body);
-  if (status === 401) location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
+  if (status === 401) location.assign(signInFrom(location));
   else if (!ok) tools.tell(form, said.message);
   return ok ? said : null;
 }

@@ -14,7 +14,7 @@ export function t(key, places = {}) {
   const text = catalogue[key];
   if (text === undefined) {
     console.error(`no word for ${key}`); // a screen without one word is better than none
-    return key;
+    return key.split(".").slice(1).join(".");
   }
   return text.replace(/\{(\w+)\}/g, (_, name) => places[name]);
 }

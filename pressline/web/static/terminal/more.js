@@ -36,14 +36,26 @@ export function more(state, deeds) {
   return sheet("more", t("act.more"), deeds, parts.length ? parts : html`<p class="big">${t("terminal.next_start")}</p>`);
 }
 
-export const subject = ({ args }) => args.work_order ?? args.report ?? args.die ?? (args.qty ? `${args.qty} × ${reasonWord(args.reason)}` : args.reason ? reasonWord(args.reason) : args.kind ? t(`segment.${args.kind}`) : args.item ?? "");
+// What an act was about, by name: the document or die, the part, the kind of work, how many, why.
+export function subject({ act, args }, outputs = []) {
+  const output = outputs.find((one) => one.item === args.item);
+  const told = [
+    args.work_order ?? args.report ?? args.die ?? args.lot,
+    args.item && (output ? `${args.item} ${nameOf(output)}` : args.item),
+    args.kind && t(`segment.${args.kind}`),
+    act === "first_article" && t(args.pass ? "terminal.pass" : "terminal.fail"),
+    act === "dispose" && `→ ${t(`became.${args.to}`)}`,
+    args.reason && (args.qty ? `${args.qty} × ${reasonWord(args.reason)}` : reasonWord(args.reason)),
+  ];
+  return told.filter(Boolean).join(" · ");
+}
 
 // What was done here by mistake: one's own at once, another's with a reason.
 export function undo(state, deeds) {
   const { of } = state.draft;
   const give = (id, reason) => deeds.act("undo", reason ? { act: id, reason } : { act: id });
   const rows = (state.details?.undoable ?? []).map((one) => html`<div class="report" key=${one.id} data-undo=${one.act}><div>
-      <b>${t(`act_word.${one.act}`)}</b> ${subject(one)} <span class="sub">${clock(Date.parse(one.at), state.zone)} · ${one.who}</span></div>
+      <b>${t(`act_word.${one.act}`)}</b> ${subject(one, state.details.outputs)} <span class="sub">${clock(Date.parse(one.at), state.zone)} · ${one.who_name}</span></div>
     ${of === one.id ? reasonGrid(state.details?.reasons?.reject ?? [], (reason) => give(one.id, reason))
       : html`<button class="key" data-act="undo" onClick=${() => (one.own ? give(one.id) : deeds.draft({ of: one.id }))}>${t("terminal.undo")}</button>`}</div>`);
   return sheet("undo", t("terminal.undo_part"), deeds, rows.length ? rows : html`<p class="big">${t("terminal.undo_none")}</p>`);

@@ -2,7 +2,7 @@
 import { since } from "../follow.js";
 import { html } from "../html.js";
 import { clock, count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
-import { more, close, swap, undo } from "./more.js";
+import { close, more, subject, swap, undo } from "./more.js";
 import { pager, reasonGrid, sheet } from "./sheet.js";
 import { keypad } from "./sign_on.js";
 
@@ -154,12 +154,15 @@ function report(one, state, deeds) {
         <button class="key" data-act="reject" onClick=${() => deeds.draft({ reject: one.report })}>${t("terminal.reject")}</button>`}</div>`;
 }
 
+// More orders than are listed: any other is named on the page of what waits.
+const beyond = (orders) => (orders[0]?.n > orders.length ? html`<p class="hint">${t("terminal.n_more", { n: count(orders[0].n - orders.length) })}</p>` : "");
+
 // Parts beyond the order: what they are, never simply stock.
 function excess(one, state, deeds) {
   const give = (to, args = {}) => deeds.act("dispose", { report: one.report, to, qty: one.excess, ...args });
   const orders = one.takers.map((taker) => html`<button class="key order" data-act="give" data-order=${taker.work_order}
     onClick=${() => give("order", { work_order: taker.work_order, qty: Math.min(one.excess, taker.room) })}><b>${taker.work_order}</b><span class="sub">${t("attention.room", { n: count(taker.room) })}</span></button>`);
-  if (state.draft.give === one.report) return html`<div class="orders">${orders}</div>`;
+  if (state.draft.give === one.report) return html`<div class="orders">${orders}${beyond(one.takers)}</div>`;
   return html`${orders.length ? html`<button class="key" data-act="to-another" onClick=${() => deeds.draft({ give: one.report })}>${t("attention.give")}</button>` : ""}
     <button class="key" data-act="surplus" onClick=${() => give("surplus")}>${t("attention.surplus")}</button>
     <button class="key" data-act="scrap-excess" onClick=${() => give("scrap")}>${t("attention.scrap_now")}</button>
@@ -182,7 +185,7 @@ function stray(one, state, deeds) {
   return html`<div class="report stray" key=${one.since} data-stray=${one.since}><div><b>${begin} – ${clock(Date.parse(one.until), state.zone)}</b> <span class="sub">${one.die ?? t("wall.no_die")}</span>
       <p>${t("terminal.stray", { n: count(one.strokes) })}</p>
       ${orders.length === 0 ? html`<p class="sub">${t("attention.none_fits")}</p>` : one.going_on ? html`<p class="sub">${t("attention.going_on")}</p>` : ""}</div>
-    ${choosing ? html`<div class="orders">${orders}</div>` : ""}
+    ${choosing ? html`<div class="orders">${orders}${one.parts.map((part) => beyond(part.orders))}</div>` : ""}
     ${choosing && one.parts.length > 1 ? html`<button class="key primary" data-act="assign-now" disabled=${!chosen.some(Boolean)} onClick=${() => give(chosen)}>${t("terminal.assign_now")}</button>` : ""}
     ${choosing || orders.length === 0 ? "" : html`<button class="key" data-act="assign" onClick=${() => deeds.draft({ assign: one.since, chosen: undefined })}>${t("terminal.assign")}</button>`}</div>`;
 }
@@ -217,9 +220,8 @@ const switchJob = (state, deeds) => sheet("switch", t("terminal.switch"), deeds,
 
 // What the server did not take, until somebody has read why.
 function refused(state, deeds) {
-  const what = ({ args }) => args.work_order ?? args.die ?? (args.qty ? `${args.qty} × ${reasonWord(args.reason)}` : args.reason ? reasonWord(args.reason) : "");
   const rows = state.refused.map((one) => html`<div class="report" key=${one.n} data-refused=${one.act}><div>
-      <b>${t(`act_word.${one.act}`)} ${what(one)}</b> <span class="sub">${clock(Date.parse(one.at), state.zone)} · ${one.name ?? one.who}</span>
+      <b>${t(`act_word.${one.act}`)} ${subject(one, state.details?.outputs)}</b> <span class="sub">${clock(Date.parse(one.at), state.zone)} · ${one.name ?? one.who}</span>
       <p>${one.message ?? t("terminal.refused")}</p></div>
     <button class="key" data-act="read" onClick=${() => deeds.read(one.n)}>${t("terminal.read")}</button></div>`);
   return sheet("refused", t("terminal.n_refused", { n: state.refused.length }), deeds, rows);
