@@ -36,18 +36,31 @@ create or replace view board.scrap as
   from mes.disposition d join mes.run_output o on o.id = d.run_output join mes.run r on r.id = o.run
   where d.kind = 'scrap';
 
--- Planned seconds of a span until an instant: within shifts, breaks out. A plant without shifts
+-- Time of a press in a shift that is not planned: breaks, and stops for a reason that is planned (erp.reason). What
+-- overlaps counts once.
+create or replace function board.off_time(of_press text, of_shift bigint, of_span tstzrange) returns tstzmultirange
+language sql stable security definer set search_path = '' as $$
+  select coalesce(range_agg(b.span), '{}')
+  from (
+    select b.span from plant.shift_break b where b.shift = of_shift
+    union all
+    select r.span * of_span from mes.stop_reason r
+    join erp.reason why on why.kind = 'stop' and why.code = r.reason and why.planned
+    where r.press = of_press and r.span && of_span
+  ) b
+$$;
+
+-- Planned seconds of a press in a span until an instant: within shifts, off time out. A plant without shifts
 -- plans every second.
-create or replace function board.planned_s(of_span tstzrange, until timestamptz) returns numeric
+create or replace function board.planned_time_s(of_press text, of_span tstzrange, until timestamptz) returns numeric
 language sql stable security definer set search_path = '' as $$
   select case
     when not exists (select from plant.shift) then coalesce(extract(epoch from upper(asked.span) - lower(asked.span)), 0)
     else coalesce((
-      select sum(extract(epoch from upper(s.span * asked.span) - lower(s.span * asked.span))
-                 - coalesce((
-                     select sum(extract(epoch from upper(b.span * asked.span) - lower(b.span * asked.span)))
-                     from plant.shift_break b where b.shift = s.id and b.span && asked.span), 0))
-      from plant.shift s where s.span && asked.span), 0)
+      select sum(extract(epoch from upper(piece) - lower(piece)))
+      from plant.shift s
+      cross join unnest(tstzmultirange(s.span * asked.span) - board.off_time(of_press, s.id, s.span)) as piece
+      where s.span && asked.span), 0)
     end
   from (select of_span * tstzrange(null, until) as span) asked
 $$;
@@ -174,7 +187,7 @@ language sql stable security definer set search_path = '' as $$
     where o.run = r.id and not o.given
   ) job on r.id is not null
   left join lateral (
-    select coalesce(sum(board.planned_s(ps.span, least(as_of, seen.at)) * so.parts_num / so.parts_den), 0) as strokes
+    select coalesce(sum(board.planned_time_s(p.name, ps.span, least(as_of, seen.at)) * so.parts_num / so.parts_den), 0) as strokes
     from mes.run_segment ps join mes.segment_output so on so.segment = ps.id and so.run_output = job.first
     where ps.run = r.id and ps.kind = 'production'
   ) pace on r.id is not null

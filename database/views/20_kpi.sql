@@ -39,14 +39,7 @@ language sql stable security definer set search_path = '' as $$
              date_trunc('minute', as_of - interval '1 microsecond') + interval '1 minute')) as at
   ) until
   cross join lateral (
-    select coalesce(range_agg(b.span), '{}') as spans
-    from (
-      select b.span from plant.shift_break b where b.shift = sh.id
-      union all
-      select r.span * sh.span from mes.stop_reason r
-      join erp.reason why on why.kind = 'stop' and why.code = r.reason and why.planned
-      where r.press = p.name and r.span && sh.span
-    ) b
+    select board.off_time(p.name, sh.id, sh.span) as spans
   ) off
   cross join lateral (
     select coalesce(sum(extract(epoch from upper(span) - lower(span))), 0) as s

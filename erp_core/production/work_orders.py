@@ -6,14 +6,16 @@ the newest BOM version when it is released; later changes of master data do not 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from psycopg.rows import class_row
 
 from database.connection import Connection
 from erp_core.items import items
+from erp_core.stock import shortages
 from people.errors import ArgumentError, ConflictError, StateError, UnknownError
 
 # (state, step) -> state; what is not here is refused.
@@ -82,12 +84,19 @@ def create(
 
     An order whose item has no routing gets one operation 10 that any die of the item may do.
     Raises ConflictError when the code is taken, UnknownError when the item is not known,
-    ArgumentError for a slash in the code: report names are `<work order>/<item>/<n>`.
+    ArgumentError for a slash in the code (report names are `<work order>/<item>/<n>`), and for an
+    item that is not made any more.
     """
     if "/" in code or not code.strip():
         raise ArgumentError(f"work order {code}", "such a code cannot be", "give one without a /")
-    if not items.known(connection, item):
+    there = items.find(connection, item)
+    if there is None:
         raise UnknownError(f"work order {code}", f"no item {item}", "load the item first")
+    if there.until is not None and _today(connection, now) > there.until:
+        raise ArgumentError(
+            f"work order {code}", f"{item} is made until {there.until} only",
+            "order what follows it, or write a later until",
+        )  # fmt: skip
     made = connection.execute(
         "insert into erp.work_order (code, item, qty, state, due, created, created_by) "
         "values (%s, %s, %s, 'draft', %s, %s, %s) on conflict (code) do nothing",
@@ -98,6 +107,12 @@ def create(
     steps = routing or [Step(*row) for row in items.routing(connection, item)] or WHOLE
     _write_operations(connection, code, sorted(steps))
     return get(connection, code)
+
+
+def _today(connection: Connection, now: datetime) -> date:
+    """The date of the plant's calendar."""
+    row = connection.execute("select time_zone from plant.site").fetchone()
+    return now.astimezone(ZoneInfo(row[0]) if row else UTC).date()
 
 
 def _write_operations(connection: Connection, code: str, steps: Sequence[Step]) -> None:
@@ -120,13 +135,15 @@ def release(connection: Connection, code: str) -> WorkOrder:
     return order
 
 
-def close(connection: Connection, code: str) -> WorkOrder:
-    """Nothing more is to be made for the order."""
+def close(connection: Connection, code: str, now: datetime) -> WorkOrder:
+    """Nothing more is to be made for the order, so that it lacks no material any more."""
+    shortages.needs_none(connection, code, now)
     return take_step(connection, code, "close")
 
 
-def cancel(connection: Connection, code: str) -> WorkOrder:
+def cancel(connection: Connection, code: str, now: datetime) -> WorkOrder:
     """The order is not wanted any more, and nothing was made for it."""
+    shortages.needs_none(connection, code, now)
     return take_step(connection, code, "cancel")
 
 

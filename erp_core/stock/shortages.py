@@ -32,6 +32,13 @@ def without_material(connection: Connection, work_order: str, now: datetime) -> 
     ).fetchone()
     if row is None:
         notices.raise_once(connection, NO_MATERIAL, work_order, None, "planner", now)
+    else:
+        needs_none(connection, work_order, now)
+
+
+def needs_none(connection: Connection, work_order: str, now: datetime) -> None:
+    """Close what was told of an order: it has its material, or nothing more is made of it."""
+    notices.close(connection, NO_MATERIAL, work_order, now)
 
 
 def _short(connection: Connection, item: str) -> set[tuple[str, str]]:

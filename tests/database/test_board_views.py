@@ -85,6 +85,17 @@ def test_the_pace_is_that_of_the_plan_and_of_planned_time(connection: Connection
     connection.execute("update signal.latest set at = array[%s::timestamptz]", [at(13 * 60)])
     # 12 h - 10 min setup - 10 min break = 700 minutes x 30 x 2
     assert gap(connection, 13 * 60) == (2340, 2340 - 42000)
+    # breaks that overlap count once, and a planned stop is no loss: 20 more minutes x 30 x 2
+    connection.execute(
+        """
+        insert into plant.shift_break (shift, span)
+        select shift, tstzrange(lower(span) + interval '5 min', upper(span) - interval '1 min')
+        from plant.shift_break;
+        insert into mes.stop_reason (press, span, reason)
+        values ('P01', '[2026-03-02 03:00Z, 2026-03-02 03:20Z)', 'meal')
+        """
+    )
+    assert gap(connection, 13 * 60) == (2340, 2340 - 42000 + 1200)
     connection.execute("delete from plant.shift_break; delete from plant.shift")
     # a plant without shifts plans every minute: 13 h - 10 min setup
     assert gap(connection, 13 * 60) == (2340, 2340 - 770 * 60)

@@ -131,7 +131,7 @@ def test_an_edited_order_follows_the_file_until_it_is_finished(connection: Conne
     load(connection, edited, NOW)
     order = work_orders.get(connection, "W")
     assert (order.qty, order.due, order.state) == (120, date(2026, 4, 1), "released")
-    work_orders.close(connection, "W")
+    work_orders.close(connection, "W", NOW)
     load(connection, SMALL, NOW)
     assert work_orders.get(connection, "W").qty == 120
 
@@ -279,7 +279,7 @@ masters.toml:17: work_order.W.item: no die makes A; add it to the outputs of a [
 masters.toml:19: work_order.W.routing.E: there is no die E; add a [[die]] or mend the code
 masters.toml:19: work_order.W.routing.D: die D does not make A; add A to the outputs of the die, \
 or name another die
-masters.toml:23: ledger.A.location: there is no location SHELF; write one of COUNT, CUSTOMER, FG, \
+masters.toml:23: stock.A.location: there is no location SHELF; write one of COUNT, CUSTOMER, FG, \
 PRODUCTION, RAW, SCRAP, SUPPLIER, SURPLUS, WIP
 masters.toml:34: person.E2.badge: stands here a second time; keep one of them"""
 

@@ -34,6 +34,23 @@ def test_an_order_takes_the_routing_of_its_item_and_its_last_operation_posts(sho
     ]
 
 
+@pytest.mark.parametrize(("zone", "taken"), [("UTC", True), ("Asia/Shanghai", False)])
+def test_an_item_that_ended_gets_no_order_of_whatever_way(
+    shop: Shop, zone: str, taken: bool
+) -> None:
+    """Its last day is one of the plant's calendar."""
+    shop.connection.execute(
+        "insert into plant.site (site, time_zone, silence) values ('s', %s, '30 s')", [zone]
+    )
+    shop.connection.execute("update erp.item set until = '2026-03-02' where code = 'BRACKET'")
+    late = NOW.replace(month=3, day=2, hour=20)  # 04:00 on the 3rd in Shanghai
+    if taken:
+        work_orders.create(shop.connection, "X", "BRACKET", 5, who="L01", now=late)
+        return
+    with pytest.raises(ArgumentError, match="BRACKET is made until 2026-03-02 only; order what"):
+        work_orders.create(shop.connection, "X", "BRACKET", 5, who="L01", now=late)
+
+
 def test_a_draft_has_no_material_until_it_is_released(shop: Shop) -> None:
     draft(shop, "X")
     count = "select count(*) from erp.work_order_material where work_order = 'X'"
@@ -42,17 +59,21 @@ def test_a_draft_has_no_material_until_it_is_released(shop: Shop) -> None:
     assert shop.connection.execute(count).fetchone() == (1,)
 
 
+def closed(connection: Connection, code: str) -> WorkOrder:
+    return work_orders.close(connection, code, NOW)
+
+
 @pytest.mark.parametrize(
     ("act", "told"),
     [
         (work_orders.release, "work order WO1: cannot release while cancelled; create a new order"),
-        (work_orders.close, "work order WO1: cannot close while cancelled; create a new order"),
+        (closed, "work order WO1: cannot close while cancelled; create a new order"),
     ],
 )
 def test_a_step_that_the_table_does_not_have_is_refused_with_the_cure(
     shop: Shop, act: Callable[[Connection, str], WorkOrder], told: str
 ) -> None:
-    work_orders.cancel(shop.connection, "WO1")
+    work_orders.cancel(shop.connection, "WO1", NOW)
     with pytest.raises(StateError, match=f"^{told}$"):
         act(shop.connection, "WO1")
 
@@ -60,8 +81,8 @@ def test_a_step_that_the_table_does_not_have_is_refused_with_the_cure(
 def test_an_order_with_parts_made_is_closed_not_cancelled(shop: Shop) -> None:
     shop.report(5)
     with pytest.raises(StateError, match="cannot cancel while running"):
-        work_orders.cancel(shop.connection, "WO1")
-    assert work_orders.close(shop.connection, "WO1").state == "closed"
+        work_orders.cancel(shop.connection, "WO1", NOW)
+    assert work_orders.close(shop.connection, "WO1", NOW).state == "closed"
 
 
 def test_a_die_finds_its_operation(shop: Shop) -> None:

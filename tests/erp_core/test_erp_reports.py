@@ -9,7 +9,7 @@ from notices import open_for
 from stamping_shop import NOW, Shop, cause, lay_floor
 
 from database.connection import Connection, connect
-from erp_core.production import backflush, reports
+from erp_core.production import backflush, reports, work_orders
 from erp_core.production.reports import Report
 from erp_core.stock import ledger
 from people.errors import ArgumentError, StateError, UnknownError
@@ -163,6 +163,8 @@ def test_an_order_without_material_is_told_to_the_planner(shop: Shop) -> None:
     shop.report(40)
     (told,) = open_for(shop.connection, "planner")
     assert (told.kind, told.subject) == ("order_without_material", "WO1")
+    work_orders.close(shop.connection, "WO1", NOW)
+    assert open_for(shop.connection, "planner") == []
 
 
 def test_only_the_last_operation_posts_parts_and_the_first_one_takes_the_material(
