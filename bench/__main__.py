@@ -18,6 +18,7 @@ from bench.losses import losses_figures
 from bench.opcua import opcua_figures
 from bench.peers import peers_figures
 from bench.rig import BenchError
+from bench.start import start_figures
 from pressline.demo.processes import DemoError
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "latency": latency_figures,
     "backlog": backlog_figures,
     "crowd": crowd_figures,
+    "start": start_figures,
     "peers": peers_figures,
 }
 

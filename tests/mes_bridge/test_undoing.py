@@ -55,6 +55,20 @@ def test_after_ten_minutes_the_leader_undoes_it_with_a_reason(shop: Shop) -> Non
     assert shop.posted("WO") == {"good": 95, "scrap:burr": 5}
 
 
+def test_the_reason_of_scrap_is_changed_by_undoing_and_declaring_anew(shop: Shop) -> None:
+    """By who told it at once, later by the leader; what was posted for the old one is reversed."""
+    making(shop)
+    told = shop.do("08:06", "scrap", qty=5, reason="burr")
+    undo(shop, "08:07", told)
+    told = shop.do("08:07", "scrap", qty=5, reason="crack")
+    shop.report("08:15")
+    assert shop.posted("WO") == {"good": 95, "scrap:crack": 5}
+    undo(shop, "08:20", told, "S1", reason="it was a burr")
+    shop.lead("08:20", "scrap", qty=5, reason="burr", work_order="WO")
+    shop.report("08:30")
+    assert shop.posted("WO") == {"good": 95, "scrap:burr": 5}
+
+
 def test_scrap_that_a_leader_took_back_is_not_undone_as_well(shop: Shop) -> None:
     making(shop)
     told = shop.do("08:06", "scrap", qty=50, reason="burr")
