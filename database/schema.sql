@@ -609,6 +609,18 @@ ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDE
     CACHE 1
 );
 
+CREATE TABLE mes.coil_weight (
+    act uuid NOT NULL,
+    press text NOT NULL,
+    item text NOT NULL,
+    lot text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    qty numeric NOT NULL,
+    CONSTRAINT coil_weight_qty CHECK ((qty >= (0)::numeric))
+);
+
+COMMENT ON TABLE mes.coil_weight IS 'What a scale showed of a lot at an instant: strokes from then on take from it.';
+
 CREATE TABLE mes.count (
     id bigint NOT NULL,
     channel integer NOT NULL,
@@ -1470,6 +1482,9 @@ ALTER TABLE ONLY erp.work_order_operation
 ALTER TABLE ONLY erp.work_order
     ADD CONSTRAINT work_order_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY mes.coil_weight
+    ADD CONSTRAINT coil_weight_pkey PRIMARY KEY (act);
+
 ALTER TABLE ONLY mes.count
     ADD CONSTRAINT count_pkey PRIMARY KEY (id);
 
@@ -1659,11 +1674,15 @@ CREATE INDEX lot_printed ON erp.lot USING btree (upper(NORMALIZE(code, NFKC)));
 
 CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
 
+CREATE INDEX stock_move_lot ON erp.stock_move USING btree (item, lot);
+
 CREATE INDEX stock_move_report ON erp.stock_move USING btree (report);
 
 CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
 
 CREATE INDEX work_order_printed ON erp.work_order USING btree (upper(NORMALIZE(code, NFKC)));
+
+CREATE INDEX coil_weight_lot ON mes.coil_weight USING btree (item, lot, at);
 
 CREATE INDEX count_channel ON mes.count USING btree (channel, at);
 
@@ -1720,6 +1739,10 @@ CREATE INDEX replay_message ON signal.replay USING btree (message);
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER coil_weight_append_only BEFORE DELETE OR UPDATE ON mes.coil_weight FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER coil_weight_never_emptied BEFORE TRUNCATE ON mes.coil_weight FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER count_added_wears AFTER INSERT ON mes.count REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.wear_by_counts();
 
@@ -1841,6 +1864,12 @@ ALTER TABLE ONLY erp.work_order_operation
 
 ALTER TABLE ONLY erp.work_order_operation
     ADD CONSTRAINT work_order_operation_work_order_fkey FOREIGN KEY (work_order) REFERENCES erp.work_order(code);
+
+ALTER TABLE ONLY mes.coil_weight
+    ADD CONSTRAINT coil_weight_item_lot_fkey FOREIGN KEY (item, lot) REFERENCES erp.lot(item, code);
+
+ALTER TABLE ONLY mes.coil_weight
+    ADD CONSTRAINT coil_weight_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY mes.count
     ADD CONSTRAINT count_event_fkey FOREIGN KEY (event) REFERENCES mes.counter_event(id);

@@ -21,6 +21,8 @@ from erp_core import codes
 from erp_core.production import reports
 from erp_core.production.reports import Report
 from erp_core.quality import reasons
+from erp_core.stock import ledger
+from erp_core.stock.ledger import Cause
 from mes_bridge import arguments, undoing
 from mes_bridge.arguments import A
 from mes_bridge.counting import counter_store
@@ -34,7 +36,7 @@ from mes_bridge.errors import (
 from mes_bridge.jobs import first_articles, materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
-from mes_bridge.reporting import dispositions, reporting, scraps
+from mes_bridge.reporting import dispositions, reporting, scraps, weighing
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
 from people import rights, staff
@@ -348,6 +350,29 @@ def _scrapped_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, in
     raise Refused("scrap_less_told", qty=-args.qty, told=told, reason=args.reason)
 
 
+def _weigh(moment: Moment, args: arguments.Weigh) -> Outcome:
+    lot = codes.meant(moment.connection, "lot", args.lot) or args.lot
+    difference = weighing.weigh(moment, lot, args.qty)
+    return {"message": "weighed", "lot": lot, "qty": str(args.qty), "difference": str(difference)}
+
+
+def _consume(moment: Moment, args: arguments.Consume) -> Outcome:
+    """Material that no part holds (a torn strip, a coil's rest): it leaves stock as scrap."""
+    work_order = codes.meant(moment.connection, "work_order", args.work_order)
+    if work_order is None:
+        raise Refused("work_order_unknown", work_order=args.work_order)
+    _reason(moment, "scrap", args.reason)
+    lot = args.lot and (codes.meant(moment.connection, "lot", args.lot) or args.lot)
+    if not materials.takes(moment.connection, work_order, args.item, lot):
+        raise Refused("consume_unknown", item=args.item, lot=lot or "–", work_order=work_order)
+    ledger.consume(
+        moment.connection, args.item, lot, args.qty,
+        Cause(moment.who, args.reason, moment.at, f"consume/{moment.act}", work_order=work_order),
+    )  # fmt: skip
+    return {"message": "consumed", "work_order": work_order, "item": args.item, "lot": lot,
+            "qty": str(args.qty)}  # fmt: skip
+
+
 def _output(moment: Moment, args: arguments.Output) -> Outcome:
     if not args.open and args.reason is None:
         raise Refused("reason_missing")
@@ -534,6 +559,8 @@ ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
     "segment": Entry(arguments.Segment, _segment),
     "first_article": Entry(arguments.FirstArticle, _first_article),
     "scrap": Entry(arguments.Scrap, _scrap),
+    "weigh": Entry(arguments.Weigh, _weigh),
+    "consume": Entry(arguments.Consume, _consume),
     "output": Entry(arguments.Output, _output),
     "stop_reason": Entry(arguments.StopReason, _stop_reason),
     "finish": Entry(arguments.Nothing, _finish),

@@ -1,6 +1,7 @@
 """The arguments of each act, as docs/scenarios.md lists them: typed, and nothing beside them."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal, TypeVar
 from uuid import UUID
 
@@ -35,11 +36,19 @@ def _no_truth_value(given: object) -> object:
     return given
 
 
+def _exact(given: object) -> object:
+    """What JSON has as a float is meant as it is written."""
+    return str(given) if isinstance(given, float) else _no_truth_value(given)
+
+
 Whole = Annotated[int, BeforeValidator(_no_truth_value)]
 Counted = Annotated[Whole, Field(ge=0, le=MOST)]
 Reading = Annotated[
     float, BeforeValidator(_no_truth_value), Field(ge=0, le=MOST, allow_inf_nan=False)
 ]
+Weight = Annotated[
+    Decimal, BeforeValidator(_exact), Field(ge=0, le=MOST, max_digits=24, decimal_places=12)
+]  # in the item's unit
 
 
 # How pydantic's kinds of errors begin, and the word of mes_bridge.refusal for each.
@@ -51,6 +60,7 @@ PROBLEMS = (
     ("string_pattern_mismatch", "not_one_line"),
     ("string", "not_text"),
     ("int", "not_a_number"),
+    ("decimal", "not_a_number"),
     ("float", "not_a_number"),
     ("finite_number", "not_a_number"),
     ("value_error", "not_a_number"),
@@ -123,6 +133,23 @@ class Scrap(Arguments):
     item: Code | None = None
     work_order: Code | None = None
     qty: Whole
+    reason: Reason
+
+
+class Weigh(Arguments):
+    """weigh{lot, qty}: what a scale shows of a coil that is or was on the press."""
+
+    lot: Code
+    qty: Weight
+
+
+class Consume(Arguments):
+    """consume{work_order, item, lot?, qty, reason}: material that went beside the formula."""
+
+    work_order: Code
+    item: Code
+    lot: Code | None = None
+    qty: Annotated[Weight, Field(gt=0)]
     reason: Reason
 
 

@@ -130,6 +130,15 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "There is no lot {lot} of {items}. Check the label of the coil and scan again.",
         "没有 {items} 的批次 {lot}。请核对卷料标签后重新扫码。",
     ),
+    "weigh_unknown": Sentence(
+        "Coil {lot} was not on press {press} by then. Choose the press that it comes from, or "
+        "count it in the store.",
+        "当时冲床 {press} 上没有卷料 {lot}。请选择该卷料所在的冲床，或在仓库盘点。",
+    ),
+    "consume_unknown": Sentence(
+        "Order {work_order} takes no {item} of lot {lot}. Check order, item and label.",
+        "工单 {work_order} 不使用 {item} 的批次 {lot}。请核对工单、物料和标签。",
+    ),
     # Runs
     "no_open_run": Sentence(
         "No work order is running on press {press}. Scan the work order first.",
@@ -352,6 +361,8 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "reject": Sentence("reject", "驳回报工"),
         "reverse": Sentence("reverse", "冲销报工"),
         "swap": Sentence("swap", "更换计数器"),
+        "weigh": Sentence("weigh", "卷料称重"),
+        "consume": Sentence("consume", "额外耗用"),
     },
     "kind": {
         "stop": Sentence("reason for a stop", "停机原因"),

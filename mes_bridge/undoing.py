@@ -15,6 +15,8 @@ from psycopg.rows import class_row
 
 from database.connection import Connection
 from erp_core.production.reports import Report
+from erp_core.stock import ledger
+from erp_core.stock.ledger import Cause
 from mes_bridge.jobs import first_articles, materials, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
@@ -124,6 +126,13 @@ def _scrap(moment: Moment, done: Done) -> Outcome:
     told_at = done.outcome.get("told_at", done.at.isoformat())
     return {"run": done.outcome["run"], "run_output": output, "qty": -qty, "reason": reason,
             "item": done.outcome.get("item"), "told_at": told_at}  # fmt: skip
+
+
+def _consumed(moment: Moment, done: Done) -> Outcome:
+    key = f"consume/{done.id}"
+    cause = Cause(moment.who, "undone", moment.now, f"{key}/undone")
+    ledger.reverse(moment.connection, ledger.number(moment.connection, key), cause)
+    return {"item": done.args["item"], "qty": str(done.args["qty"])}
 
 
 def _stop_reason(moment: Moment, done: Done) -> Outcome:
@@ -256,4 +265,5 @@ UNDO: Mapping[str, Callable[[Moment, Done], Outcome]] = MappingProxyType({
     "dispose": _accepted,
     "reject": _refused,
     "reverse": _refused,
+    "consume": _consumed,
 })  # fmt: skip

@@ -8,12 +8,13 @@ FLOOR = frozenset({
 })  # fmt: skip
 DECIDE = frozenset({"assign", "decide", "accept", "dispose", "reject", "reverse", "swap"})
 PLAN = frozenset({"create_order", "release_order", "close_order", "cancel_order"})
-STORE = frozenset({"receive", "count_stock", "move_stock"})
+COILS = frozenset({"weigh", "consume"})
+STORE = frozenset({"receive", "count_stock", "move_stock"}) | COILS
 OFFICE = frozenset({"load_masters", "manage_people", "replay_messages"})
 
 MAY = MappingProxyType({
     "operator": FLOOR,
-    "leader": FLOOR | DECIDE,
+    "leader": FLOOR | DECIDE | COILS,
     "planner": PLAN,
     "warehouse": STORE,
     "quality": frozenset({"first_article", "scrap", "output", "segment", "undo"}),

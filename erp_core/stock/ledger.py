@@ -143,6 +143,24 @@ def count(
     return difference
 
 
+def consume(connection: Connection, item: str, lot: str | None, qty: Decimal, cause: Cause) -> int:
+    """Take material out of stock that no part holds; from RAW, also below zero."""
+    lock_items(connection, [item])
+    moved = move(connection, Move(item, lot, qty, RAW, SCRAP), cause)
+    shortages.review(connection, item, cause.at)
+    return moved
+
+
+def number(connection: Connection, key: str) -> int:
+    """The number of the move of that key; raises UnknownError."""
+    row = connection.execute(
+        "select id from erp.stock_move where idempotency_key = %s", [key]
+    ).fetchone()
+    if row is None:
+        raise UnknownError(f"stock move {key}", "there is no such move", "look up its key")
+    return row[0]
+
+
 def reverse(connection: Connection, number: int, cause: Cause) -> int:
     """Write the move that takes move `number` back and names it; returns its own number.
 

@@ -54,6 +54,17 @@ def forget(moment: Moment, act: UUID) -> bool:
     return True
 
 
+def takes(connection: Connection, work_order: str, item: str, lot: str | None) -> bool:
+    """Whether the order takes that item, and the lot is one of it."""
+    row = connection.execute(
+        "select from erp.work_order_material m where m.work_order = %(order)s "
+        "and m.component = %(item)s and (%(lot)s::text is null or exists "
+        "(select from erp.lot l where l.item = m.component and l.code = %(lot)s))",
+        {"order": work_order, "item": item, "lot": lot},
+    ).fetchone()
+    return row is not None
+
+
 def _item_of(connection: Connection, work_order: str, lot: str) -> str:
     row = connection.execute(
         """

@@ -106,6 +106,7 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
             rows += _rows(connection, _WEAR, as_of)
             rows += _rows(connection, _FEED, as_of)
             rows += _rows(connection, _COIL, as_of)
+            rows += _rows(connection, _WEIGHED, as_of)
         rows += _rows(connection, _REPORTS, as_of)
         rows += _rows(connection, _DECIDED, as_of)
         rows += _rows(connection, _OUTPUT, as_of)
@@ -414,4 +415,66 @@ join mes.run r on r.id = o.run
 cross join boundary b
 group by r.id, o.id, s.component, s.lot, b.next, b.last
 order by r.id, o.id
+"""
+
+# What a scale showed of a lot, beside what came and went of it until then and what the strokes
+# before it took by the formula; and what people declared to be gone, beside its moves.
+_WEIGHED: LiteralString = """
+with needed as (
+  select o.id as run_output, o.run, m.component, m.qty_per
+  from mes.run_output o
+  join erp.work_order_operation op on op.id = o.operation
+  join erp.work_order_material m on m.work_order = op.work_order
+  where not o.given and op.id = (
+      select f.id from erp.work_order_operation f where f.work_order = op.work_order
+      order by (f.seq = m.seq) desc nulls last, f.seq limit 1)
+    and exists (select from mes.coil_weight w where w.item = m.component)
+), running as (
+  select k.component, k.qty_per, p.at, p.came, l.lot,
+         sum(p.amount * so.parts_num::numeric / so.parts_den) over (
+           partition by k.run_output, k.component order by p.at, p.from_at) + 1e-9 as after,
+         p.amount * so.parts_num::numeric / so.parts_den as added
+  from needed k
+  join audit_pair p on p.run = k.run and p.measure = 'stroke' and not p.held
+  join mes.segment_output so on so.segment = p.segment and so.run_output = k.run_output
+  left join lateral (
+    select m.lot from mes.material_mount m
+    where m.press = p.press and m.item = k.component and m.span @> p.at
+  ) l on true
+), used as (
+  select w.act, sum((floor(r.after) - floor(r.after - r.added)) * r.qty_per) as qty,
+         max(r.came) as came
+  from mes.coil_weight w
+  join running r on r.component = w.item and r.lot = w.lot and r.at < w.at
+  group by w.act
+), moved as (
+  select w.act, sum(case when t.kind = 'stock' then m.qty else -m.qty end) as qty
+  from mes.coil_weight w
+  join erp.stock_move m on m.item = w.item and m.lot = w.lot and m.at <= w.at
+  join erp.location t on t.code = m.to_location
+  join erp.location f on f.code = m.from_location
+  where (t.kind = 'stock') <> (f.kind = 'stock') and 'production' not in (t.kind, f.kind)
+  group by w.act
+), boundary as (
+  select max(due) as next, min(greatest(
+           due - report_every,
+           (select max(upper(span)) from plant.shift where upper(span) < due))) as last
+  from mes.timer cross join plant.site where name = 'boundary'
+), weighed as (
+  select w.*, coalesce(m.qty, 0) - coalesce(u.qty, 0) as booked, u.came
+  from mes.coil_weight w left join moved m using (act) left join used u using (act)
+)
+select 'weighed' as equation, w.press, null::bigint as run, null::date as day,
+       w.item || ' ' || w.lot || ' at ' || w.at as subject, w.qty as recounted, w.booked,
+       case when b.next is null or w.came > b.last then w.qty - w.booked else 0 end as waits
+from weighed w cross join boundary b
+union all
+select 'weighed', a.press, null, null, (a.args ->> 'item') || ' declared by ' || a.id,
+       case when exists (select from people.act u
+                         where u.act = 'undo' and u.args ->> 'act' = a.id::text) then 0
+            else (a.args ->> 'qty')::numeric end,
+       coalesce((
+         select sum(case when m.reverses is null then m.qty else -m.qty end) from erp.stock_move m
+         where m.idempotency_key in ('consume/' || a.id, 'consume/' || a.id || '/undone')), 0), 0
+from people.act a where a.act = 'consume'
 """

@@ -16,7 +16,7 @@ from erp_core.production import reports
 from erp_core.production.reports import Report
 from erp_core.stock import ledger
 from mes_bridge.refusal import Refused
-from mes_bridge.reporting import flags, postings, targets, uses, yields
+from mes_bridge.reporting import flags, postings, targets, uses, weighing, yields
 from mes_bridge.reporting.targets import Source
 from mes_bridge.reporting.yields import Key, Target
 from mes_bridge.states import stops
@@ -59,6 +59,7 @@ def propose(
             made += _post(connection, source, piece, now)
         good[output] += sum(qty for key, qty in told.items() if key.kind == "good")
     uses.deal(connection, sorted(held), now)
+    weighing.follow(connection, sorted(held), now)
     flags.review(connection, sorted(held), now)
     return [reports.get(connection, report.id) for report in made]
 

@@ -135,13 +135,27 @@ def _stretches(
     connection: Connection, run_outputs: Sequence[int]
 ) -> dict[Place, dict[str, list[Stretch]]]:
     """The parts of each place in order of time, by component of the operation, by lot."""
-    rows = connection.execute(STROKES.encode(), {"outputs": list(run_outputs)}).fetchall()
+    given = {"outputs": list(run_outputs), "until": None}
+    rows = connection.execute(STROKES.encode(), given).fetchall()
     found: dict[Place, dict[str, list[Stretch]]] = {}
     for (output, component), cells in groupby(rows, key=lambda row: row[:2]):
         for shift, lot, parts in _whole(row[2:] for row in cells):
             place = found.setdefault(Place(output, shift), {})
             place.setdefault(component, []).append(Stretch(lot, parts))
     return found
+
+
+def made_from(
+    connection: Connection, run_outputs: Sequence[int], of: tuple[str, str], until: datetime
+) -> Counter[int]:
+    """Parts of each output that strokes before `until` made from an item's lot."""
+    given = {"outputs": list(run_outputs), "until": until}
+    rows = connection.execute(STROKES.encode(), given).fetchall() if run_outputs else []
+    made: Counter[int] = Counter()
+    for (output, component), cells in groupby(rows, key=lambda row: row[:2]):
+        for _, lot, parts in _whole(row[2:] for row in cells):
+            made[output] += parts if (component, lot) == of else 0
+    return made
 
 
 def _whole(
@@ -183,7 +197,7 @@ select k.run_output, k.component, c.shift, mm.lot, sum(c.amount)::bigint, so.par
 from component k
 join mes.run r on r.id = k.run
 join mes.owned_count c on c.press = r.press and c.measure = 'stroke' and c.run = k.run
-  and c.at >= lower(r.span)
+  and c.at >= lower(r.span) and c.at < coalesce(%(until)s::timestamptz, 'infinity')
 join mes.run_segment s on s.id = c.segment
 join mes.segment_output so on so.segment = s.id and so.run_output = k.run_output
 left join mes.material_mount mm on mm.press = r.press and mm.item = k.component
