@@ -97,16 +97,6 @@ def test_scrap_takes_two_taps_and_a_part_must_be_named_where_there_are_two(
         expect(page.locator("[data-note=done]")).to_contain_text("HNG-R")
 
 
-def test_a_refused_act_tells_the_person_what_to_do(chromium: Browser, opened: Pair) -> None:
-    shop, site = opened
-    shop.pass_time(5, {"P01": 0})
-    with terminal(chromium, site) as page:
-        scan(page, "WO:WO-9999")
-        expect(page.locator("[data-note=refused]")).to_contain_text("没有工单 WO-9999")
-        scan(page, "4006381333931")
-        expect(page.locator("[data-note=refused]")).to_contain_text("无法识别")
-
-
 def test_the_terminal_asks_why_once_a_press_has_stopped(chromium: Browser, opened: Pair) -> None:
     shop, site = opened
     shop.producing("P01", "WO-2601")

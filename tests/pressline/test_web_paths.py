@@ -16,6 +16,9 @@ from database.connection import connect
 from pressline.web.shell.pages import FOLDER
 from pressline.web.shell.paths import path
 
+# An address is the same on every flavour of the database.
+plain = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
+
 Pair = tuple[WebShop, Site]
 
 ODD = "# ?a=1&b+c%41 %2F 支架"
@@ -78,6 +81,7 @@ def links(client: httpx.Client, address: str) -> set[str]:
     return {link for link in there if "/static/" not in link and "/sign-in" not in link}
 
 
+@plain
 def test_every_link_of_every_page_leads_to_a_page(opened: Pair) -> None:
     _, site = opened
     assert path("work-order", "A#1?b=%2F 支") == "/work-order/A%231%3Fb%3D%252F%20%E6%94%AF"
@@ -94,6 +98,7 @@ def test_every_link_of_every_page_leads_to_a_page(opened: Pair) -> None:
     assert {path("terminal", PRESS), path("wall", LINE), f"{path('qr', 'die', DIE)}.svg"} <= pages
 
 
+@plain
 def test_the_other_language_is_the_same_page(opened: Pair) -> None:
     _, site = opened
     with site.signed_in("EMP:B-301", None) as client:
@@ -105,6 +110,7 @@ def test_the_other_language_is_the_same_page(opened: Pair) -> None:
         assert '<html lang="en">' in told
 
 
+@plain
 def test_who_has_to_sign_in_comes_back_to_the_same_page(opened: Pair) -> None:
     _, site = opened
     asked = path("work-order", ORDER, "run", 1) + "?since=2026-03-02T01%3A00%3A00%2B00%3A00"
@@ -116,6 +122,7 @@ def test_who_has_to_sign_in_comes_back_to_the_same_page(opened: Pair) -> None:
         assert httpx.URL(back) == httpx.URL(asked)
 
 
+@plain
 def test_a_report_of_such_an_order_is_decided(opened: Pair) -> None:
     _, site = opened
     name = f"{ORDER}/{ITEM}/1"
@@ -137,6 +144,7 @@ def test_nobody_writes_a_code_into_an_address_by_hand() -> None:
     assert [one for one in found if one[1]] == []
 
 
+@plain
 @pytest.mark.page
 def test_a_terminal_works_at_such_a_press(chromium: Browser, opened: Pair) -> None:
     shop, site = opened
