@@ -1,5 +1,6 @@
 """IT keeps the collection running: what could not be taken, and how fresh each node's data is."""
 
+import html
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -127,6 +128,24 @@ def unknown_force(floor: Floor, records: int) -> None:
             floor.born(STROKES)
 
 
+def test_more_nodes_than_can_be_chosen_from_are_counted_and_reached(opened: Pair) -> None:
+    shop, site = opened
+    shop.connection.execute(
+        "insert into signal.quarantine (arrived, topic, payload, reason, kind) "
+        "select %s, 'spBv1.0/dongguan-1/NDATA/node-' || n, '', 'x', 'decode' "
+        "from generate_series(1, 45) n",
+        [shop.now],
+    )
+    shop.connection.commit()
+    with site.signed_in(IT, None) as client:
+        text = client.get("/quarantine?kind=decode").text
+        assert "另有 5 个节点未列出" in text
+        way = re.findall(r'href="([^"]*node-45[^"]*)"', text)[0]
+        only = client.get(html.unescape(way)).text
+        assert len(re.findall(r"data-message=", only)) == 1
+        assert "kind=decode" in way
+
+
 def test_it_looks_at_a_message_mends_the_cause_and_takes_it_in_again(
     chromium: Browser, opened: Pair
 ) -> None:
@@ -143,7 +162,7 @@ def test_it_looks_at_a_message_mends_the_cause_and_takes_it_in_again(
         page.locator("select[name=kind]").select_option("no_birth")
         page.locator(".filter button").click()
         expect(page.locator("[data-message]")).to_have_count(1)
-        page.locator("[data-message] a").click()
+        page.locator("[data-message] .when a").click()
         expect(page.locator(".kind")).to_have_text("点位未声明")
         expect(page.locator(".said")).to_contain_text("= 2.5")
         expect(page.locator(".dump")).to_contain_text("00000000  08 ")
@@ -221,7 +240,7 @@ def test_nothing_is_offered_that_can_never_be_taken_in_and_what_was_not_kept_is_
         expect(page.locator(".unkept tbody tr")).to_contain_text("一分钟内过多")
         expect(page.locator(".unkept tbody tr .n").first).to_have_text("30")
         assert_chinese(page)
-        page.locator("[data-message] a").first.click()
+        page.locator("[data-message] .when a").first.click()
         expect(page.locator("[name=one]")).to_have_count(0)
         expect(page.locator(".never")).to_contain_text("无法入库")
         assert_chinese(page)

@@ -66,6 +66,7 @@ def listed(
     """Messages in quarantine, the newest first, a page at a time."""
     kind = kind if kind in KNOWN else ""  # an address that somebody mistyped shows all
     which, tally = Filter(node or None, kind or None), kept.tally(connection)
+    nodes = _sums((each, n) for each, of, n, _ in tally if kind in ("", of))
     found = kept.faults(connection, MOST + 1, which, before)
     last = found[MOST - 1].id if len(found) > MOST else None
     return page(
@@ -77,7 +78,8 @@ def listed(
         faults=found[:MOST],
         node=node,
         kind=kind,
-        nodes=_sums((each, n) for each, of, n, _ in tally if kind in ("", of))[:CHOICES],
+        nodes=nodes[:CHOICES],
+        more_nodes=len(nodes[CHOICES:]),
         kinds=_sums((of, n) for each, of, n, _ in tally if node in ("", each)),
         all=sum(n for *_, n, _ in tally),
         meant=sum(n for each, of, _, n in tally if node in ("", each) and kind in ("", of)),
