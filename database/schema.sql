@@ -69,6 +69,17 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION people.differing(given jsonb, other jsonb, secret text[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$ select coalesce(jsonb_object_agg(e.key, case when e.key = any (secret) and e.value <> 'null' then '"…"'::jsonb else e.value end), '{}')
+   from jsonb_each(given) e where other is null or e.value is distinct from other -> e.key $$;
+
+CREATE FUNCTION people.key_of(given jsonb, keys text[]) RETURNS text
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$ select string_agg(given ->> k.name, '/' order by k.n) from unnest(keys) with ordinality as k (name, n) $$;
+
 CREATE FUNCTION people.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
     AS $$
@@ -91,6 +102,40 @@ begin
       using errcode = 'foreign_key_violation', constraint = 'person_lines', hint = 'load the plant file first';
   end if;
   return new;
+end $$;
+
+CREATE FUNCTION people.without(given jsonb, secret text[]) RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    SET search_path TO ''
+    AS $$ select coalesce(jsonb_object_agg(e.key, case when e.key = any (secret) then '"…"'::jsonb else e.value end), '{}')
+   from jsonb_each(given) e where e.value <> 'null' $$;
+
+CREATE FUNCTION people.write_change() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  keys text[] := string_to_array(tg_argv[0], ',');
+  secret text[] := string_to_array(tg_argv[1], ',');
+  name text := tg_table_schema || '.' || tg_table_name;
+  done uuid := nullif(current_setting('pressline.act', true), '');
+begin
+  if tg_op = 'INSERT' then
+    insert into people.change (act, "table", key, after)
+    select done, name, people.key_of(n.j, keys), people.without(n.j, secret)
+    from (select to_jsonb(a) as j from added a) n;
+  elsif tg_op = 'DELETE' then
+    insert into people.change (act, "table", key, before)
+    select done, name, people.key_of(o.j, keys), people.without(o.j, secret)
+    from (select to_jsonb(r) as j from removed r) o;
+  else
+    insert into people.change (act, "table", key, before, after)
+    select done, name, coalesce(o.key, n.key), people.differing(o.j, n.j, secret), people.differing(n.j, o.j, secret)
+    from (select to_jsonb(r) as j, people.key_of(to_jsonb(r), keys) as key from removed r) o
+    full join (select to_jsonb(a) as j, people.key_of(to_jsonb(a), keys) as key from added a) n on n.key = o.key
+    where o.j is distinct from n.j;
+  end if;
+  return null;
 end $$;
 
 CREATE FUNCTION signal.is_at_work(host_id text) RETURNS boolean
@@ -295,8 +340,9 @@ CREATE TABLE erp.work_order (
     due date,
     created timestamp with time zone NOT NULL,
     created_by text NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
     CONSTRAINT work_order_qty CHECK ((qty > 0)),
-    CONSTRAINT work_order_state CHECK ((state = ANY (ARRAY['draft'::text, 'released'::text, 'running'::text, 'produced'::text, 'closed'::text, 'cancelled'::text])))
+    CONSTRAINT work_order_state CHECK ((state = ANY (ARRAY['draft'::text, 'released'::text, 'running'::text, 'held'::text, 'produced'::text, 'closed'::text, 'cancelled'::text])))
 );
 
 CREATE TABLE erp.work_order_operation (
@@ -371,10 +417,13 @@ CREATE TABLE people.act (
     act text NOT NULL,
     args jsonb NOT NULL,
     outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
-    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+    recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    about text[] DEFAULT '{}'::text[] NOT NULL
 );
 
 COMMENT ON TABLE people.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
+
+COMMENT ON COLUMN people.act.about IS 'The documents that it is about, as `noun/key`.';
 
 CREATE VIEW mes.scrap_told AS
  SELECT id AS act,
@@ -512,6 +561,12 @@ CREATE TABLE erp.lot (
     item text NOT NULL,
     code text NOT NULL,
     created timestamp with time zone NOT NULL
+);
+
+CREATE TABLE erp.number_series (
+    series text NOT NULL,
+    year integer NOT NULL,
+    last bigint NOT NULL
 );
 
 ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
@@ -1071,6 +1126,29 @@ CREATE UNLOGGED TABLE people.act_claim (
 
 COMMENT ON TABLE people.act_claim IS 'Acts being done: the second of one id waits here for the first. Empty but for a moment.';
 
+CREATE TABLE people.change (
+    id bigint NOT NULL,
+    act uuid,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    "table" text NOT NULL,
+    key text NOT NULL,
+    before jsonb,
+    after jsonb
+);
+
+COMMENT ON TABLE people.change IS 'What changed in tables that people change, written by trigger; only the columns that differ, secret ones without their value.';
+
+COMMENT ON COLUMN people.change.act IS 'The act that did it; null: the program itself, or a file that was loaded by command.';
+
+ALTER TABLE people.change ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.change_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE people.device (
     id bigint NOT NULL,
     token_hash text NOT NULL,
@@ -1153,8 +1231,7 @@ CREATE TABLE people.person (
     left_by text,
     pin_by text,
     badge_by text,
-    CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text]))),
-    CONSTRAINT person_role CHECK ((role = ANY (ARRAY['operator'::text, 'leader'::text, 'planner'::text, 'warehouse'::text, 'quality'::text, 'manager'::text, 'it'::text])))
+    CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text])))
 );
 
 COMMENT ON COLUMN people.person.lines IS 'Lines this person works on; empty means every line.';
@@ -1165,16 +1242,19 @@ COMMENT ON COLUMN people.person.pin_by IS 'Who set the PIN; what somebody set, t
 
 COMMENT ON COLUMN people.person.badge_by IS 'Who gave (or took) the badge here; null: it follows the masters file.';
 
-CREATE TABLE people.person_act (
-    id uuid NOT NULL,
-    at timestamp with time zone NOT NULL,
-    who text NOT NULL,
-    person text NOT NULL,
-    act text NOT NULL,
-    CONSTRAINT person_act_known CHECK ((act = ANY (ARRAY['leave'::text, 'pin'::text, 'badge'::text])))
+CREATE TABLE people.role (
+    code text NOT NULL,
+    name_zh text NOT NULL,
+    name_en text NOT NULL,
+    "position" integer NOT NULL
 );
 
-COMMENT ON TABLE people.person_act IS 'What was done about people, append-only.';
+CREATE TABLE people.role_right (
+    role text NOT NULL,
+    may text NOT NULL
+);
+
+COMMENT ON COLUMN people.role_right.may IS 'The name of an act, or `<noun>.see` of a list.';
 
 CREATE TABLE people.session (
     token_hash text NOT NULL,
@@ -1446,6 +1526,9 @@ ALTER TABLE ONLY erp.location
 ALTER TABLE ONLY erp.lot
     ADD CONSTRAINT lot_pkey PRIMARY KEY (item, code);
 
+ALTER TABLE ONLY erp.number_series
+    ADD CONSTRAINT number_series_pkey PRIMARY KEY (series, year);
+
 ALTER TABLE ONLY erp.work_order_operation
     ADD CONSTRAINT operation_once UNIQUE (work_order, seq);
 
@@ -1581,6 +1664,9 @@ ALTER TABLE ONLY people.act_claim
 ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY people.change
+    ADD CONSTRAINT change_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY people.device
     ADD CONSTRAINT device_pkey PRIMARY KEY (id);
 
@@ -1596,14 +1682,17 @@ ALTER TABLE ONLY people.notice
 ALTER TABLE ONLY people.notice
     ADD CONSTRAINT notification_pkey PRIMARY KEY (id);
 
-ALTER TABLE ONLY people.person_act
-    ADD CONSTRAINT person_act_pkey PRIMARY KEY (id);
-
 ALTER TABLE ONLY people.person
     ADD CONSTRAINT person_badge_key UNIQUE (badge);
 
 ALTER TABLE ONLY people.person
     ADD CONSTRAINT person_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY people.role
+    ADD CONSTRAINT role_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY people.role_right
+    ADD CONSTRAINT role_right_pkey PRIMARY KEY (role, may);
 
 ALTER TABLE ONLY people.session
     ADD CONSTRAINT session_pkey PRIMARY KEY (token_hash);
@@ -1708,7 +1797,15 @@ CREATE UNIQUE INDEX run_output_given_once ON mes.run_output USING btree (run, op
 
 CREATE UNIQUE INDEX run_output_once ON mes.run_output USING btree (run, item) WHERE (NOT given);
 
+CREATE INDEX act_about ON people.act USING gin (about) WHERE (about <> '{}'::text[]);
+
 CREATE INDEX act_press ON people.act USING btree (press, at);
+
+CREATE INDEX act_undone ON people.act USING btree (((args ->> 'act'::text))) WHERE (act = 'undo'::text);
+
+CREATE INDEX change_by ON people.change USING btree (act) WHERE (act IS NOT NULL);
+
+CREATE INDEX change_of ON people.change USING btree ("table", key, id);
 
 CREATE INDEX login_at ON people.sign_in USING btree (at);
 
@@ -1736,9 +1833,69 @@ CREATE INDEX reading_outbox ON signal.reading USING btree (outbox, number);
 
 CREATE INDEX replay_message ON signal.replay USING btree (message);
 
+CREATE TRIGGER bom_added_told AFTER INSERT ON erp.bom REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version', '');
+
+CREATE TRIGGER bom_changed_told AFTER UPDATE ON erp.bom REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version', '');
+
+CREATE TRIGGER bom_line_added_told AFTER INSERT ON erp.bom_line REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version,component', '');
+
+CREATE TRIGGER bom_line_changed_told AFTER UPDATE ON erp.bom_line REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version,component', '');
+
+CREATE TRIGGER bom_line_removed_told AFTER DELETE ON erp.bom_line REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version,component', '');
+
+CREATE TRIGGER bom_removed_told AFTER DELETE ON erp.bom REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version', '');
+
+CREATE TRIGGER die_added_told AFTER INSERT ON erp.die REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER die_changed_told AFTER UPDATE ON erp.die REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER die_output_added_told AFTER INSERT ON erp.die_output REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('die,item,from_at', '');
+
+CREATE TRIGGER die_output_changed_told AFTER UPDATE ON erp.die_output REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('die,item,from_at', '');
+
+CREATE TRIGGER die_output_removed_told AFTER DELETE ON erp.die_output REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('die,item,from_at', '');
+
+CREATE TRIGGER die_press_added_told AFTER INSERT ON erp.die_press REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('die,press', '');
+
+CREATE TRIGGER die_press_changed_told AFTER UPDATE ON erp.die_press REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('die,press', '');
+
+CREATE TRIGGER die_press_removed_told AFTER DELETE ON erp.die_press REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('die,press', '');
+
+CREATE TRIGGER die_removed_told AFTER DELETE ON erp.die REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER item_added_told AFTER INSERT ON erp.item REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER item_changed_told AFTER UPDATE ON erp.item REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER item_removed_told AFTER DELETE ON erp.item REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER location_added_told AFTER INSERT ON erp.location REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER location_changed_told AFTER UPDATE ON erp.location REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER location_removed_told AFTER DELETE ON erp.location REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER reason_added_told AFTER INSERT ON erp.reason REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('kind,code', '');
+
+CREATE TRIGGER reason_changed_told AFTER UPDATE ON erp.reason REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('kind,code', '');
+
+CREATE TRIGGER reason_removed_told AFTER DELETE ON erp.reason REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('kind,code', '');
+
+CREATE TRIGGER routing_added_told AFTER INSERT ON erp.routing REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,seq', '');
+
+CREATE TRIGGER routing_changed_told AFTER UPDATE ON erp.routing REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,seq', '');
+
+CREATE TRIGGER routing_removed_told AFTER DELETE ON erp.routing REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,seq', '');
+
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER work_order_added_told AFTER INSERT ON erp.work_order REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER work_order_changed_told AFTER UPDATE ON erp.work_order REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER work_order_removed_told AFTER DELETE ON erp.work_order REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER coil_weight_append_only BEFORE DELETE OR UPDATE ON mes.coil_weight FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
@@ -1768,11 +1925,59 @@ CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON people.act FOR EACH RO
 
 CREATE TRIGGER act_never_emptied BEFORE TRUNCATE ON people.act FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER person_act_append_only BEFORE DELETE OR UPDATE ON people.person_act FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
+CREATE TRIGGER change_append_only BEFORE DELETE OR UPDATE ON people.change FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER person_act_never_emptied BEFORE TRUNCATE ON people.person_act FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+CREATE TRIGGER change_never_emptied BEFORE TRUNCATE ON people.change FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER person_added_told AFTER INSERT ON people.person REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', 'pin_hash,badge');
+
+CREATE TRIGGER person_changed_told AFTER UPDATE ON people.person REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', 'pin_hash,badge');
 
 CREATE TRIGGER person_lines BEFORE INSERT OR UPDATE OF lines ON people.person FOR EACH ROW EXECUTE FUNCTION people.require_lines();
+
+CREATE TRIGGER person_removed_told AFTER DELETE ON people.person REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', 'pin_hash,badge');
+
+CREATE TRIGGER role_added_told AFTER INSERT ON people.role REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER role_changed_told AFTER UPDATE ON people.role REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER role_removed_told AFTER DELETE ON people.role REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER role_right_added_told AFTER INSERT ON people.role_right REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('role,may', '');
+
+CREATE TRIGGER role_right_changed_told AFTER UPDATE ON people.role_right REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('role,may', '');
+
+CREATE TRIGGER role_right_removed_told AFTER DELETE ON people.role_right REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('role,may', '');
+
+CREATE TRIGGER line_added_told AFTER INSERT ON plant.line REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER line_changed_told AFTER UPDATE ON plant.line REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER line_removed_told AFTER DELETE ON plant.line REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER meter_added_told AFTER INSERT ON plant.meter REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER meter_changed_told AFTER UPDATE ON plant.meter REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER meter_removed_told AFTER DELETE ON plant.meter REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER press_added_told AFTER INSERT ON plant.press REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER press_changed_told AFTER UPDATE ON plant.press REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER press_removed_told AFTER DELETE ON plant.press REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
+
+CREATE TRIGGER shift_pattern_added_told AFTER INSERT ON plant.shift_pattern REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER shift_pattern_changed_told AFTER UPDATE ON plant.shift_pattern REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER shift_pattern_removed_told AFTER DELETE ON plant.shift_pattern REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER site_added_told AFTER INSERT ON plant.site REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('site', '');
+
+CREATE TRIGGER site_changed_told AFTER UPDATE ON plant.site REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('site', '');
+
+CREATE TRIGGER site_removed_told AFTER DELETE ON plant.site REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('site', '');
 
 CREATE TRIGGER replay_append_only BEFORE DELETE OR UPDATE ON signal.replay FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
@@ -2018,14 +2223,14 @@ ALTER TABLE ONLY people.notice
 ALTER TABLE ONLY people.notice
     ADD CONSTRAINT notification_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
-ALTER TABLE ONLY people.person_act
-    ADD CONSTRAINT person_act_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
-
-ALTER TABLE ONLY people.person_act
-    ADD CONSTRAINT person_act_who_fkey FOREIGN KEY (who) REFERENCES people.person(code);
-
 ALTER TABLE ONLY people.person
     ADD CONSTRAINT person_badge_by_fkey FOREIGN KEY (badge_by) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.person
+    ADD CONSTRAINT person_role_fkey FOREIGN KEY (role) REFERENCES people.role(code);
+
+ALTER TABLE ONLY people.role_right
+    ADD CONSTRAINT role_right_role_fkey FOREIGN KEY (role) REFERENCES people.role(code);
 
 ALTER TABLE ONLY people.session
     ADD CONSTRAINT session_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);

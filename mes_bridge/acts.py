@@ -6,15 +6,13 @@ acts here, and the press's facts are refreshed from the earliest instant that wa
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Generic
-from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from psycopg.errors import ExclusionViolation
-from psycopg.types.json import Jsonb
 
 from database.connection import Connection
 from erp_core import codes
@@ -24,7 +22,6 @@ from erp_core.quality import reasons
 from erp_core.stock import ledger
 from erp_core.stock.ledger import Cause
 from mes_bridge import arguments, undoing
-from mes_bridge.arguments import A
 from mes_bridge.counting import counter_store
 from mes_bridge.errors import (
     DecidedEventError,
@@ -39,51 +36,23 @@ from mes_bridge.refusal import Refused
 from mes_bridge.reporting import dispositions, reporting, scraps, weighing
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
-from people import rights, staff
+from people import acts, rights, staff
+from people.acts import Act, Deed, Done, Kind, Kinds, Outcome
+from people.arguments import A, Nothing
 from people.errors import StateError, UnknownError
 from people.staff import Person
 
-Outcome = dict[str, Any]
-
-CLOCK_AHEAD = timedelta(minutes=1)  # so far a terminal's clock may run ahead; it then means "now"
-OLDEST = timedelta(days=7)  # so long an act may have waited for the network
 CHANGEABLE = timedelta(days=3)  # what was so long ago is not explained anew by who works at a press
 DECIDABLE = timedelta(days=35)  # nor by who decides: the month is closed
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What a person did: `id` made by the client, `at` the device's time, `args` by its kind."""
-
-    id: UUID
-    who: str
-    press: str | None
-    at: datetime
-    act: str
-    args: Mapping[str, Any]
-
-
 def record(connection: Connection, act: Act, now: datetime, *, replay: bool = False) -> Outcome:
-    """Apply an act in the caller's transaction; returns what the terminal shows next.
-
-    The same id again returns the first outcome. Raises Refused, with nothing written. In a
-    `replay` of the past the clock has gone back on purpose.
-    """
-    connection.execute("select 1")  # opens the caller's transaction: the next block is a savepoint
+    """Apply an act at a press in the caller's transaction; as `people.acts.record` does."""
     try:
-        with connection.transaction():
-            return _once(connection, act, now, replay)
+        return acts.record(connection, act, now, KINDS, replay=replay)
     except Refused as refused:
         refused.zone = _zone(connection)
         raise
-
-
-def _once(connection: Connection, act: Act, now: datetime, replay: bool) -> Outcome:
-    connection.execute("insert into people.act_claim values (%s)", [act.id])  # waits for its twin
-    before = _recorded(connection, act)
-    outcome = _apply(connection, act, now, replay) if before is None else before
-    connection.execute("delete from people.act_claim where id = %s", [act.id])
-    return outcome
 
 
 def _zone(connection: Connection) -> ZoneInfo | None:
@@ -91,45 +60,23 @@ def _zone(connection: Connection) -> ZoneInfo | None:
     return ZoneInfo(row[0]) if row else None
 
 
-def _recorded(connection: Connection, act: Act) -> Outcome | None:
-    row = connection.execute(
-        "select who, act, args, outcome from people.act where id = %s", [act.id]
-    ).fetchone()
-    if row is None:
-        return None
-    if (row[0], row[1], row[2]) != (act.who, act.act, dict(act.args)):
-        raise Refused("act_id_taken", act=row[1])
-    return row[3]
-
-
-def _apply(connection: Connection, act: Act, now: datetime, replay: bool) -> Outcome:
-    entry = ACTS.get(act.act)
-    if entry is None:
-        raise Refused("act_unknown", act=act.act)
-    args = arguments.read(entry.arguments, act.args)
-    act = _on_time(act, now)
-    press, line = _press(connection, entry.press(connection, act, args))
-    _check_person(connection, act, press, line)
-    if not replay:
-        _check_clock(connection, press, now)
-    moment = Moment(connection, act.id, act.who, press, act.at, now)
-    stops.settle(connection, press)
+def _at_press(deed: Deed, press: str | None, do: Callable[[Moment], Outcome]) -> Outcome:
+    """Done at a press that nobody else derives for meanwhile, by who works on its line."""
+    name, line = _press(deed.connection, press)
+    deed.press = name
+    if not deed.person.works_on(line):
+        raise _wrong_line(deed.act, deed.person, name, line)
+    if not deed.replay:
+        _check_clock(deed.connection, name, deed.now)
+    act = deed.act
+    moment = Moment(deed.connection, act.id, act.who, name, act.at, deed.now)
+    stops.settle(deed.connection, name)
     try:
-        outcome = entry.apply(moment, args)
+        outcome = do(moment)
     except ExclusionViolation as error:
-        raise Refused("run_overlap", press=press, at=act.at) from error
-    outcome = {"act": str(act.id), **outcome, "shown": shown(connection, press, now)}
-    _write(connection, replace(act, press=press), outcome)
-    connection.execute("select pg_notify('act', %s)", [press])
-    return outcome
-
-
-def _on_time(act: Act, now: datetime) -> Act:
-    if act.at > now + CLOCK_AHEAD:
-        raise Refused("act_in_future", at=act.at)
-    if act.at < now - OLDEST:
-        raise Refused("act_too_old", at=act.at)
-    return replace(act, at=min(act.at, now))
+        raise Refused("run_overlap", press=name, at=act.at) from error
+    deed.connection.execute("select pg_notify('act', %s)", [name])
+    return {**outcome, "shown": shown(deed.connection, name, deed.now)}
 
 
 def _check_clock(connection: Connection, press: str, now: datetime) -> None:
@@ -148,7 +95,7 @@ def _check_age(moment: Moment, since: datetime) -> None:
 def _decides(moment: Moment) -> bool:
     """Whether the person decides here, as a shift leader does."""
     person = staff.find(moment.connection, moment.who)
-    return person is not None and rights.may(person.role, "assign")
+    return person is not None and person.may("assign")
 
 
 def _press(connection: Connection, name: str | None) -> tuple[str, str]:
@@ -161,29 +108,11 @@ def _press(connection: Connection, name: str | None) -> tuple[str, str]:
     return row[0], row[1]
 
 
-def _check_person(connection: Connection, act: Act, press: str, line: str) -> None:
-    person = staff.find(connection, act.who)
-    if person is None or not person.active:
-        raise Refused("person_unknown", who=act.who)
-    if not rights.may(person.role, act.act):
-        raise Refused("not_allowed", who=act.who, act=act.act)
-    if not person.works_on(line):
-        raise _wrong_line(act, person, press, line)
-
-
 def _wrong_line(act: Act, person: Person, press: str, line: str) -> Refused:
     here = {"press": press, "line": line, "who": person.code, "lines": person.lines}
     if act.act == "scan":
         return Refused("work_order_wrong_line", work_order=act.args.get("work_order"), **here)
     return Refused("press_wrong_line", **here)
-
-
-def _write(connection: Connection, act: Act, outcome: Outcome) -> None:
-    connection.execute(
-        "insert into people.act (id, who, press, at, act, args, outcome) "
-        "values (%s, %s, %s, %s, %s, %s, %s)",
-        [act.id, act.who, act.press, act.at, act.act, Jsonb(dict(act.args)), Jsonb(outcome)],
-    )
 
 
 def shown(connection: Connection, press: str, at: datetime) -> Outcome:
@@ -396,7 +325,7 @@ def _stop_reason(moment: Moment, args: arguments.StopReason) -> Outcome:
             "to": end.isoformat() if end else None}  # fmt: skip
 
 
-def _finish(moment: Moment, _args: arguments.Nothing) -> Outcome:
+def _finish(moment: Moment, _args: Nothing) -> Outcome:
     closed = runs.close(moment)
     return {"message": "finished", "run": closed, **_after(moment, closed)}
 
@@ -476,11 +405,13 @@ def _reverse(moment: Moment, args: arguments.Decline) -> Outcome:
     return {**decided, "message": "report_reversed"}
 
 
-def _undo(moment: Moment, args: arguments.Undo) -> Outcome:
-    done = undoing.find(moment.connection, args.act)
-    if done.act in rights.DECIDE and not _decides(moment):
-        raise Refused("not_allowed", who=moment.who, act=done.act)
-    return undoing.undo(moment, done, args.reason, decides=_decides(moment))
+def _undo(deed: Deed, done: Done, reason: str | None) -> Outcome:
+    if done.act in rights.DECIDE and not deed.person.may("assign"):
+        raise Refused("not_allowed", who=deed.person.code, act=done.act)
+    decides = deed.person.may("assign")
+    return _at_press(
+        deed, done.press, lambda moment: undoing.undo(moment, done, reason, decides=decides)
+    )
 
 
 def _decided(moment: Moment, name: str, decide: Callable[[], Report]) -> Outcome:
@@ -528,10 +459,6 @@ def _press_of_event(_connection: Connection, _act: Act, args: arguments.Decide) 
     return args.event.rpartition("/")[0]
 
 
-def _press_of_act(connection: Connection, _act: Act, args: arguments.Undo) -> str | None:
-    return undoing.find(connection, args.act).press
-
-
 def _press_of_report(
     connection: Connection,
     _act: Act,
@@ -552,7 +479,7 @@ class Entry(Generic[A]):
     press: Callable[[Connection, Act, A], str | None] = _given_press
 
 
-ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
+ENTRIES: Mapping[str, Entry[Any]] = MappingProxyType({
     "mount": Entry(arguments.Mount, _mount),
     "dismount": Entry(arguments.Dismount, _dismount),
     "scan": Entry(arguments.Scan, _scan),
@@ -563,7 +490,7 @@ ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
     "consume": Entry(arguments.Consume, _consume),
     "output": Entry(arguments.Output, _output),
     "stop_reason": Entry(arguments.StopReason, _stop_reason),
-    "finish": Entry(arguments.Nothing, _finish),
+    "finish": Entry(Nothing, _finish),
     "assign": Entry(arguments.Assign, _assign),
     "decide": Entry(arguments.Decide, _decide, _press_of_event),
     "accept": Entry(arguments.Accept, _accept, _press_of_report),
@@ -571,5 +498,16 @@ ACTS: Mapping[str, Entry[Any]] = MappingProxyType({
     "reject": Entry(arguments.Decline, _reject, _press_of_report),
     "reverse": Entry(arguments.Decline, _reverse, _press_of_report),
     "swap": Entry(arguments.Swap, _swap),
-    "undo": Entry(arguments.Undo, _undo, _press_of_act),
 })  # fmt: skip
+
+
+def _kind(entry: Entry[A]) -> Kind[A]:
+    def apply(deed: Deed, given: A) -> Outcome:
+        press = entry.press(deed.connection, deed.act, given)
+        return _at_press(deed, press, lambda moment: entry.apply(moment, given))
+
+    return Kind(entry.arguments, apply, _undo)
+
+
+ACTS: Kinds = MappingProxyType({name: _kind(entry) for name, entry in ENTRIES.items()})
+KINDS: Kinds = MappingProxyType({**ACTS, "undo": acts.undo(ACTS)})

@@ -5,11 +5,9 @@ have built on it (a later scan, parts of it used by the next operation) is undon
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
-from uuid import UUID
 
 from psycopg.rows import class_row
 
@@ -22,42 +20,13 @@ from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
 from mes_bridge.reporting import reporting, scraps
 from mes_bridge.states import facts, stops
+from people.acts import OWN, Done, Outcome
 from people.errors import StateError
 from plant import shifts
 
-Outcome = dict[str, Any]
-
 UNDONE = "undone"  # the reason of a report that was accepted and undone
-OWN = timedelta(minutes=10)  # so long who did it may undo it, without a reason
 DAY = timedelta(days=1)  # so long what others did is offered to who decides
 JOBS = ("mount", "dismount", "scan", "segment", "first_article", "output", "finish")
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An act that was recorded; `recorded` is when it came, `who_name` how `who` is called."""
-
-    id: UUID
-    who: str
-    who_name: str
-    press: str
-    at: datetime
-    act: str
-    args: Mapping[str, Any]
-    outcome: Mapping[str, Any]
-    recorded: datetime
-
-
-def find(connection: Connection, act: UUID) -> Done:
-    """The act of that id; raises Refused undo_unknown."""
-    row = connection.execute(
-        "select a.id, a.who, e.name, a.press, a.at, a.act, a.args, a.outcome, a.recorded_at "
-        "from people.act a join people.person e on e.code = a.who where a.id = %s",
-        [act],
-    ).fetchone()
-    if row is None:
-        raise Refused("undo_unknown")
-    return Done(*row)
 
 
 def open_to(
@@ -93,7 +62,7 @@ def undo(moment: Moment, done: Done, reason: str | None, *, decides: bool) -> Ou
     _check_first(moment.connection, done)
     _check_who(moment, done, reason, decides=decides)
     then = replace(moment, at=done.at)
-    return {"message": "undone", "undone": done.act, **how(then, done)}
+    return {**how(then, done)}
 
 
 def _check_first(connection: Connection, done: Done) -> None:

@@ -7,15 +7,14 @@ act; what they did stays. How people sign in: sign_ins.py.
 import hashlib
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from people import badges, pins, rights
-from people.errors import ArgumentError, ConflictError, UnknownError
+from people import badges, pins
+from people.refusal import Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +28,15 @@ class Person:
     locale: str
     badge: str | None
     active: bool
+    rights: list[str] = field(default_factory=list[str])
+
+    def may(self, act: str) -> bool:
+        """Whether the person may do that act, or see that list."""
+        return act in self.rights
 
     def works_on(self, line: str) -> bool:
         """Whether the person works on that line."""
         return not self.lines or line in self.lines
-
-
-@dataclass(frozen=True, slots=True)
-class PersonAct:
-    """Something done about a person: `id` made by who asks, `who` did it."""
-
-    id: UUID
-    who: str
-    person: str
-    at: datetime
 
 
 def releases(connection: Connection, code: str, line: str) -> bool:
@@ -51,18 +45,20 @@ def releases(connection: Connection, code: str, line: str) -> bool:
     Inspectors, leaders and managers may; an operator only where no inspector works on the line.
     """
     person = find(connection, code)
-    if person is None or not rights.may(person.role, "first_article"):
+    if person is None or not person.may("first_article"):
         return False
-    return person.role in rights.RELEASE or not _inspected(connection, line)
+    return person.may("first_article.release") or not _inspected(connection, line)
 
 
 def releasing(connection: Connection, line: str) -> list[str]:
     """Names of those who may pass a first article on that line, for a sentence."""
     rows = connection.execute(
-        "select name from people.person where active and role = any (%s) "
-        "and (lines = '{}' or %s = any (lines)) "
-        "order by array_position(array['quality', 'leader'], role), name limit 4",
-        [sorted(rights.RELEASE), line],
+        "select p.name from people.person p "
+        "join people.role_right g on g.role = p.role and g.may = 'first_article.release' "
+        "join people.role r on r.code = p.role "
+        "where p.active and (p.lines = '{}' or %s = any (p.lines)) "
+        "order by p.role <> 'quality', r.position, p.name limit 4",
+        [line],
     )
     return [name for (name,) in rows]
 
@@ -80,8 +76,9 @@ def find(connection: Connection, code: str) -> Person | None:
     """The person of that code, also one who has left, or None."""
     with connection.cursor(row_factory=class_row(Person)) as cursor:
         return cursor.execute(
-            "select code, name, role, lines, locale, badge, active "
-            "from people.person where code = %s",
+            "select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active, "
+            "array(select g.may from people.role_right g where g.role = p.role) as rights "
+            "from people.person p where p.code = %s",
             [code],
         ).fetchone()
 
@@ -101,49 +98,45 @@ def keep_pin(connection: Connection, person: str, pin: str, now: datetime) -> No
         )
 
 
-def set_pin(connection: Connection, act: PersonAct, pin: str) -> None:
-    """A new PIN: whoever used the old one has to sign in again. Once for each act.
-
-    Raises UnknownError, ArgumentError.
-    """
+def set_pin(connection: Connection, person: str, pin: str, who: str, now: datetime) -> None:
+    """A new PIN: whoever used the old one has to sign in again. Raises Refused."""
     if not pins.FORM.fullmatch(pin):
-        raise ArgumentError(act.person, "that is no PIN", "give 4 to 12 digits")
-    if _record(connection, act, "pin"):
-        _write_pin(connection, act.person, pin, act.who, act.at)
+        raise Refused("pin_form")
+    _write_pin(connection, _here(connection, person).code, pin, who, now)
 
 
-def set_badge(connection: Connection, act: PersonAct, badge: str | None) -> None:
+def set_badge(
+    connection: Connection, person: str, badge: str | None, who: str, now: datetime
+) -> None:
     """Another badge, or none until there is one: the old one opens nothing any more.
 
-    Whoever is signed in has to sign in again. Once for each act. Raises UnknownError,
-    ArgumentError, and ConflictError when somebody else has the badge, however it is written.
+    Whoever is signed in has to sign in again. Raises Refused, also when somebody else has the
+    badge, however it is written.
     """
-    if not _record(connection, act, "badge"):
-        return
+    one = _here(connection, person)
     number = badges.on_file(connection, badge) if badge else None
     if badge and not number:
-        raise ArgumentError(act.person, "that is no badge", "scan it, or type its number")
+        raise Refused("badge_form")
     owner = connection.execute(
-        "select code from people.person where badge = %s and code <> %s", [number, act.person]
+        "select code from people.person where badge = %s and code <> %s", [number, person]
     ).fetchone()
     if owner is not None:
-        raise ConflictError(act.person, f"it is the badge of {owner[0]}", "give each their own")
+        raise Refused("badge_taken", name=one.name)
     connection.execute(
         "update people.person set badge = %s, badge_by = %s where code = %s",
-        [number, act.who, act.person],
+        [number, who, person],
     )
-    _end_sessions(connection, [act.person], act.at)
+    _end_sessions(connection, [person], now)
 
 
-def leave(connection: Connection, act: PersonAct) -> None:
-    """Somebody leaves: badge, PIN and sessions end together. Once for each act.
+def leave(connection: Connection, person: str, who: str, now: datetime) -> None:
+    """Somebody leaves: badge, PIN and sessions end together.
 
-    Nobody sends themselves away: somebody has to stay who may. Raises UnknownError, ArgumentError.
+    Nobody sends themselves away: somebody has to stay who may. Raises Refused.
     """
-    if act.who == act.person:
-        raise ArgumentError(act.who, "nobody sends themselves away", "let somebody else do it")
-    if _record(connection, act, "leave"):
-        _leave(connection, [act.person], act.who, act.at)
+    if who == person:
+        raise Refused("leave_self")
+    _leave(connection, [_here(connection, person).code], who, now)
 
 
 def leave_unlisted(
@@ -159,24 +152,13 @@ def leave_unlisted(
     return gone
 
 
-def _record(connection: Connection, act: PersonAct, kind: str) -> bool:
-    """Whether the act is new; raises UnknownError, and ArgumentError when `who` may not do it."""
-    doer = find(connection, act.who)
-    if doer is None or not doer.active or not rights.may(doer.role, "manage_people"):
-        raise ArgumentError(act.who, "may not do this", "IT and the manager may: give their code")
-    held = connection.execute(
-        "select 1 from people.person where code = %s and active for update", [act.person]
-    ).fetchone()
-    known = connection.execute("select 1 from people.person_act where id = %s", [act.id]).fetchone()
-    if known is not None:
-        return False
-    if held is None:
-        raise UnknownError(act.person, "nobody who works here goes by this code", "check the code")
-    connection.execute(
-        "insert into people.person_act (id, at, who, person, act) values (%s, %s, %s, %s, %s)",
-        [act.id, act.at, act.who, act.person, kind],
-    )
-    return True
+def _here(connection: Connection, code: str) -> Person:
+    """The person, held against others; raises Refused person_gone for who does not work here."""
+    connection.execute("select from people.person where code = %s for update", [code])
+    person = find(connection, code)
+    if person is None or not person.active:
+        raise Refused("person_gone", name=person.name if person else code)
+    return person
 
 
 def _leave(connection: Connection, codes: Sequence[str], who: str, now: datetime) -> None:
@@ -223,7 +205,8 @@ def session_person(connection: Connection, token: str, now: datetime) -> Person 
     with connection.cursor(row_factory=class_row(Person)) as cursor:
         return cursor.execute(
             """
-            select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active
+            select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active,
+                   array(select g.may from people.role_right g where g.role = p.role) as rights
             from people.session s join people.person p on p.code = s.person
             where s.token_hash = %s and s.ended is null and s.expires > %s and p.active
             """,

@@ -118,6 +118,7 @@ OUR_ERRORS = (
     ("edge_agent.errors", "EdgeError"),
     ("database.errors", "DatabaseError"),
     ("people.errors", "RuleError"),
+    ("people.refusal", "Refused"),
     ("plant.errors", "PlantNotLoadedError"),
     ("mes_bridge.errors", "BridgeError"),
     ("pressline.errors", "PresslineError"),

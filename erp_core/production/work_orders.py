@@ -15,8 +15,9 @@ from psycopg.rows import class_row
 
 from database.connection import Connection
 from erp_core.items import items
+from erp_core.refusal import Refused
 from erp_core.stock import shortages
-from people.errors import ArgumentError, ConflictError, StateError, UnknownError
+from people.errors import UnknownError
 
 # (state, step) -> state; what is not here is refused.
 STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
@@ -25,6 +26,12 @@ STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("released", "produce"): "produced",
     ("running", "produce"): "produced",
     ("produced", "reopen"): "running",
+    ("released", "hold"): "held",
+    ("running", "hold"): "held",
+    ("held", "resume"): "released",
+    ("held", "close"): "closed",
+    ("held", "cancel"): "cancelled",
+    ("released", "take_back"): "draft",
     ("released", "close"): "closed",
     ("running", "close"): "closed",
     ("produced", "close"): "closed",
@@ -32,16 +39,18 @@ STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
     ("released", "cancel"): "cancelled",
 })  # fmt: skip
 
+# The cure of a step that is refused, by state.
 CURES = MappingProxyType({
-    "draft": "release it first",
-    "closed": "create a new order",
-    "cancelled": "create a new order",
+    "draft": "release", "closed": "new", "cancelled": "new", "held": "resume",
 })  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class WorkOrder:
-    """A work order; `qty` in parts, `due` as a calendar date of the plant."""
+    """A work order; `qty` in parts, `due` as a calendar date of the plant.
+
+    `version` counts what people and reports changed of it.
+    """
 
     code: str
     item: str
@@ -50,6 +59,7 @@ class WorkOrder:
     due: date | None
     created: datetime
     created_by: str
+    version: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,34 +93,34 @@ def create(
     """Create a draft; operations come from `routing`, else from the item's routing.
 
     An order whose item has no routing gets one operation 10 that any die of the item may do.
-    Raises ConflictError when the code is taken, UnknownError when the item is not known,
-    ArgumentError for a slash in the code (report names are `<work order>/<item>/<n>`), and for an
-    item that is not made any more.
+    Raises Refused code_taken, item_not_there, item_ended, and code_wrong for a slash in the code:
+    report names are `<work order>/<item>/<n>`.
     """
     if "/" in code or not code.strip():
-        raise ArgumentError(f"work order {code}", "such a code cannot be", "give one without a /")
-    there = items.find(connection, item)
-    if there is None:
-        raise UnknownError(f"work order {code}", f"no item {item}", "load the item first")
-    if there.until is not None and _today(connection, now) > there.until:
-        raise ArgumentError(
-            f"work order {code}", f"{item} is made until {there.until} only",
-            "order what follows it, or write a later until",
-        )  # fmt: skip
+        raise Refused("code_wrong", name=code)
+    _check_item(connection, item, now)
     made = connection.execute(
         "insert into erp.work_order (code, item, qty, state, due, created, created_by) "
         "values (%s, %s, %s, 'draft', %s, %s, %s) on conflict (code) do nothing",
         [code, item, qty, due, now, who],
     )
     if made.rowcount == 0:
-        raise ConflictError(f"work order {code}", "the code is taken", "choose another code")
+        raise Refused("code_taken", name=code)
     steps = routing or [Step(*row) for row in items.routing(connection, item)] or WHOLE
     _write_operations(connection, code, sorted(steps))
     return get(connection, code)
 
 
-def _today(connection: Connection, now: datetime) -> date:
-    """The date of the plant's calendar."""
+def _check_item(connection: Connection, item: str, now: datetime) -> None:
+    found = items.find(connection, item)
+    if found is None:
+        raise Refused("item_not_there", item=item)
+    if found.until is not None and plant_date(connection, now) > found.until:
+        raise Refused("item_ended", item=item, until=found.until.isoformat())
+
+
+def plant_date(connection: Connection, now: datetime) -> date:
+    """The calendar day of the plant at this instant."""
     row = connection.execute("select time_zone from plant.site").fetchone()
     return now.astimezone(ZoneInfo(row[0]) if row else UTC).date()
 
@@ -150,7 +160,7 @@ def cancel(connection: Connection, code: str, now: datetime) -> WorkOrder:
 def change(connection: Connection, code: str, qty: int, due: date | None) -> None:
     """Set quantity and due date of an order that is not finished; a finished one stays as it is."""
     changed = connection.execute(
-        "update erp.work_order set qty = %(qty)s, due = %(due)s "
+        "update erp.work_order set qty = %(qty)s, due = %(due)s, version = version + 1 "
         "where code = %(code)s and state not in ('closed', 'cancelled') "
         "and (qty, due) is distinct from (%(qty)s, %(due)s::date)",
         {"code": code, "qty": qty, "due": due},
@@ -162,18 +172,46 @@ def change(connection: Connection, code: str, qty: int, due: date | None) -> Non
 def take_step(connection: Connection, code: str, step: str) -> WorkOrder:
     """Move the order along its table of steps.
 
-    Raises StateError naming state and cure, UnknownError when there is no such order.
+    Raises Refused step_not_possible, UnknownError when there is no such order.
     """
     order = lock(connection, code)
     state = STEPS.get((order.state, step))
     if state is None:
-        raise StateError(
-            f"work order {code}",
-            f"cannot {step} while {order.state}",
-            CURES.get(order.state, "look at what was reported for it"),
-        )
-    connection.execute("update erp.work_order set state = %s where code = %s", [state, code])
+        cure = CURES.get(order.state, "look")
+        raise Refused("step_not_possible", work_order=code, state=order.state, step=step, cure=cure)
+    return set_state(connection, code, state)
+
+
+def set_state(connection: Connection, code: str, state: str) -> WorkOrder:
+    """Put the order into a state, whatever it was; steps go through `take_step`."""
+    connection.execute(
+        "update erp.work_order set state = %s, version = version + 1 where code = %s", [state, code]
+    )
     return get(connection, code)
+
+
+def hold(connection: Connection, code: str) -> WorkOrder:
+    """Nobody starts it until it is resumed; what runs goes on to the end of its run."""
+    return take_step(connection, code, "hold")
+
+
+def resume(connection: Connection, code: str) -> WorkOrder:
+    """It may be made again, and its state follows its reports."""
+    take_step(connection, code, "resume")
+    follow_reports(connection, code)
+    return get(connection, code)
+
+
+def take_back(connection: Connection, code: str) -> WorkOrder:
+    """A release is taken back before anything was made: a draft again, its material not fixed."""
+    order = take_step(connection, code, "take_back")
+    connection.execute("delete from erp.work_order_material where work_order = %s", [code])
+    return order
+
+
+def made(connection: Connection, code: str) -> int:
+    """Good parts and excess of its last operation in accepted reports."""
+    return _accepted(connection, code)[1]
 
 
 def follow_reports(connection: Connection, code: str) -> None:
@@ -182,10 +220,10 @@ def follow_reports(connection: Connection, code: str) -> None:
     Orders in draft, closed or cancelled keep their state; late reports do not reopen them.
     """
     order = lock(connection, code)
-    reports, made = _accepted(connection, code)
-    if order.state == "produced" and made < order.qty:
+    reports, there = _accepted(connection, code)
+    if order.state == "produced" and there < order.qty:
         take_step(connection, code, "reopen")
-    elif order.state in {"released", "running"} and made >= order.qty:
+    elif order.state in {"released", "running"} and there >= order.qty:
         take_step(connection, code, "produce")
     elif order.state == "released" and reports:
         take_step(connection, code, "start")

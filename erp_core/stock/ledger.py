@@ -203,6 +203,21 @@ def on_hand(
         ).fetchall()
 
 
+def stock_locations(connection: Connection) -> list[str]:
+    """Codes of the locations that are on hand."""
+    rows = connection.execute("select code from erp.location where kind = 'stock' order by code")
+    return [code for (code,) in rows]
+
+
+def by_key(connection: Connection, key: str) -> int:
+    """The number of the move that was written with this key."""
+    row = connection.execute(
+        "select id from erp.stock_move where idempotency_key = %s", [key]
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
 def lock_items(connection: Connection, items: list[str]) -> None:
     """Let nobody else move these items until the transaction ends; taken in order of code."""
     connection.execute(

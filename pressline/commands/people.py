@@ -13,15 +13,23 @@ people = typer.Typer(no_args_is_help=True, help="Who is here, who leaves, new ba
 By = Annotated[str, typer.Option("--by", help="Your own code; IT and the manager may do this")]
 
 
+def _done(database: str | None, by: str, act: str, args: dict[str, str]) -> None:
+    """Do it and say what became of it; a refusal ends the program with its sentence."""
+    from database.connection import connect, database_url
+    from people.acts import Act
+    from pressline.house import record
+    from pressline.web.shell import words
+
+    now = datetime.now(UTC)
+    with connect(database_url(database)) as connection:
+        outcome = record(connection, Act(uuid4(), by, None, now, act, args), now)
+    typer.echo(words.say("en", f"done.{outcome['message']}", **outcome))
+
+
 @people.command("leave")
 def leave(person: str, by: By, database: Database = None) -> None:
     """Somebody leaves: badge, PIN and sessions end together; what they did stays."""
-    from database.connection import connect, database_url
-    from people import staff
-
-    with connect(database_url(database)) as connection:
-        staff.leave(connection, staff.PersonAct(uuid4(), by, person, datetime.now(UTC)))
-    typer.echo(f"{person} has left: badge, PIN and sessions have ended")
+    _done(database, by, "person.leave", {"person": person})
 
 
 @people.command("badge")
@@ -31,13 +39,7 @@ def badge(
     database: Database = None,
 ) -> None:  # fmt: skip
     """Another badge, or none for one that is lost; who is signed in has to sign in again."""
-    from database.connection import connect, database_url
-    from people import staff
-
-    with connect(database_url(database)) as connection:
-        act = staff.PersonAct(uuid4(), by, person, datetime.now(UTC))
-        staff.set_badge(connection, act, new or None)
-    typer.echo(f"{person} has {'another' if new else 'no'} badge; sessions have ended")
+    _done(database, by, "person.badge", {"person": person, "badge": new})
 
 
 @people.command("pin")
@@ -48,9 +50,4 @@ def pin(
     database: Database = None,
 ) -> None:
     """A new PIN; whoever is signed in as this person has to sign in again."""
-    from database.connection import connect, database_url
-    from people import staff
-
-    with connect(database_url(database)) as connection:
-        staff.set_pin(connection, staff.PersonAct(uuid4(), by, person, datetime.now(UTC)), new)
-    typer.echo(f"{person} has a new PIN; sessions have ended")
+    _done(database, by, "person.pin", {"person": person, "pin": new})

@@ -22,7 +22,7 @@ from edge_agent.plantfile.tomlfile import read_toml
 from edge_agent.sample import BAD, GOOD, STALE, Sample
 from erp_core.masters import file as masters_file
 from erp_core.masters.errors import MastersError
-from mes_bridge.acts import ACTS, Act
+from mes_bridge.acts import KINDS, Act
 from pressline.scenario.errors import RefusedFolderError, fault
 from pressline.scenario.expected import Expected, check_names, read_expected
 
@@ -264,8 +264,8 @@ def _acts(folder: Path) -> Iterator[Sent]:
 
 
 def _act(line: int, row: Mapping[str, str], at: datetime) -> Act:
-    if row["act"] not in ACTS:
-        raise fault(ACT_FILE, line, f"act {row['act']!r} is not known", f"use {', '.join(ACTS)}")
+    if row["act"] not in KINDS:
+        raise fault(ACT_FILE, line, f"act {row['act']!r} is not known", f"use {', '.join(KINDS)}")
     try:
         number = UUID(row["id"])
     except ValueError:

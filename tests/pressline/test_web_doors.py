@@ -9,7 +9,6 @@ import pytest
 from web_shop import Site, WebShop, shop_at
 
 from people import staff
-from people.staff import PersonAct
 
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 Pair = tuple[WebShop, Site]
@@ -81,9 +80,7 @@ def test_who_leaves_is_out_by_one_act(opened: Pair) -> None:
     shop, site = opened
     with site.client() as client:
         assert pin(client, "zhang", "1101")[0] == 200
-        act = PersonAct(uuid4(), "qian", "zhang", shop.now)
-        staff.leave(shop.connection, act)
-        staff.leave(shop.connection, act)  # again does nothing
+        staff.leave(shop.connection, "zhang", "qian", shop.now)
         shop.connection.commit()
         assert client.get("/api/session").status_code == 401
         assert pin(client, "zhang", "1101") == (401, "pin_wrong")
@@ -93,7 +90,7 @@ def test_who_leaves_is_out_by_one_act(opened: Pair) -> None:
 def test_a_new_pin_ends_sessions(opened: Pair) -> None:
     shop, site = opened
     with site.signed_in() as client:
-        staff.set_pin(shop.connection, PersonAct(uuid4(), "qian", "zhang", shop.now), "2468")
+        staff.set_pin(shop.connection, "zhang", "2468", "qian", shop.now)
         shop.connection.commit()
         assert client.get("/api/session").status_code == 401
         assert pin(client, "zhang", "1101")[0] == 401

@@ -13,10 +13,11 @@ from psycopg.rows import dict_row
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from database.connection import Connection
-from mes_bridge.acts import Act, record
 from mes_bridge.refusal import Refused
 from people import notices
+from people.acts import Act
 from people.staff import Person
+from pressline.house import record
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language
 from pressline.web.shell.paging import Cut, PageNumber, Part

@@ -23,8 +23,7 @@ from pressline.web.shell.sign_in import KnownDevice, NotFoundError, NotYoursErro
 router = APIRouter()
 
 SHOWN = 60  # orders, dies that are shown at once
-# Who does anything at a press.
-ROLES = [role for role, acts in rights.MAY.items() if acts & (rights.FLOOR | {"swap"})]
+AT_PRESS = sorted(rights.FLOOR | {"swap"})  # who may any of these does something at a press
 RECENT = timedelta(hours=12)  # stops that are still asked about
 GROUPS = (
     "terminal",
@@ -89,7 +88,7 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "outputs": outputs(connection, row["run"]) if row["run"] is not None else [],
             "releases": staff.releases(connection, person.code, row["line"]),
             "releasing": staff.releasing(connection, row["line"]),
-            "counters": counters(connection, press) if rights.may(person.role, "swap") else [],
+            "counters": counters(connection, press) if person.may("swap") else [],
             "stops": stops(connection, press, now),
             "reasons": reasons.ordered(connection, press, now),
             "work_orders": orders.rows,
@@ -103,7 +102,7 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
 
 def undoable(connection: Connection, person: Person, press: str, now: datetime) -> list[Row]:
     """What the person may undo here, newest first; `own`: without a reason."""
-    decides = rights.may(person.role, "assign")
+    decides = person.may("assign")
     return [
         {"id": done.id, "act": done.act, "at": done.at, "who": done.who,
          "who_name": done.who_name, "args": done.args,
@@ -150,12 +149,15 @@ def people_at(connection: Database, known: KnownDevice, press: str) -> dict[str,
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             """
-            select e.code as person, e.name from people.person e join plant.press p on p.name = %s
-            where e.active and e.pin_hash is not null and e.role = any (%s)
-              and (e.lines = '{}' or p.line = any (e.lines))
-            order by array_position(%s, e.role), e.name
+            select e.code as person, e.name
+            from people.person e
+            join people.role r on r.code = e.role
+            join plant.press p on p.name = %s
+            where e.active and e.pin_hash is not null and (e.lines = '{}' or p.line = any (e.lines))
+              and e.role in (select g.role from people.role_right g where g.may = any (%s))
+            order by r.position, e.name
             """,
-            [press, ROLES, ROLES],
+            [press, AT_PRESS],
         ).fetchall()
     return {"people": rows}
 

@@ -1,28 +1,23 @@
 """Who works here, for those who manage people: badges, PINs, and who leaves."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, LiteralString
-from uuid import UUID
+from typing import Annotated, Any, LiteralString
 
 from fastapi import APIRouter, Depends, Query, Request
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
-from pydantic import BaseModel, ConfigDict
 
 from database.connection import Connection
-from people import staff
-from people.errors import ArgumentError, ConflictError, RuleError, UnknownError
-from people.staff import Person, PersonAct
-from pressline.web.shell import figures, words
+from people.staff import Person
+from pressline.web.shell import figures
 from pressline.web.shell.pages import language, manages_people, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn, Text
+from pressline.web.shell.sign_in import NotAllowedError, SignedIn
 
 router = APIRouter()
 
 Row = dict[str, Any]
-Deed = Literal["leave", "pin", "badge"]
 
 SIZE = 100  # people on one page
 
@@ -35,23 +30,6 @@ def must_manage(person: SignedIn) -> Person:
 
 
 Manager = Annotated[Person, Depends(must_manage, scope="function")]
-
-
-class GivenDeed(BaseModel):
-    """What is to be done about a person; `value` is the PIN or the badge (none: a lost one)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    class Args(BaseModel):
-        """About whom, and the new PIN or badge."""
-
-        model_config = ConfigDict(extra="forbid", frozen=True)
-        person: Text
-        value: Text = ""
-
-    id: UUID
-    act: Deed
-    args: Args
 
 
 @router.get("/people")
@@ -71,48 +49,6 @@ def people(
         here_now=_part(connection, _HERE, values, number, "number"),
         left=_part(connection, _LEFT, values, gone, "gone"),
     )
-
-
-@router.post("/api/people")
-def post_deed(
-    request: Request, given: GivenDeed, person: Manager, connection: Database, now: Now
-) -> JSONResponse:
-    """Somebody leaves, or gets a PIN or a badge; the same id again does nothing more.
-
-    409 when it is refused: nothing was written, and the message says what to do.
-    """
-    locale = language(request, person.locale)
-    about = staff.find(connection, given.args.person)
-    name = about.name if about else given.args.person
-    try:
-        with connection.transaction():
-            _do(connection, PersonAct(given.id, person.code, given.args.person, now), given)
-    except RuleError as error:
-        code = _refused(given.act, error)
-        return JSONResponse(
-            {"code": code, "message": words.say(locale, f"say.{code}", name=name)}, 409
-        )
-    told = "badge_none" if given.act == "badge" and not given.args.value else given.act
-    return JSONResponse({"message": words.say(locale, f"people_done.{told}", name=name)})
-
-
-def _do(connection: Connection, act: PersonAct, given: GivenDeed) -> None:
-    if given.act == "leave":
-        staff.leave(connection, act)
-    elif given.act == "pin":
-        staff.set_pin(connection, act, given.args.value)
-    else:
-        staff.set_badge(connection, act, given.args.value or None)
-
-
-def _refused(act: Deed, error: RuleError) -> str:
-    """The sentence for an error of the core."""
-    if isinstance(error, UnknownError):
-        return "person_gone"
-    if isinstance(error, ConflictError):
-        return "badge_taken"
-    assert isinstance(error, ArgumentError)
-    return {"leave": "leave_self", "pin": "pin_form", "badge": "badge_form"}[act]
 
 
 def _part(

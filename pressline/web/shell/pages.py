@@ -12,7 +12,6 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from people import rights
 from people.staff import Person
 from pressline.web.shell import words
 from pressline.web.shell.paths import here, path, signing_in
@@ -110,17 +109,17 @@ def page(
 
 def decides(person: Person | None) -> bool:
     """Whether this person decides about reports, counts and strokes without an order."""
-    return person is not None and rights.may(person.role, "accept")
+    return person is not None and person.may("accept")
 
 
 def keeps_running(person: Person | None) -> bool:
     """Whether this person keeps the collection running: IT and the manager."""
-    return person is not None and rights.may(person.role, "replay_messages")
+    return person is not None and person.may("message.replay")
 
 
 def manages_people(person: Person | None) -> bool:
     """Whether this person says who works here: IT and the manager."""
-    return person is not None and rights.may(person.role, "manage_people")
+    return person is not None and person.may("people.see")
 
 
 def remember_language(request: Request, answer: Response) -> None:

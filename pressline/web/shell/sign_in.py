@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from database.connection import Connection
-from people import badges, rights, sign_ins, staff
+from people import badges, sign_ins, staff
 from people.sign_ins import Asked, Place, SignIn
 from people.staff import Person
 from pressline.web.shell import figures, words
@@ -126,7 +126,7 @@ def told(person: Person) -> dict[str, object]:
         "locale": person.locale,
         "lines": person.lines,
         "decides": decides(person),
-        "may": sorted(rights.MAY[person.role]),
+        "may": sorted(person.rights),
     }
 
 

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-import mes_bridge
-from mes_bridge.refusal import SENTENCES, Refused
+from people.refusal import SENTENCES, Refused, tell
+from pressline import house
 
-ROOM = Path(mes_bridge.__file__).parent
+ROOMS = [Path(house.__file__).parents[1] / room for room in ("people", "erp_core", "mes_bridge")]
 
 
 def facts_of(sentence: str) -> set[str]:
@@ -20,8 +20,8 @@ def facts_of(sentence: str) -> set[str]:
 
 
 def raised() -> Iterator[tuple[str, set[str], str]]:
-    """Every `Refused("code", fact=…)` in the room: code, names of its facts, where."""
-    for path in sorted(ROOM.rglob("*.py")):
+    """Every `Refused("code", fact=…)` in the rooms: code, names of its facts, where."""
+    for path in sorted(path for room in ROOMS for path in room.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Refused":
                 code = node.args[0]
@@ -71,3 +71,8 @@ def test_times_are_those_of_the_plants_clock() -> None:
 def test_several_names_are_listed_and_none_is_a_dash() -> None:
     assert "D1, D2" in Refused("die_missing", press="P01", item="A", dies=["D2", "D1"]).text("en")
     assert "A: –." in Refused("die_missing", press="P01", item="A", dies=[]).text("en")
+
+
+def test_a_code_has_one_home() -> None:
+    with pytest.raises(ValueError, match="sentences told twice: pin_form"):
+        tell({"pin_form": SENTENCES["pin_form"]})

@@ -1,0 +1,9 @@
+"""What people do to the books of the office, of all its nouns."""
+
+from types import MappingProxyType
+
+from erp_core.production import acts as production
+from erp_core.stock import acts as stock
+from people.acts import Kinds
+
+ACTS: Kinds = MappingProxyType({**production.ACTS, **stock.ACTS})

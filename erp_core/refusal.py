@@ -1,0 +1,88 @@
+"""What the office is refused, and the sentence that says what happened and what to do."""
+
+from people.refusal import Refused, Sentence, tell
+
+__all__ = ["Refused", "Sentence"]
+
+tell({
+    "work_order_unknown": Sentence(
+        "There is no work order {work_order}. Check the paper and scan again, or ask the planner.",
+        "没有工单 {work_order}。请核对工单纸后重新扫码，或询问计划员。",
+    ),
+    "item_not_there": Sentence(
+        "There is no item {item}. Check the code, or create the item first.",
+        "没有物料 {item}。请核对编码，或先建立物料。",
+    ),
+    "item_ended": Sentence(
+        "New orders for {item} are not taken after {until}. Choose the item that follows it, or "
+        "let the office change its end.",
+        "{item} 于 {until} 后不再接受新工单。请选择替代物料，或由办公室修改停用日期。",
+    ),
+    "code_taken": Sentence(
+        "{name} is there already. Choose another code, or leave it empty: then one is given.",
+        "{name} 已存在。请换一个编号，或留空由系统编号。",
+    ),
+    "code_wrong": Sentence(
+        "{name} cannot be a code: it has a slash or spaces in it. Choose another one.",
+        "{name} 不能作为编号：含有斜杠或空格。请换一个。",
+    ),
+    "step_not_possible": Sentence(
+        "{work_order} is {state}: it cannot be done now. Look at the order; {cure}.",
+        "{work_order} 目前为“{state}”，不能执行此操作。请查看工单：{cure}。",
+    ),
+    "nothing_changes": Sentence(
+        "{name} is like that already: nothing was written. Change something, or leave the page.",
+        "{name} 已是如此，未作改动。请修改后再提交，或离开此页。",
+    ),
+    "qty_below_made": Sentence(
+        "{made} parts of {work_order} are made already, so it cannot be for {qty}. Close it "
+        "instead, or give {made} or more.",
+        "{work_order} 已完成 {made} 件，数量不能改为 {qty}。请关闭工单，或输入不少于 {made}。",
+    ),
+    "parts_made": Sentence(
+        "Parts of {work_order} are reported ({made}): it cannot be cancelled. Close it instead.",
+        "{work_order} 已有报工（{made} 件），不能取消。请改为关闭工单。",
+    ),
+    "bom_missing": Sentence(
+        "{item} has no bill of material: its parts would use none. Give it one, or release the "
+        "order without material on purpose.",
+        "{item} 没有 BOM，生产将不消耗物料。请先建立 BOM，或确认“无物料下达”。",
+    ),
+    "qty_wrong": Sentence(
+        "{qty} cannot be a quantity of {item}: more than 0, in {unit}, whole where pieces are "
+        "counted. Correct it and send it again.",
+        "{qty} 不能作为 {item} 的数量：须大于 0，单位 {unit}，按件计须为整数。请改正后重新提交。",
+    ),
+    "location_unknown": Sentence(
+        "There is no stock location {location}. Choose one of those shown.",
+        "没有库位 {location}。请从列表中选择。",
+    ),
+    "lot_missing": Sentence(
+        "{item} lies there by lot ({lots}). Say which lot is meant, then send it again.",
+        "{item} 在该处按批次存放（{lots}）。请注明批次后重新提交。",
+    ),
+    "stock_less": Sentence(
+        "Only {there} {unit} of {item} {lot} lie in {location}. Move so many or fewer, or count "
+        "first.",
+        "{location} 中 {item} {lot} 只有 {there} {unit}。请不超过该数量，或先盘点。",
+    ),
+    "undo_stands": Sentence(
+        "{name} was changed after that: undo would take the later change back with it. Change it "
+        "by hand instead.",
+        "此后 {name} 又有改动，撤销会连同后来的改动一起取消。请直接修改。",
+    ),
+}, {
+    "cure": {
+        "release": Sentence("release it first", "请先下达"),
+        "new": Sentence("create a new order", "请新建工单"),
+        "resume": Sentence("resume it first", "请先恢复"),
+        "look": Sentence("see what was reported for it", "请查看其报工"),
+    },
+    "state": {
+        "draft": Sentence("a draft", "草稿"),
+        "released": Sentence("released", "已下达"),
+        "running": Sentence("running", "生产中"),
+        "held": Sentence("held", "已暂停"),
+        "done": Sentence("done", "已完成"),
+    },
+})  # fmt: skip

@@ -1,0 +1,100 @@
+"""Arguments of acts: typed, and nothing beside them."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
+
+from people.refusal import Refused
+
+PRINTABLE = r"^[^\x00-\x1f]*$"  # one line of text; PostgreSQL keeps no NUL
+MOST = 10**12  # strokes; no press makes so many
+
+Code = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE),
+]
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE),
+]
+
+
+def _no_truth_value(given: object) -> object:
+    if isinstance(given, bool):
+        raise ValueError("true and false are no numbers")  # noqa: TRY004 - pydantic wants ValueError
+    return given
+
+
+def _exact(given: object) -> object:
+    """What JSON has as a float is meant as it is written."""
+    return str(given) if isinstance(given, float) else _no_truth_value(given)
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth_value)]
+Counted = Annotated[Whole, Field(ge=0, le=MOST)]
+Reading = Annotated[
+    float, BeforeValidator(_no_truth_value), Field(ge=0, le=MOST, allow_inf_nan=False)
+]
+Weight = Annotated[
+    Decimal, BeforeValidator(_exact), Field(ge=0, le=MOST, max_digits=24, decimal_places=12)
+]  # in the item's unit
+
+
+# How pydantic's kinds of errors begin, and the word of people.refusal for each.
+PROBLEMS = (
+    ("missing", "missing"),
+    ("extra_forbidden", "not_asked"),
+    ("string_too_short", "empty"),
+    ("string_too_long", "too_long"),
+    ("string_pattern_mismatch", "not_one_line"),
+    ("string", "not_text"),
+    ("int", "not_a_number"),
+    ("decimal", "not_a_number"),
+    ("float", "not_a_number"),
+    ("finite_number", "not_a_number"),
+    ("value_error", "not_a_number"),
+    ("greater", "too_small"),
+    ("less", "too_large"),
+    ("bool", "not_yes_or_no"),
+    ("literal_error", "no_choice"),
+    ("datetime", "no_instant"),
+    ("timezone", "no_instant"),
+    ("uuid", "unclear"),
+)
+
+
+class Arguments(BaseModel):
+    """What an act says beside who, where and when."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+A = TypeVar("A", bound=Arguments)
+
+
+class Nothing(Arguments):
+    """finish{}."""
+
+
+def read(model: type[A], given: Mapping[str, object]) -> A:
+    """The arguments, checked; raises Refused that names the first wrong one."""
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        argument = str((first["loc"] or ("args",))[0])
+        if argument == "reason" and first["type"] in {"missing", "string_too_short"}:
+            raise Refused("reason_missing") from None
+        if argument in {"qty", "count"} and first["type"] != "missing":
+            raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
+        problem = next((p for kind, p in PROBLEMS if first["type"].startswith(kind)), "unclear")
+        raise Refused("args_wrong", argument=argument, problem=problem) from None

@@ -1,0 +1,59 @@
+"""The house as one: what its rooms can do, in one table each."""
+
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from database.connection import Connection
+from erp_core import acts as erp_acts
+from mes_bridge import acts as mes_acts
+from people import acts, personnel, roles
+from people.acts import Act, Kind, Kinds, Outcome
+from people.refusal import Refused
+
+
+class TakenNameError(Exception):
+    """Two rooms give one name to two things."""
+
+
+def _joined(*rooms: Kinds) -> dict[str, Kind[Any]]:
+    kinds: dict[str, Kind[Any]] = {}
+    for room in rooms:
+        if taken := kinds.keys() & room.keys():
+            raise TakenNameError(f"two rooms have an act called {', '.join(sorted(taken))}")
+        kinds.update(room)
+    return kinds
+
+
+_OWN: Kinds = MappingProxyType(_joined(personnel.ACTS, erp_acts.ACTS, mes_acts.ACTS))
+ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
+# Rights that are no act: who may look at what, and pass first articles wherever they work.
+LOOKS = (
+    "die.see", "first_article.release", "item.see", "masters.load", "message.replay", "notice.see",
+    "people.see", "press.see", "role.see", "stock.see", "trail.see", "work_order.see",
+)  # fmt: skip
+roles.know([*ACTS, *LOOKS])
+
+
+def record(connection: Connection, act: Act, now: datetime) -> Outcome:
+    """Apply an act of any room, as `people.acts.record` does; a refusal tells the plant's time."""
+    try:
+        return acts.record(connection, act, now, ACTS)
+    except Refused as refused:
+        refused.zone = _zone(connection)
+        raise
+
+
+def preview(connection: Connection, act: Act, now: datetime) -> Outcome:
+    """What an act of any room would do, as `people.acts.preview` does."""
+    try:
+        return acts.preview(connection, act, now, ACTS)
+    except Refused as refused:
+        refused.zone = _zone(connection)
+        raise
+
+
+def _zone(connection: Connection) -> ZoneInfo | None:
+    row = connection.execute("select time_zone from plant.site").fetchone()
+    return ZoneInfo(row[0]) if row else None
