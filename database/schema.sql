@@ -12,6 +12,25 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+CREATE FUNCTION erp.keep_balance() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  insert into erp.balance as b (item, location, lot, qty, first_move)
+  select s.item, s.location, s.lot, sum(s.qty), min(s.id)
+  from (
+    select item, to_location as location, lot, qty, id from added
+    union all
+    select item, from_location, lot, -qty, id from added
+  ) s
+  join erp.location l on l.code = s.location and l.kind = 'stock'
+  group by s.item, s.location, s.lot
+  order by s.item, s.location, s.lot
+  on conflict (item, location, lot) do update set qty = b.qty + excluded.qty;
+  return null;
+end $$;
+
 CREATE FUNCTION mes.strokes_within(on_press text, spans tstzmultirange) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -501,6 +520,20 @@ CREATE TABLE mes.segment_output (
 );
 
 COMMENT ON TABLE mes.segment_output IS 'Parts per stroke of each output within a segment; 0/1 while the output is closed, with the reason.';
+
+CREATE TABLE erp.balance (
+    item text NOT NULL,
+    location text NOT NULL,
+    lot text,
+    qty numeric NOT NULL,
+    first_move bigint NOT NULL
+);
+
+ALTER TABLE ONLY erp.balance REPLICA IDENTITY FULL;
+
+COMMENT ON TABLE erp.balance IS 'The sum of all moves into a stock location less those out of it; the audit sums the moves anew.';
+
+COMMENT ON COLUMN erp.balance.first_move IS 'The oldest move of it: what came first goes first.';
 
 CREATE TABLE erp.bom (
     item text NOT NULL,
@@ -1502,6 +1535,9 @@ COMMENT ON COLUMN signal.unkept.why IS 'rate: more came in a minute than is kept
 
 COMMENT ON COLUMN signal.unkept.first IS 'When the first of them came.';
 
+ALTER TABLE ONLY erp.balance
+    ADD CONSTRAINT balance_item_location_lot_key UNIQUE NULLS NOT DISTINCT (item, location, lot);
+
 ALTER TABLE ONLY erp.bom_line
     ADD CONSTRAINT bom_line_pkey PRIMARY KEY (item, version, component);
 
@@ -1761,9 +1797,9 @@ CREATE INDEX die_printed ON erp.die USING btree (upper(NORMALIZE(code, NFKC)));
 
 CREATE INDEX lot_printed ON erp.lot USING btree (upper(NORMALIZE(code, NFKC)));
 
-CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
+CREATE INDEX stock_move_at ON erp.stock_move USING btree (at, id);
 
-CREATE INDEX stock_move_lot ON erp.stock_move USING btree (item, lot);
+CREATE INDEX stock_move_item ON erp.stock_move USING btree (item, lot);
 
 CREATE INDEX stock_move_report ON erp.stock_move USING btree (report);
 
@@ -1889,6 +1925,8 @@ CREATE TRIGGER routing_removed_told AFTER DELETE ON erp.routing REFERENCING OLD 
 
 CREATE TRIGGER stock_move_append_only BEFORE DELETE OR UPDATE ON erp.stock_move FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
+CREATE TRIGGER stock_move_balanced AFTER INSERT ON erp.stock_move REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION erp.keep_balance();
+
 CREATE TRIGGER stock_move_never_emptied BEFORE TRUNCATE ON erp.stock_move FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER work_order_added_told AFTER INSERT ON erp.work_order REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
@@ -1982,6 +2020,12 @@ CREATE TRIGGER site_removed_told AFTER DELETE ON plant.site REFERENCING OLD TABL
 CREATE TRIGGER replay_append_only BEFORE DELETE OR UPDATE ON signal.replay FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER replay_never_emptied BEFORE TRUNCATE ON signal.replay FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+ALTER TABLE ONLY erp.balance
+    ADD CONSTRAINT balance_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
+
+ALTER TABLE ONLY erp.balance
+    ADD CONSTRAINT balance_location_fkey FOREIGN KEY (location) REFERENCES erp.location(code);
 
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);

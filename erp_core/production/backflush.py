@@ -165,18 +165,11 @@ def _on_hand(connection: Connection, item: str, lot: str | None = None) -> list[
     """What is on hand of an item, oldest lot first; of one lot where it is named."""
     rows = connection.execute(
         """
-        select m.lot, m.location, sum(m.qty)
-        from (
-          select id, to_location as location, lot, qty from erp.stock_move where item = %(item)s
-          union all
-          select id, from_location, lot, -qty from erp.stock_move where item = %(item)s
-        ) m
-        join erp.location l on l.code = m.location and l.kind = 'stock'
-        left join erp.lot on lot.item = %(item)s and lot.code = m.lot
-        where %(lot)s::text is null or m.lot = %(lot)s
-        group by m.lot, m.location, lot.created
-        having sum(m.qty) > 0
-        order by lot.created nulls last, min(m.id)
+        select b.lot, b.location, b.qty
+        from erp.balance b
+        left join erp.lot on lot.item = b.item and lot.code = b.lot
+        where b.item = %(item)s and b.qty > 0 and (%(lot)s::text is null or b.lot = %(lot)s)
+        order by lot.created nulls last, b.first_move
         """,
         {"item": item, "lot": lot},
     )

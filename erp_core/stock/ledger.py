@@ -1,5 +1,6 @@
 """Stock: an append-only ledger of moves between locations; on hand is their sum, nothing else.
 
+The sum is kept with each move (`erp.balance`), and recounted by the audit.
 A move takes a quantity (Decimal, in the item's unit, more than zero) of one item and lot from one
 location to another. Locations of kind `stock` are on hand; the others are where stock comes from
 or goes to. On hand may be negative: it says that something was not recorded yet.
@@ -186,18 +187,11 @@ def on_hand(
     with connection.cursor(row_factory=class_row(OnHand)) as cursor:
         return cursor.execute(
             """
-            select m.item, m.location, m.lot, sum(m.qty) as qty
-            from (
-              select item, to_location as location, lot, qty from erp.stock_move
-              union all
-              select item, from_location, lot, -qty from erp.stock_move
-            ) m
-            join erp.location l on l.code = m.location and l.kind = 'stock'
-            where (%(item)s::text is null or m.item = %(item)s)
-              and (%(location)s::text is null or m.location = %(location)s)
-            group by m.item, m.location, m.lot
-            having sum(m.qty) <> 0
-            order by m.item, m.location, m.lot nulls first
+            select item, location, lot, qty
+            from erp.balance
+            where qty <> 0 and (%(item)s::text is null or item = %(item)s)
+              and (%(location)s::text is null or location = %(location)s)
+            order by item, location, lot nulls first
             """,
             {"item": item, "location": location},
         ).fetchall()

@@ -44,14 +44,7 @@ def needs_none(connection: Connection, work_order: str, now: datetime) -> None:
 def _short(connection: Connection, item: str) -> set[tuple[str, str]]:
     rows = connection.execute(
         """
-        select m.lot
-        from (
-          select to_location as location, lot, qty from erp.stock_move where item = %(item)s
-          union all
-          select from_location, lot, -qty from erp.stock_move where item = %(item)s
-        ) m
-        join erp.location l on l.code = m.location and l.kind = 'stock'
-        group by m.lot having sum(m.qty) < 0
+        select lot from erp.balance where item = %(item)s group by lot having sum(qty) < 0
         """,
         {"item": item},
     )

@@ -23,6 +23,7 @@ EQUATIONS = {
     "reports": "posted = accepted + waiting",
     "decided": "excess decided = posted, and what one order gave another got",
     "stock": "on hand = sum of moves of accepted reports",
+    "balance": "moves into a place - moves out of it = what is written as on hand there",
     "wear": "strokes counted while a die was mounted = what wore it",
     "feed": "made at an operation <= good of the one before, or told to the leader",
     "coil": "parts made while a lot was on the press = reported as made from it",
@@ -111,6 +112,7 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
         rows += _rows(connection, _DECIDED, as_of)
         rows += _rows(connection, _OUTPUT, as_of)
         rows += _rows(connection, _MATERIAL, as_of)
+        rows += _rows(connection, _BALANCE, as_of)
     return AuditResult(rows)
 
 
@@ -314,6 +316,33 @@ from needed c
 left join made on made.work_order = c.work_order and made.component = c.component
 left join issued i on i.work_order = c.work_order and i.item = c.component
 order by c.work_order, c.component
+"""
+
+# The whole ledger in one row, and each place and lot whose balance is not the sum of its moves.
+_BALANCE: LiteralString = """
+with moved as (
+  select s.item, s.location, s.lot, sum(s.qty) as qty
+  from (
+    select item, to_location as location, lot, qty from erp.stock_move
+    union all select item, from_location, lot, -qty from erp.stock_move
+  ) s
+  where s.location in (select code from erp.location where kind = 'stock')
+  group by s.item, s.location, s.lot
+), beside as (
+  select coalesce(m.item, b.item) as item, coalesce(m.location, b.location) as location,
+         coalesce(m.lot, b.lot) as lot, coalesce(m.qty, 0) as recounted,
+         coalesce(b.qty, 0) as booked
+  from moved m
+  full join erp.balance b on (b.item, b.location) = (m.item, m.location)
+    and coalesce(b.lot, '') = coalesce(m.lot, '') and (b.lot is null) = (m.lot is null)
+)
+select 'balance' as equation, null::text as press, null::bigint as run, null::date as day,
+       'all of the ledger' as subject, coalesce(sum(recounted), 0) as recounted,
+       coalesce(sum(booked), 0) as booked, 0 as waits
+from beside
+union all
+select 'balance', null, null, null, concat_ws(' ', item, location, lot), recounted, booked, 0
+from beside where recounted <> booked
 """
 
 # What an operation took in beyond what the one before it left, beside what a person was told of.

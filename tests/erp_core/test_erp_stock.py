@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from stamping_shop import NOW, Shop, cause
 
@@ -137,3 +137,33 @@ def test_lots_are_used_oldest_first_and_lots_of_one_day_in_the_order_they_came(
     shop.coil("M", 10, NOW.replace(day=1))
     shop.report(50)  # 25 kg: all of M, all of Z, half of A
     assert shop.stock("COIL") == {("RAW", "A"): 5}
+
+
+@given(
+    moves=st.lists(
+        st.tuples(
+            st.sampled_from(["RAW", "WIP", "FG", "SUPPLIER", "SCRAP"]),
+            st.sampled_from(["RAW", "WIP", "FG", "SUPPLIER", "SCRAP"]),
+            st.sampled_from(["C-1", "C-2"]),
+            st.integers(1, 999),
+        ).filter(lambda move: move[0] != move[1]),
+        max_size=12,
+    )
+)
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_the_balance_kept_is_the_ledger_summed(
+    shop: Shop, moves: list[tuple[str, str, str, int]]
+) -> None:
+    """Whatever moves where, what is written as on hand is what all moves add up to."""
+    with shop.connection.transaction(force_rollback=True):
+        wanted: dict[tuple[str, str | None], Decimal] = {}
+        for n, (source, target, lot, qty) in enumerate(moves):
+            ledger.make_lot(shop.connection, "COIL", lot, NOW)
+            moved = Move("COIL", lot, Decimal(qty), source, target)
+            ledger.move(shop.connection, moved, cause(f"move {n}"))
+            for place, amount in ((source, -qty), (target, qty)):
+                if place in {"RAW", "WIP", "FG"}:
+                    wanted[place, lot] = wanted.get((place, lot), Decimal(0)) + amount
+        assert shop.stock("COIL") == {key: qty for key, qty in wanted.items() if qty}

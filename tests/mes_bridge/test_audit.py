@@ -44,7 +44,7 @@ def test_an_untouched_plant_has_no_residual(hall: Hall) -> None:
     result = hall.audit()
     assert result.residual == 0
     assert {row.equation for row in result.rows} == {
-        "strokes", "parts", "reports", "stock", "wear", "coil",
+        "strokes", "parts", "reports", "stock", "wear", "coil", "balance",
     }  # fmt: skip
     assert str(result).endswith("residual 0")
 
@@ -90,13 +90,13 @@ def test_a_posting_that_is_gone_is_found(hall: Hall) -> None:
 def test_a_changed_stock_move_is_found(hall: Hall) -> None:
     with unguarded(hall.connection):
         hall.connection.execute("update erp.stock_move set qty = qty + 1 where item = 'BRK'")
-    assert wrong(hall) == {"stock"}
+    assert wrong(hall) == {"stock", "balance"}
 
 
 def test_material_taken_beside_the_backflush_is_found(hall: Hall) -> None:
     with unguarded(hall.connection):
         hall.connection.execute("update erp.stock_move set qty = qty / 2 where item = 'COIL'")
-    assert wrong(hall) == {"stock"}
+    assert wrong(hall) == {"stock", "balance"}
 
 
 def test_a_hidden_jump_is_found(hall: Hall) -> None:
@@ -106,6 +106,20 @@ def test_a_hidden_jump_is_found(hall: Hall) -> None:
     assert hall.audit().residual == 0
     hall.connection.execute("update mes.counter_event set held = false where kind = 'jump'")
     assert wrong(hall) == {"strokes"}
+
+
+def test_a_balance_that_is_not_the_sum_of_its_moves_is_found(hall: Hall) -> None:
+    row = hall.connection.execute("select item, location, lot from erp.balance limit 1").fetchone()
+    assert row is not None
+    hall.connection.execute(
+        "update erp.balance set qty = qty + 3 where (item, location) = (%s, %s) "
+        "and lot is not distinct from %s",
+        row,
+    )
+    broken = [each for each in hall.audit().rows if each.residual]
+    assert {each.equation for each in broken} == {"balance"}
+    assert " ".join(part for part in row if part) in {each.subject for each in broken}
+    assert max(each.residual for each in broken) == 3
 
 
 def test_what_is_not_reported_yet_is_no_residual(hall: Hall) -> None:

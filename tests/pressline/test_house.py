@@ -301,7 +301,7 @@ def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     own_history = {
         "people.act", "people.act_claim", "people.change", "people.device", "people.notice",
         "people.session", "people.sign_in", "plant.shift", "plant.shift_break",
-        "erp.lot", "erp.number_series", "erp.production_report", "erp.report_use",
+        "erp.balance", "erp.lot", "erp.number_series", "erp.production_report", "erp.report_use",
         "erp.stock_move", "erp.work_order_material", "erp.work_order_operation",
     }  # fmt: skip
     rows = shop.execute(
