@@ -281,8 +281,9 @@ def _scrapped_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, in
 
 def _weigh(moment: Moment, args: arguments.Weigh) -> Outcome:
     lot = codes.meant(moment.connection, "lot", args.lot) or args.lot
-    difference = weighing.weigh(moment, lot, args.qty)
-    return {"message": "weighed", "lot": lot, "qty": str(args.qty), "difference": str(difference)}
+    item, difference = weighing.weigh(moment, lot, args.qty)
+    return {"message": "weighed", "lot": lot, "item": item, "qty": str(args.qty),
+            "difference": f"{difference:f}", "unit": _unit(moment, item)}  # fmt: skip
 
 
 def _consume(moment: Moment, args: arguments.Consume) -> Outcome:
@@ -299,7 +300,12 @@ def _consume(moment: Moment, args: arguments.Consume) -> Outcome:
         Cause(moment.who, args.reason, moment.at, f"consume/{moment.act}", work_order=work_order),
     )  # fmt: skip
     return {"message": "consumed", "work_order": work_order, "item": args.item, "lot": lot,
-            "qty": str(args.qty)}  # fmt: skip
+            "qty": str(args.qty), "unit": _unit(moment, args.item)}  # fmt: skip
+
+
+def _unit(moment: Moment, item: str) -> str | None:
+    row = moment.connection.execute("select unit from erp.item where code = %s", [item]).fetchone()
+    return row[0] if row else None
 
 
 def _output(moment: Moment, args: arguments.Output) -> Outcome:

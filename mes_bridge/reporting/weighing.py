@@ -31,10 +31,10 @@ class Weight(NamedTuple):
     who: str
 
 
-def weigh(moment: Moment, lot: str, qty: Decimal) -> Decimal:
-    """Take down what the scale shows of a lot that is or was on this press; returns the difference.
+def weigh(moment: Moment, lot: str, qty: Decimal) -> tuple[str, Decimal]:
+    """Take down what the scale shows of a lot that is or was on this press.
 
-    Raises Refused weigh_unknown.
+    Returns the item and the difference. Raises Refused weigh_unknown.
     """
     row = moment.connection.execute(
         "select item from mes.material_mount "
@@ -50,7 +50,7 @@ def weigh(moment: Moment, lot: str, qty: Decimal) -> Decimal:
         "values (%s, %s, %s, %s, %s, %s)",
         [weight.act, moment.press, *weight[1:5]],
     )
-    return _true_up(moment.connection, weight, moment.now)
+    return weight.item, _true_up(moment.connection, weight, moment.now)
 
 
 def follow(connection: Connection, run_outputs: Sequence[int], now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from people.acts import Act
 from people.staff import Person
 from pressline.house import record
 from pressline.web.shell import figures, words
-from pressline.web.shell.pages import language
+from pressline.web.shell.pages import language, number
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import SignedIn, Text, scope
@@ -88,9 +89,20 @@ def message(locale: str, act: str, outcome: Mapping[str, Any], zone: str) -> str
     }
     if facts.get("reason"):
         facts["reason"] = words.plant_word(locale, "reason", facts["reason"])
+    if facts.get("unit"):
+        facts["unit"] = words.plant_word(locale, "unit", facts["unit"])
+    if told == "weighed":
+        told, facts["difference"] = _weighed(Decimal(outcome["difference"]))
     if told == "stop_reason_late":
         facts["since"], facts["until"] = (_clock(outcome[name], zone) for name in ("from", "to"))
     return words.say(locale, f"done.{told}", **facts)
+
+
+def _weighed(difference: Decimal) -> tuple[str, str]:
+    """More or less than by the formula, and by how much."""
+    if not difference:
+        return "weighed", ""
+    return "weighed_less" if difference < 0 else "weighed_more", number(abs(difference))
 
 
 def _clock(instant: str, zone: str) -> str:

@@ -39,6 +39,7 @@ PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
     "first_article": _press,
     "press_behind": lambda _: "/freshness",
     "signal_unlisted": lambda _: "/freshness",
+    "coil_over_weight": lambda row: path("lot", row["subject"]),
     "order_without_material": lambda row: path("work-order", row["subject"]),
 })  # fmt: skip
 

@@ -25,6 +25,7 @@ router = APIRouter()
 SHOWN = 60  # orders, dies that are shown at once
 AT_PRESS = sorted(rights.FLOOR | {"swap"})  # who may any of these does something at a press
 RECENT = timedelta(hours=12)  # stops that are still asked about
+WEIGHED = timedelta(days=3)  # so long after it left the press a coil is offered to be weighed
 GROUPS = (
     "terminal",
     "attention",
@@ -39,6 +40,7 @@ GROUPS = (
     "wall",
     "role",
     "became",
+    "unit",
 )
 
 Row = dict[str, Any]
@@ -89,6 +91,7 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "releases": staff.releases(connection, person.code, row["line"]),
             "releasing": staff.releasing(connection, row["line"]),
             "counters": counters(connection, press) if person.may("swap") else [],
+            "lots": lots(connection, press, now) if person.may("weigh") else [],
             "stops": stops(connection, press, now),
             "reasons": reasons.ordered(connection, press, now),
             "work_orders": orders.rows,
@@ -222,6 +225,36 @@ def counters(connection: Connection, press: str) -> list[Row]:
             where r.of_press = %s order by c.name, r.line is null, k.base_at desc nulls last
             """,
             [press],
+        ).fetchall()
+
+
+def lots(connection: Connection, press: str, now: datetime) -> list[Row]:
+    """Coils and other lots on the press in the last days, newest first; there now: no `until`.
+
+    `orders` ran meanwhile and take the item, the last one first.
+    """
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(
+            """
+            select m.lot, m.item, i.name_zh, i.name_en, i.unit, lower(m.span) as since,
+                   upper(m.span) as until, ran.orders
+            from mes.material_mount m
+            join erp.item i on i.code = m.item
+            cross join lateral (
+              select coalesce(array_agg(o.work_order order by o.since desc), '{}') as orders
+              from (select op.work_order, max(lower(r.span)) as since
+                    from mes.run r
+                    join mes.run_output o on o.run = r.id
+                    join erp.work_order_operation op on op.id = o.operation
+                    join erp.work_order_material x
+                      on x.work_order = op.work_order and x.component = m.item
+                    where r.press = m.press and r.span && m.span group by op.work_order) o
+            ) ran
+            where m.press = %(press)s and not isempty(m.span) and lower(m.span) <= %(now)s
+              and coalesce(upper(m.span), %(now)s) > %(from)s
+            order by lower(m.span) desc limit 6
+            """,
+            {"press": press, "now": now, "from": now - WEIGHED},
         ).fetchall()
 
 

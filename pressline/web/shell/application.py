@@ -25,7 +25,7 @@ from database.migrate import require_current
 from pressline.web.api import acts
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, notifications, qr, terminal, wall
-from pressline.web.office import people, work_order, work_orders
+from pressline.web.office import lot, people, work_order, work_orders
 from pressline.web.shell import health, home, live, problems, sign_in
 from pressline.web.shell.limits import Limits, PromptProtocol
 from pressline.web.shell.listening import bound
@@ -47,7 +47,7 @@ HEADERS = {
 }
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
-    people, freshness, quarantine, sign_in, acts, live, qr,
+    people, lot, freshness, quarantine, sign_in, acts, live, qr,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")

@@ -21,6 +21,7 @@ export function t(key, places = {}) {
 
 export const nameOf = (thing) => (locale === "zh" ? thing.name_zh : thing.name_en);
 export const shiftWord = (code) => catalogue[`shift.${code}`] ?? code;
+export const unitWord = (code) => catalogue[`unit.${code}`] ?? code;
 export const reasonWord = (code) => catalogue[`reason.${code}`] ?? code;
 
 const plain = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 15 }); // 0.0004 kg is not 0

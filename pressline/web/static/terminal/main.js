@@ -18,6 +18,7 @@ const MM = "pressline-px-per-mm";
 const NOTE_FOR = 6000; // milliseconds a message stays
 const PX_PER_MM = 6.3; // 160 dpi: as small as panels beside a press are, so that 20 mm never are less
 const RELEASE = ["quality", "leader", "manager"]; // pass first articles wherever they work
+const ABOUT_LOTS = new Set(["weigh", "consume"]); // sheets
 const ENDS = new Set(["scan", "mount", "dismount"]); // acts that may end a running job
 
 const state = {
@@ -305,6 +306,7 @@ const scans = {
   WO: (code) => deeds.act("scan", { work_order: code, ...(state.draft.lot ? { lot: state.draft.lot } : {}) }),
   DIE: (code) => deeds.act("mount", { die: code }),
   LOT: (code) => {
+    if (ABOUT_LOTS.has(state.sheet)) return chooseLot(code);
     const running = jobs()[0];
     if (running) return deeds.act("scan", { work_order: running, lot: code });
     deeds.open("start", { lot: code });
@@ -313,6 +315,13 @@ const scans = {
   RSN: (code) => explain(code),
 };
 
+// On a sheet about coils a label chooses one; it changes none on the press.
+function chooseLot(code) {
+  const lot = state.details?.lots?.find((one) => same(one.lot, code));
+  if (!lot) return note("refused", t("terminal.lot_not_here", { lot: code }));
+  deeds.draft({ since: lot.since, coil: undefined, order: undefined });
+}
+
 // A card says what it can mean: on the open sheet, else a stop, else scrap that is to be counted.
 function explain(code) {
   const known = state.details?.reasons;
@@ -320,7 +329,7 @@ function explain(code) {
   const [reason, kinds] = reasonOf(known, code);
   if (state.sheet === "scrap" && kinds.includes("scrap")) return deeds.draft({ reason });
   if (state.sheet === "close" && kinds.includes("close")) return deeds.draft({ reason });
-  if (state.sheet === "scrap" || state.sheet === "close" || kinds.length === 0) {
+  if (state.sheet === "scrap" || state.sheet === "close" || ABOUT_LOTS.has(state.sheet) || kinds.length === 0) {
     return note("refused", t("terminal.reason_wrong", { reason: reasonWord(reason) }));
   }
   if (kinds.includes("stop")) return deeds.act("stop_reason", { ...state.draft.stop, reason });

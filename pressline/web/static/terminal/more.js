@@ -2,6 +2,7 @@
 // of them does not see its key.
 import { html } from "../html.js";
 import { clock, count, nameOf, reasonWord, t } from "../words.js";
+import { lotKeys } from "./lots.js";
 import { reasonGrid, sheet } from "./sheet.js";
 import { keypad } from "./sign_on.js";
 
@@ -30,6 +31,7 @@ export function more(state, deeds) {
   const parts = [
     ...(allowed(state, "output") && running ? [part(t("terminal.outputs"), outputs.map((output) => outputKey(output, deeds)))] : []),
     ...(allowed(state, "segment") && running ? [part(t("terminal.kind_now", { kind: t(`segment.${state.row.segment_kind}`) }), kindKeys(state, deeds))] : []),
+    ...lotKeys(state, deeds).map((keys) => part(t("terminal.lots"), keys)),
     ...(allowed(state, "undo") && state.details?.undoable?.length ? [part(t("terminal.undo_part"), html`<button class="key" data-act="undo-list" onClick=${() => deeds.open("undo")}>${t("terminal.undo_list", { n: state.details.undoable.length })}</button>`)] : []),
     ...(allowed(state, "swap") && counters.length ? [part(t("terminal.counters"), html`<button class="key" data-act="swap" onClick=${() => deeds.open("swap")}>${t("terminal.swap")}</button>`)] : []),
   ];

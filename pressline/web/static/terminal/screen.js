@@ -140,7 +140,7 @@ function due(state) {
 // Which acts a key leads to: who may do none of them does not see it.
 const KEYS = {
   start: ["scan"], scrap: ["scrap"], stop: ["stop_reason"], first: ["first_article"],
-  die: ["mount"], finish: ["finish"], more: ["output", "segment", "swap"],
+  die: ["mount"], finish: ["finish"], more: ["output", "segment", "swap", "weigh", "consume"],
 };
 const NEEDS_JOB = new Set(["first", "finish"]);
 

@@ -2,6 +2,7 @@
 import { since } from "../follow.js";
 import { html } from "../html.js";
 import { clock, count, duration, language, nameOf, percent, reasonWord, t } from "../words.js";
+import { consume, weigh } from "./lots.js";
 import { close, more, subject, swap, undo } from "./more.js";
 import { pager, reasonGrid, sheet } from "./sheet.js";
 import { keypad } from "./sign_on.js";
@@ -227,4 +228,4 @@ function refused(state, deeds) {
   return sheet("refused", t("terminal.n_refused", { n: state.refused.length }), deeds, rows);
 }
 
-export const sheets = { start, scrap, stop, first, die, finish, reports, person, calibrate, refused, more, undo, close, swap, switch: switchJob };
+export const sheets = { start, scrap, stop, first, die, finish, reports, person, calibrate, refused, more, undo, close, swap, weigh, consume, switch: switchJob };

@@ -7,9 +7,11 @@ const PIN_LENGTH = 4;
 const PIN_LONGEST = 12;
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "back", "0", "ok"];
 
-export function keypad(label, press, ok) {
-  const shown = { back: "⌫", ok };
-  return html`<div class="keypad" aria-label=${label}>${KEYS.map((k) => html`<button class="key" data-act=${`key-${k}`}
+export const WITH_POINT = [...KEYS.slice(0, -1), "point"]; // of a weight, which is sent by a key of its own
+
+export function keypad(label, press, ok, keys = KEYS) {
+  const shown = { back: "⌫", ok, point: "." };
+  return html`<div class="keypad" aria-label=${label}>${keys.map((k) => html`<button class="key" data-act=${`key-${k}`}
     onClick=${() => press(k)}>${shown[k] ?? k}</button>`)}</div>`;
 }
 
