@@ -15,7 +15,7 @@ from typing import LiteralString
 from psycopg.pq import TransactionStatus
 
 from database.connection import Connection
-from mes_bridge.proof import recount
+from mes_bridge.proof import recount, times
 
 EQUATIONS = {
     "strokes": "strokes (Wh) read = attributed + unattributed + held",
@@ -27,6 +27,8 @@ EQUATIONS = {
     "wear": "strokes counted while a die was mounted = what wore it",
     "feed": "made at an operation <= good of the one before, or told to the leader",
     "coil": "parts made while a lot was on the press = reported as made from it",
+    "weighed": "shown by a scale, or declared to be gone = in the books",
+    "time": "running + stopped + unknown = the shift; what KPIs divide is within it, 0 <= A, Q <= 1",
 }
 
 
@@ -108,6 +110,8 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
             rows += _rows(connection, _FEED, as_of)
             rows += _rows(connection, _COIL, as_of)
             rows += _rows(connection, _WEIGHED, as_of)
+            connection.execute(times.SECONDS)
+            rows += _rows(connection, times.TIME, as_of)
         rows += _rows(connection, _REPORTS, as_of)
         rows += _rows(connection, _DECIDED, as_of)
         rows += _rows(connection, _OUTPUT, as_of)

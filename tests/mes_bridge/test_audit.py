@@ -137,3 +137,52 @@ def test_strokes_alone_can_be_recounted_up_to_an_instant(hall: Hall) -> None:
     assert result.residual == 0
     strokes = [row for row in result.rows if row.equation == "strokes"]
     assert sum(row.recounted for row in strokes) == 20
+
+
+@pytest.fixture
+def over(hall: Hall) -> Hall:
+    """The day shift is over: planned maintenance in it, a break worked through, and silence."""
+    hall.connection.execute("""
+        insert into erp.reason (kind, code, planned) values ('stop', 'TPM', true);
+        insert into plant.shift_break (shift, span)
+          select id, '[2026-03-02 08:00:20Z, 2026-03-02 08:10Z)' from plant.shift
+          where span @> '2026-03-02 08:00:20Z'::timestamptz;
+    """)
+    hall.shop.do("08:41", "stop_reason", since=clock("08:05").isoformat(),
+                 to=clock("08:19").isoformat(), reason="TPM")  # fmt: skip
+    hall.timers("20:05:00")
+    return hall
+
+
+def test_seconds_of_a_shift_that_is_over_fit(over: Hall) -> None:
+    rows = [row for row in over.audit().rows if row.equation == "time"]
+    found = {row.subject.partition(" ")[2]: row.booked for row in rows if row.press == "P01"}
+    assert [str(row) for row in rows if row.residual] == []
+    assert found["seconds planned and off"] == 12 * 3600
+    assert found["seconds running"] > 0
+    assert found["seconds in production"] > 0
+
+
+@pytest.mark.parametrize(
+    ("tampered", "named"),
+    [
+        ("update mes.fact_minute set running_s = running_s + 7 where running_s > 30 "
+         "and minute < '2026-03-02 08:01Z'",
+         {"seconds running", "seconds of the shift", "seconds seen of the planned",
+          "seconds in production"}),
+        ("update mes.press_state set span = tstzrange(lower(span) + interval '9 s', upper(span)) "
+         "where press = 'P01' and state = 'unknown' and span @> '2026-03-02 09:00Z'::timestamptz",
+         {"seconds unknown"}),
+        ("delete from mes.fact_minute where minute = '2026-03-02 09:00Z'",
+         {"seconds unknown", "seconds of the shift"}),
+        ("update mes.fact_minute set segment = null where segment is not null",
+         {"seconds in production"}),
+    ],
+)  # fmt: skip
+def test_seconds_that_do_not_fit_are_named_with_press_and_shift(
+    over: Hall, tampered: str, named: set[str]
+) -> None:
+    over.connection.execute(tampered.encode())
+    wrong = [row for row in over.audit().wrong if row.equation == "time"]
+    assert {row.subject.partition(" ")[2] for row in wrong} == named
+    assert {(row.press, row.subject.partition(" ")[0]) for row in wrong} == {("P01", "day")}
