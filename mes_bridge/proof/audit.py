@@ -28,7 +28,7 @@ EQUATIONS = {
     "feed": "made at an operation <= good of the one before, or told to the leader",
     "coil": "parts made while a lot was on the press = reported as made from it",
     "weighed": "shown by a scale, or declared to be gone = in the books",
-    "time": "running + stopped + unknown = the shift; what KPIs divide is within it, 0 <= A, Q <= 1",
+    "time": "running + stopped + unknown = the shift, planned + off too; 0 <= A, Q <= 1",
 }
 
 

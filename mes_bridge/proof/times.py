@@ -6,8 +6,16 @@ anew. Facts exist from the first state of a press until its facts are complete (
 
 from typing import LiteralString
 
+SECONDS: LiteralString = """
+create or replace function pg_temp.audit_seconds(spans tstzmultirange)
+returns numeric language sql immutable as $$
+  select coalesce(sum(extract(epoch from upper(span) - lower(span))), 0) from unnest(spans) span
+$$
+"""
+
 # Each press and shift that is over, with what the press did in it and what its time was meant for.
-_SHIFTS: LiteralString = """
+# Elements of the KPIs: planned and off are the shift; each element lies within the one before.
+TIME: LiteralString = """
 with seen as (
   select w.press, w.dirty_from as until, min(lower(s.span)) as since
   from mes.press_watch w join mes.press_state s on s.press = w.press
@@ -64,12 +72,6 @@ with seen as (
     on f.press = c.press and f.minute >= lower(c.span) and f.minute < upper(c.span)
   group by c.press, c.shift
 )
-"""
-
-# Elements of the KPIs: planned and off are the shift; each element lies within the one before.
-TIME: LiteralString = (
-    _SHIFTS
-    + """
 select 'time' as equation, r.press, null::bigint as run, r.date as day,
        r.code || ' ' || part.name as subject, part.recounted, part.booked, 0 as waits
 from recounted r
@@ -92,12 +94,4 @@ cross join lateral (values
   ('quality 0 to 1', greatest(least(k.ideal_good_s, k.ideal_s), 0), k.ideal_good_s)
 ) as part(name, recounted, booked)
 order by r.date, lower(r.span), r.press
-"""
-)
-
-SECONDS: LiteralString = """
-create or replace function pg_temp.audit_seconds(spans tstzmultirange)
-returns numeric language sql immutable as $$
-  select coalesce(sum(extract(epoch from upper(span) - lower(span))), 0) from unnest(spans) span
-$$
 """
