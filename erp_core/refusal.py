@@ -48,6 +48,15 @@ tell({
         "order without material on purpose.",
         "{item} 没有 BOM，生产将不消耗物料。请先建立 BOM，或确认“无物料下达”。",
     ),
+    "bom_missing_still": Sentence(
+        "{item} has no bill of material yet. Load one with the masters first.",
+        "{item} 还没有 BOM。请先在主数据中导入 BOM。",
+    ),
+    "material_there": Sentence(
+        "Order {work_order} has its material already; nothing was changed. A later bill of "
+        "material is for orders that are released after it.",
+        "工单 {work_order} 已有用料，未作改动。新的 BOM 只用于之后下达的工单。",
+    ),
     "qty_wrong": Sentence(
         "{qty} cannot be a quantity of {item}: more than 0, in {unit}, whole where pieces are "
         "counted. Correct it and send it again.",

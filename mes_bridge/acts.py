@@ -33,7 +33,7 @@ from mes_bridge.errors import (
 from mes_bridge.jobs import first_articles, materials, mounts, runs, segments
 from mes_bridge.moment import Moment
 from mes_bridge.refusal import Refused
-from mes_bridge.reporting import dispositions, reporting, scraps, weighing
+from mes_bridge.reporting import dispositions, late_material, reporting, scraps, weighing
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
 from people import acts, rights, staff
@@ -515,5 +515,8 @@ def _kind(entry: Entry[A]) -> Kind[A]:
     return Kind(entry.arguments, apply, _undo)
 
 
-ACTS: Kinds = MappingProxyType({name: _kind(entry) for name, entry in ENTRIES.items()})
+ACTS: Kinds = MappingProxyType({
+    **{name: _kind(entry) for name, entry in ENTRIES.items()},
+    "work_order.material": late_material.KIND,
+})  # fmt: skip
 KINDS: Kinds = MappingProxyType({**ACTS, "undo": acts.undo(ACTS)})

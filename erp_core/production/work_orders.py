@@ -137,12 +137,44 @@ def _write_operations(connection: Connection, code: str, steps: Sequence[Step]) 
 def release(connection: Connection, code: str) -> WorkOrder:
     """Give the order to the shop floor; its material is fixed from the newest BOM version."""
     order = take_step(connection, code, "release")
+    _fix_material(connection, order)
+    return order
+
+
+def take_material(connection: Connection, code: str, now: datetime) -> str:
+    """Fix the material of an order that has none, from the newest BOM version; returns that.
+
+    What was made of it so far uses it, too, once its reports are looked at again. Raises Refused
+    step_not_possible, material_there, bom_missing_still.
+    """
+    order = lock(connection, code)
+    if order.state in {"draft", "closed", "cancelled"}:
+        raise Refused("step_not_possible", work_order=code, state=order.state,
+                      cure=CURES[order.state])  # fmt: skip
+    if has_material(connection, code):
+        raise Refused("material_there", work_order=code)
+    bom = items.newest_bom(connection, order.item)
+    if bom is None:
+        raise Refused("bom_missing_still", item=order.item)
+    _fix_material(connection, order)
+    shortages.without_material(connection, code, now)
+    return bom
+
+
+def has_material(connection: Connection, code: str) -> bool:
+    """Whether any material was fixed for the order."""
+    row = connection.execute(
+        "select from erp.work_order_material where work_order = %s limit 1", [code]
+    ).fetchone()
+    return row is not None
+
+
+def _fix_material(connection: Connection, order: WorkOrder) -> None:
     connection.execute(
         "insert into erp.work_order_material (work_order, component, qty_per, seq) "
         "select %s, component, qty, seq from erp.bom_line where item = %s and version = %s",
-        [code, order.item, items.newest_bom(connection, order.item)],
+        [order.code, order.item, items.newest_bom(connection, order.item)],
     )
-    return order
 
 
 def close(connection: Connection, code: str, now: datetime) -> WorkOrder:

@@ -25,7 +25,8 @@ FLOOR = {"mount", "dismount", "scan", "segment", "first_article", "scrap", "outp
 DECIDE = {"assign", "decide", "accept", "dispose", "reject", "reverse", "swap",
           "first_article.release"}  # fmt: skip
 PLAN = {f"work_order.{step}" for step in
-        ("create", "change", "release", "hold", "resume", "close", "cancel")}  # fmt: skip
+        ("create", "change", "release", "hold", "resume", "close", "cancel",
+         "material")}  # fmt: skip
 STORE = {"stock.receive", "stock.count", "stock.move"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
           "masters.load", "message.replay", "trail.see"}  # fmt: skip

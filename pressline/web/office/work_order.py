@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from erp_core.production import work_orders
 from erp_core.quality import reasons
 from people.staff import Person
 from pressline.web.office import evidence
@@ -38,6 +39,7 @@ def work_order(
         figures.time_zone(connection),
         person=person,
         order=order,
+        lacks_material=lacks_material(connection, order),
         ladder=ladder(order, runs),
         runs=runs,
         reports=made,
@@ -114,6 +116,12 @@ def _order(connection: Connection, code: str) -> Row:
     if row is None:
         raise NotFoundError("work_order", code)
     return row
+
+
+def lacks_material(connection: Connection, order: Row) -> bool:
+    """Whether the order is at work and no material was fixed for it."""
+    at_work = order["state"] not in {"draft", "closed", "cancelled"}
+    return at_work and not work_orders.has_material(connection, order["work_order"])
 
 
 def ladder(order: Row, runs: Sequence[Row]) -> list[tuple[str, object]]:
