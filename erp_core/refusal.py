@@ -46,7 +46,7 @@ tell({
     "bom_missing": Sentence(
         "{item} has no bill of material: its parts would use none. Give it one, or release the "
         "order without material on purpose.",
-        "{item} 没有 BOM，生产将不消耗物料。请先建立 BOM，或确认“无物料下达”。",
+        "{item} 没有 BOM，生产将不消耗物料。请先建立 BOM，或确认“无物料下发”。",
     ),
     "bom_missing_still": Sentence(
         "{item} has no bill of material yet. Load one with the masters first.",
@@ -82,14 +82,14 @@ tell({
     ),
 }, {
     "cure": {
-        "release": Sentence("release it first", "请先下达"),
+        "release": Sentence("release it first", "请先下发"),
         "new": Sentence("create a new order", "请新建工单"),
         "resume": Sentence("resume it first", "请先恢复"),
         "look": Sentence("see what was reported for it", "请查看其报工"),
     },
     "state": {
         "draft": Sentence("a draft", "草稿"),
-        "released": Sentence("released", "已下达"),
+        "released": Sentence("released", "已下发"),
         "running": Sentence("running", "生产中"),
         "held": Sentence("held", "已暂停"),
         "done": Sentence("done", "已完成"),

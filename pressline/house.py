@@ -1,5 +1,6 @@
 """The house as one: what its rooms can do, in one table each."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -7,9 +8,12 @@ from zoneinfo import ZoneInfo
 
 from database.connection import Connection
 from erp_core import acts as erp_acts
+from erp_core import lists as erp_lists
 from mes_bridge import acts as mes_acts
 from people import acts, personnel, roles
+from people import lists as people_lists
 from people.acts import Act, Kind, Kinds, Outcome
+from people.listings import Listing, by_name
 from people.refusal import Refused
 
 
@@ -28,6 +32,7 @@ def _joined(*rooms: Kinds) -> dict[str, Kind[Any]]:
 
 _OWN: Kinds = MappingProxyType(_joined(personnel.ACTS, erp_acts.ACTS, mes_acts.ACTS))
 ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
+LISTS: Mapping[str, Listing] = MappingProxyType(by_name((*erp_lists.LISTS, *people_lists.LISTS)))
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
     "die.see", "first_article.release", "item.see", "masters.load", "message.replay", "notice.see",

@@ -23,7 +23,7 @@ from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, number
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, Text, scope
+from pressline.web.shell.sign_in import SignedIn, Text, by_act, needs, scope
 
 router = APIRouter()
 
@@ -42,7 +42,7 @@ class GivenAct(BaseModel):
     who: Text | None = None
 
 
-@router.post("/api/acts")
+@router.post("/api/acts", dependencies=[by_act()])
 def post_act(
     request: Request, given: GivenAct, person: SignedIn, connection: Database, now: Now
 ) -> JSONResponse:
@@ -109,7 +109,7 @@ def _clock(instant: str, zone: str) -> str:
     return datetime.fromisoformat(instant).astimezone(ZoneInfo(zone)).strftime("%H:%M")
 
 
-@router.get("/api/reports")
+@router.get("/api/reports", dependencies=[needs("press.see")])
 def reports(
     person: SignedIn, connection: Database, state: str = "waiting", page: PageNumber = 1
 ) -> dict[str, object]:

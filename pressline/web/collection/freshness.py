@@ -23,7 +23,7 @@ from people.staff import Person
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import decides, keeps_running, language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn, scope
+from pressline.web.shell.sign_in import NotAllowedError, SignedIn, needs, scope
 
 router = APIRouter()
 
@@ -63,7 +63,7 @@ class Calls:
         self.found.append({"what": key, **places})
 
 
-@router.get("/freshness")
+@router.get("/freshness", dependencies=[needs("press.see")])
 def freshness(
     request: Request, person: Follower, connection: Database, now: Now
 ) -> HTMLResponse:  # fmt: skip

@@ -21,7 +21,7 @@ from people.staff import Person
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import keeps_running, language, page
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotAllowedError, NotFoundError, SignedIn
+from pressline.web.shell.sign_in import NotAllowedError, NotFoundError, SignedIn, needs
 
 router = APIRouter()
 
@@ -54,7 +54,7 @@ class Again(BaseModel):
     after: int = 0
 
 
-@router.get("/quarantine")
+@router.get("/quarantine", dependencies=[needs("message.replay", "not_allowed_it")])
 def listed(
     request: Request,
     person: Keeper,
@@ -90,7 +90,7 @@ def listed(
     )
 
 
-@router.get("/quarantine/{number}")
+@router.get("/quarantine/{number}", dependencies=[needs("message.replay", "not_allowed_it")])
 def shown(
     request: Request,
     number: Annotated[int, PathNumber(ge=0, le=BIGGEST)],
@@ -113,7 +113,7 @@ def shown(
     )
 
 
-@router.post("/api/quarantine/replay")
+@router.post("/api/quarantine/replay", dependencies=[needs("message.replay", "not_allowed_it")])
 def hand_in(request: Request, given: Again, person: Keeper, connection: Database) -> JSONResponse:
     """Take messages in again in this person's name.
 

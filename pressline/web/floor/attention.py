@@ -23,7 +23,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import decides, language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn, sees
+from pressline.web.shell.sign_in import NotAllowedError, SignedIn, needs, sees
 
 router = APIRouter()
 
@@ -44,7 +44,7 @@ def must_decide(person: SignedIn) -> Person:
 Decider = Annotated[Person, Depends(must_decide, scope="function")]
 
 
-@router.get("/attention")
+@router.get("/attention", dependencies=[needs("accept", "not_allowed")])
 def attention(
     request: Request, person: Decider, connection: Database, now: Now,
     reports: PageNumber | None = None, strokes: PageNumber = 1, counts: PageNumber = 1,
@@ -77,7 +77,7 @@ def place_of(notice: Row) -> str:
     return f"/attention?{urlencode({'report': notice['subject']})}#{quote(notice['subject'])}"
 
 
-@router.get("/api/attention")
+@router.get("/api/attention", dependencies=[needs("press.see")])
 def waiting(
     person: Decider, connection: Database, now: Now, press: str | None = None
 ) -> dict[str, Any]:

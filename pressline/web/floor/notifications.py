@@ -18,7 +18,7 @@ from pressline.web.shell.pages import decides, language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, scope
+from pressline.web.shell.sign_in import SignedIn, needs, scope
 
 router = APIRouter()
 
@@ -44,7 +44,7 @@ PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
 })  # fmt: skip
 
 
-@router.get("/notifications")
+@router.get("/notifications", dependencies=[needs("notice.see")])
 def notifications(
     request: Request, person: SignedIn, connection: Database, now: Now,
     number: PageNumber = 1, done: PageNumber = 1,
@@ -69,7 +69,7 @@ def notifications(
     )
 
 
-@router.get("/api/badges")
+@router.get("/api/badges", dependencies=[needs("notice.see")])
 def badges(person: SignedIn, connection: Database) -> dict[str, int | None]:
     """How many notifications are open for this person, and how much waits to be decided."""
     return {

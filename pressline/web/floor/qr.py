@@ -15,7 +15,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotFoundError, SignedIn, scope
+from pressline.web.shell.sign_in import NotFoundError, SignedIn, for_everybody, needs, scope
 
 router = APIRouter()
 
@@ -37,7 +37,7 @@ def _svg(content: str) -> Response:
     return Response(svg(content), media_type="image/svg+xml", headers={"Cache-Control": A_DAY})
 
 
-@router.get("/qr/work-order/{code:path}.svg")
+@router.get("/qr/work-order/{code:path}.svg", dependencies=[for_everybody()])
 def work_order(connection: Database, code: str) -> Response:
     """`WO:<code>`, for the paper that travels with the order."""
     if connection.execute("select from erp.work_order where code = %s", [code]).fetchone() is None:
@@ -45,7 +45,7 @@ def work_order(connection: Database, code: str) -> Response:
     return _svg(f"WO:{code}")
 
 
-@router.get("/qr/die/{code:path}.svg")
+@router.get("/qr/die/{code:path}.svg", dependencies=[for_everybody()])
 def die(connection: Database, code: str) -> Response:
     """`DIE:<code>`, for the plate on the die."""
     if connection.execute("select from erp.die where code = %s", [code]).fetchone() is None:
@@ -53,7 +53,7 @@ def die(connection: Database, code: str) -> Response:
     return _svg(f"DIE:{code}")
 
 
-@router.get("/qr/reason/{code:path}.svg")
+@router.get("/qr/reason/{code:path}.svg", dependencies=[for_everybody()])
 def reason(connection: Database, code: str) -> Response:
     """`RSN:<code>`, for cards that are scanned with gloves on."""
     if not reasons.kinds(connection, code):
@@ -61,7 +61,7 @@ def reason(connection: Database, code: str) -> Response:
     return _svg(f"RSN:{code}")
 
 
-@router.get("/labels")
+@router.get("/labels", dependencies=[needs("press.see")])
 def labels(
     request: Request, person: SignedIn, connection: Database,
     orders: PageNumber = 1, dies: PageNumber = 1,

@@ -18,7 +18,15 @@ from pressline.web.shell import figures, words
 from pressline.web.shell.pages import STATIC, language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import KnownDevice, NotFoundError, NotYoursError, SignedIn, sees
+from pressline.web.shell.sign_in import (
+    KnownDevice,
+    NotFoundError,
+    NotYoursError,
+    SignedIn,
+    for_everybody,
+    needs,
+    sees,
+)
 
 router = APIRouter()
 
@@ -46,13 +54,13 @@ GROUPS = (
 Row = dict[str, Any]
 
 
-@router.get("/terminal/worker.js")
+@router.get("/terminal/worker.js", dependencies=[for_everybody()])
 def worker() -> FileResponse:
     """The terminal's service worker; it must live under the pages it serves."""
     return FileResponse(STATIC / "terminal" / "worker.js", media_type="text/javascript")
 
 
-@router.get("/terminal/{press:path}")
+@router.get("/terminal/{press:path}", dependencies=[for_everybody()])
 def terminal(request: Request, connection: Database, now: Now, press: str) -> HTMLResponse:
     """The page; who stands at the press signs on in it."""
     locale, zone = language(request), figures.time_zone(connection)
@@ -76,7 +84,7 @@ def terminal(request: Request, connection: Database, now: Now, press: str) -> HT
     )
 
 
-@router.get("/api/press/{press:path}")
+@router.get("/api/press/{press:path}", dependencies=[needs("press.see")])
 def details(person: SignedIn, connection: Database, now: Now, press: str) -> dict[str, Any]:
     """Live figures of a press, outputs of its open run, recent stops, reasons, what could run."""
     row = _figures(connection, press, now)
@@ -115,7 +123,7 @@ def undoable(connection: Connection, person: Person, press: str, now: datetime) 
     ]  # fmt: skip
 
 
-@router.get("/api/startable/{press:path}")
+@router.get("/api/startable/{press:path}", dependencies=[needs("press.see")])
 def startable_at(
     _person: SignedIn, connection: Database, press: str,
     text: Annotated[str, Query(max_length=200)] = "", page: PageNumber = 1,
@@ -125,7 +133,7 @@ def startable_at(
     return jsonable_encoder({"n": found.total, "rows": found.rows})
 
 
-@router.get("/api/dies/{press:path}")
+@router.get("/api/dies/{press:path}", dependencies=[needs("press.see")])
 def dies_at(
     _person: SignedIn, connection: Database, press: str, page: PageNumber = 1
 ) -> dict[str, Any]:
@@ -134,14 +142,14 @@ def dies_at(
     return jsonable_encoder({"n": found.total, "rows": found.rows})
 
 
-@router.get("/api/code")
+@router.get("/api/code", dependencies=[needs("press.see")])
 def code(_person: SignedIn, connection: Database, text: str) -> dict[str, list[Row]]:
     """What a code without a prefix can mean, likeliest first: `{kind: "WO", code: "…"}`."""
     found = codes.read(connection, text)
     return {"reads": [{"kind": kind, "code": meant} for kind, meant in found]}
 
 
-@router.get("/api/people/{press:path}")
+@router.get("/api/people/{press:path}", dependencies=[for_everybody()])
 def people_at(connection: Database, known: KnownDevice, press: str) -> dict[str, list[Row]]:
     """Who may sign on here with a PIN: name tiles, for the terminal's first screen.
 

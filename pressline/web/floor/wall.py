@@ -9,18 +9,18 @@ from fastapi.responses import HTMLResponse
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotFoundError
+from pressline.web.shell.sign_in import NotFoundError, for_everybody
 
 router = APIRouter()
 
 
-@router.get("/wall")
+@router.get("/wall", dependencies=[for_everybody()])
 def whole_plant(request: Request, connection: Database, now: Now) -> HTMLResponse:
     """Every press of the plant."""
     return _board(request, connection, now, None)
 
 
-@router.get("/wall/{line:path}")
+@router.get("/wall/{line:path}", dependencies=[for_everybody()])
 def one_line(request: Request, connection: Database, now: Now, line: str) -> HTMLResponse:
     """The presses of one line."""
     if line not in figures.line_names(connection):
@@ -28,7 +28,7 @@ def one_line(request: Request, connection: Database, now: Now, line: str) -> HTM
     return _board(request, connection, now, line)
 
 
-@router.get("/api/line")
+@router.get("/api/line", dependencies=[for_everybody()])
 def every_press(connection: Database, now: Now) -> dict[str, object]:
     """Live figures of all presses, and the running shift of each line."""
     return jsonable_encoder(

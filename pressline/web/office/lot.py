@@ -16,7 +16,7 @@ from people.staff import Person
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotFoundError, SignedIn, scope
+from pressline.web.shell.sign_in import NotFoundError, SignedIn, needs, scope
 
 router = APIRouter()
 
@@ -25,7 +25,7 @@ PLACES = 12  # presses, newest first
 TOLD = 60  # acts that are shown
 
 
-@router.get("/lot/{name:path}")
+@router.get("/lot/{name:path}", dependencies=[needs("press.see")])
 def lot(request: Request, person: SignedIn, connection: Database, name: str) -> HTMLResponse:
     """A lot by its item and code, with a slash between them: `/lot/COIL%2FC-1`."""
     found = _lot(connection, name)
@@ -50,12 +50,8 @@ def _lot(connection: Connection, name: str) -> Row:
         row = cursor.execute(
             """
             select l.item, l.code as lot, i.name_zh, i.name_en, i.unit, (
-              select coalesce(sum(case when t.kind = 'stock' then m.qty else 0 end
-                                  - case when f.kind = 'stock' then m.qty else 0 end), 0)
-              from erp.stock_move m
-              join erp.location t on t.code = m.to_location
-              join erp.location f on f.code = m.from_location
-              where m.item = l.item and m.lot = l.code) as on_hand
+              select coalesce(sum(b.qty), 0) from erp.balance b
+              where b.item = l.item and b.lot = l.code) as on_hand
             from unnest(%s::text[], %s::text[]) as n(item, code)
             join erp.lot l on l.item = n.item and l.code = n.code
             join erp.item i on i.code = l.item

@@ -13,7 +13,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import language, manages_people, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn
+from pressline.web.shell.sign_in import NotAllowedError, SignedIn, needs
 
 router = APIRouter()
 
@@ -32,7 +32,7 @@ def must_manage(person: SignedIn) -> Person:
 Manager = Annotated[Person, Depends(must_manage, scope="function")]
 
 
-@router.get("/people")
+@router.get("/people", dependencies=[needs("people.see", "not_allowed_it")])
 def people(
     request: Request, person: Manager, connection: Database, now: Now,
     q: Annotated[str, Query(max_length=200)] = "", number: PageNumber = 1, gone: PageNumber = 1,

@@ -10,13 +10,16 @@ from psycopg.rows import dict_row
 
 from database.connection import Connection
 from erp_core.production import work_orders
+from erp_core.production.acts import ACTS
+from erp_core.production.work_orders import STEPS
 from erp_core.quality import reasons
+from people import history
 from people.staff import Person
 from pressline.web.office import evidence
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, scope, sees
+from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, needs, scope, sees
 
 router = APIRouter()
 
@@ -24,7 +27,7 @@ Row = dict[str, Any]
 QUARTER = timedelta(minutes=15)
 
 
-@router.get("/work-order/{code}")
+@router.get("/work-order/{code}", dependencies=[needs("work_order.see")])
 def work_order(
     request: Request, person: SignedIn, connection: Database, now: Now, code: str
 ) -> HTMLResponse:
@@ -47,6 +50,15 @@ def work_order(
         reasons=reasons.codes(connection, "reject"),
         postings=evidence.postings(connection, code),
         moves=evidence.moves(connection, code),
+        steps=[
+            step
+            for state, step in STEPS
+            if state == order["state"] and person.may(f"work_order.{step}")
+        ],
+        changeable=order["state"] not in {"closed", "cancelled"}
+        and person.may("work_order.change"),
+        past=history.of(connection, "work_order", "erp.work_order", code),
+        may_undo={act for act in ACTS if act.startswith("work_order.") and person.may(act)},
     )
 
 
@@ -59,7 +71,7 @@ def _chosen(person: SignedIn, connection: Database, now: Now, code: str, run: in
     raise NotFoundError("run", str(run))
 
 
-@router.get("/work-order/{code}/run/{run}")
+@router.get("/work-order/{code}/run/{run}", dependencies=[needs("work_order.see")])
 def readings(
     *,
     request: Request,
@@ -98,7 +110,9 @@ def _order(connection: Connection, code: str) -> Row:
         row = cursor.execute(
             """
             select p.*, coalesce(live.scrap, 0) as scrap_live, live.presses,
-                   i.name_zh, i.name_en, i.over_tolerance, i.unit, w.created, w.created_by
+                   i.name_zh, i.name_en, i.over_tolerance, i.unit, w.created, w.created_by,
+                   w.version,
+                   exists (select from erp.bom b where b.item = i.code) as has_bom
             from board.work_order_progress p
             join erp.work_order w on w.code = p.work_order
             join erp.item i on i.code = p.item

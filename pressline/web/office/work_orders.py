@@ -12,7 +12,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import SignedIn, scope
+from pressline.web.shell.sign_in import SignedIn, needs, scope
 
 router = APIRouter()
 
@@ -21,14 +21,14 @@ Choice = Literal["open", "closed", "cancelled", "all"]
 
 SIZE = 100  # orders on one page
 STATES = {
-    "open": ("draft", "released", "running", "produced"),
+    "open": ("draft", "released", "running", "held", "produced"),
     "closed": ("closed",),
     "cancelled": ("cancelled",),
 }
 EVERY = tuple(state for states in STATES.values() for state in states)
 
 
-@router.get("/work-orders")
+@router.get("/work-orders", dependencies=[needs("work_order.see")])
 def work_orders(
     request: Request, person: SignedIn, connection: Database,
     q: Annotated[str, Query(max_length=200)] = "", state: Choice = "open", number: PageNumber = 1,

@@ -15,23 +15,27 @@ from types import FrameType
 import structlog
 import uvicorn
 from anyio import CapacityLimiter
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from database.migrate import require_current
+from people import roles
 from pressline.web.api import acts
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, notifications, qr, terminal, wall
 from pressline.web.office import lot, people, work_order, work_orders
-from pressline.web.shell import health, home, live, problems, sign_in
+from pressline.web.office import roles as role_pages
+from pressline.web.shell import health, home, listing, live, problems, sign_in
 from pressline.web.shell.limits import Limits, PromptProtocol
 from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
 from pressline.web.shell.request import DOOR, WORK, Clock, Lane, present
+from pressline.web.shell.sign_in import BY_ACT, Right
 
 log = structlog.get_logger()
 
@@ -47,7 +51,7 @@ HEADERS = {
 }
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
-    people, lot, freshness, quarantine, sign_in, acts, live, qr,
+    people, lot, freshness, quarantine, sign_in, acts, live, qr, listing, role_pages,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")
@@ -81,14 +85,41 @@ def make_application(database: str, clock: Clock = present, names: Sequence[str]
     app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.clock = clock
     app.state.feed = live.Feed(database, clock)
-    for part in PARTS:
-        app.include_router(part.router)
+    for router in routers():
+        require_rights(router)
+        app.include_router(router)
     problems.answer_for(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Limits)
     app.add_middleware(Guard, names=frozenset({*LOOPBACK, *(name.lower() for name in names)}))
     app.add_middleware(Measured)  # outermost: what the guard refuses counts, too
     return app
+
+
+class NoRightError(Exception):
+    """A route says neither which right it needs nor that it is for everybody."""
+
+
+def routers() -> list[APIRouter]:
+    """The routes of all parts."""
+    return [part.router for part in PARTS]
+
+
+def require_rights(router: APIRouter) -> None:
+    """A route without a right, or with one that nobody can have, does not start."""
+    known = {*roles.known(), BY_ACT, None}
+    for route in router.routes:
+        if isinstance(route, APIRoute) and not rights_of(route) & known:
+            raise NoRightError(
+                f"{route.path} needs no right that the house knows: give its route "
+                "dependencies=[needs(…)], or for_everybody()"
+            )
+
+
+def rights_of(route: APIRoute) -> set[str | None]:
+    """The rights that a route asks for."""
+    asked = [each.call for each in route.dependant.dependencies]
+    return {each.name for each in asked if isinstance(each, Right)}
 
 
 class Guard:

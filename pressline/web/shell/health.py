@@ -11,8 +11,10 @@ from fastapi.responses import JSONResponse
 
 from database.connection import BoundedAsyncConnection, session
 from database.limits import PROBE
+from pressline.web.shell.sign_in import for_everybody
 
 log = structlog.get_logger()
+
 router = APIRouter()
 
 
@@ -76,7 +78,7 @@ async def probing(app: FastAPI, database: str) -> AsyncGenerator[None]:
         await app.state.probe.close()
 
 
-@router.get("/healthz")
+@router.get("/healthz", dependencies=[for_everybody()])
 async def health(request: Request) -> JSONResponse:
     """200 while the database answers, else 503 with what is wrong, within ten seconds."""
     trouble = await request.app.state.probe.trouble()

@@ -10,14 +10,14 @@ from pressline.web.office.work_orders import orders
 from pressline.web.shell import figures
 from pressline.web.shell.pages import keeps_running, language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import Anyone, sees
+from pressline.web.shell.sign_in import Anyone, for_everybody, sees
 
 router = APIRouter()
 
 SOME = 12  # orders and reports on the front page
 
 
-@router.get("/")
+@router.get("/", dependencies=[for_everybody()])
 def index(request: Request, person: Anyone, connection: Database, now: Now) -> HTMLResponse:
     """Where everything is; orders and reports for who is signed in."""
     presses = figures.press_now(connection, now)

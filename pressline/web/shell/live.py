@@ -26,8 +26,10 @@ from database.connection import BoundedAsyncConnection, session
 from database.limits import PAGE
 from pressline.web.shell import figures
 from pressline.web.shell.request import Clock, CrowdedError
+from pressline.web.shell.sign_in import for_everybody
 
 log = structlog.get_logger()
+
 router = APIRouter()
 
 TICK = 1.0  # seconds; states change by the clock alone, too
@@ -264,7 +266,7 @@ async def events_of(feed: Feed, stream: Stream) -> AsyncIterator[bytes]:
         feed.leave(stream)
 
 
-@router.get("/api/events")
+@router.get("/api/events", dependencies=[for_everybody()])
 async def events(
     request: Request, press: Annotated[Sequence[str], Query()] = ()
 ) -> StreamingResponse:

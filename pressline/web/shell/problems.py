@@ -8,6 +8,7 @@ from psycopg import DataError, OperationalError
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 
+from people.listings import CursorError
 from pressline.web.shell import words
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paths import signing_in
@@ -35,6 +36,7 @@ def answer_for(app: FastAPI) -> None:
     app.add_exception_handler(OperationalError, no_database)
     app.add_exception_handler(PoolTimeout, no_database)
     app.add_exception_handler(CrowdedError, crowded)
+    app.add_exception_handler(CursorError, unclear_place)
 
 
 def _told(
@@ -94,6 +96,12 @@ def unclear(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     where = ".".join(str(part) for part in error.errors()[0]["loc"] if part != "body") or "body"
     text = words.say(language(request), "say.unclear", where=where)
+    return _told(request, 422, "unclear", text, text)
+
+
+def unclear_place(request: Request, _error: Exception) -> Response:
+    """422: a list is asked to go on from where none of its pages ended."""
+    text = words.say(language(request), "say.unclear", where="after")
     return _told(request, 422, "unclear", text, text)
 
 

@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
@@ -36,6 +36,7 @@ DEVICE_COOKIE = "pressline_device"
 DEVICE_KNOWN = timedelta(days=400)  # the longest that browsers keep a cookie
 PINS_WAITING = 500  # people whose PIN waits to be checked
 PRESS = "X-Press"  # header of a terminal: its press, whose session is meant
+BY_ACT = "by act"
 LONGEST = timedelta(hours=14)  # a session without a shift to end it
 HANDOVER = timedelta(minutes=15)  # after the shift's end, for the last report
 
@@ -107,6 +108,40 @@ Anyone = Annotated[Person | None, Depends(who, scope="function")]
 SignedIn = Annotated[Person, Depends(must_be, scope="function")]
 
 
+class Right:
+    """Lets who may do `name` go on, raises NotAllowedError for others; None: everybody."""
+
+    def __init__(self, name: str | None, told: str = "not_allowed_here") -> None:
+        self.name, self.told = name, told
+
+    async def __call__(self, person: Anyone) -> None:
+        """Look at who asks."""
+        if self.name is None:
+            return
+        if person is None:
+            raise SignedOutError
+        if self.name != BY_ACT and not person.may(self.name):
+            raise NotAllowedError(person.code, self.told)
+
+
+def needs(right: str, told: str = "not_allowed_here") -> Any:
+    """A route's right: every route says one, or that it is for everybody (`for_everybody`).
+
+    `told` names the sentence for who has it not.
+    """
+    return Depends(Right(right, told), scope="function")
+
+
+def by_act() -> Any:
+    """A route that does acts: each act's own name is the right, asked by the engine."""
+    return Depends(Right(BY_ACT), scope="function")
+
+
+def for_everybody() -> Any:
+    """A route that needs no right: what it shows or does is told in its docstring."""
+    return Depends(Right(None), scope="function")
+
+
 def sees(person: Person, line: str) -> bool:
     """Whether this person may look at a line: their own, or any for a manager."""
     return person.role == "manager" or person.works_on(line)
@@ -130,7 +165,7 @@ def told(person: Person) -> dict[str, object]:
     }
 
 
-@router.post("/api/sign-in")
+@router.post("/api/sign-in", dependencies=[for_everybody()])
 async def sign_in(request: Request, given: GivenSignIn, now: Now) -> JSONResponse:
     """Sign in; every try is written down. 401 with a sentence when refused.
 
@@ -263,7 +298,7 @@ def knows_device(request: Request, connection: Database) -> bool:
 KnownDevice = Annotated[bool, Depends(knows_device, scope="function")]
 
 
-@router.post("/api/sign-out")
+@router.post("/api/sign-out", dependencies=[for_everybody()])
 def sign_out(request: Request, connection: Database, now: Now) -> JSONResponse:
     """End the session of this device."""
     token = token_of(request)
@@ -275,13 +310,13 @@ def sign_out(request: Request, connection: Database, now: Now) -> JSONResponse:
     return answer
 
 
-@router.get("/api/session")
+@router.get("/api/session", dependencies=[for_everybody()])
 def session(person: SignedIn) -> dict[str, object]:
     """Who is signed in here; 401 when nobody is."""
     return told(person)
 
 
-@router.get("/sign-in")
+@router.get("/sign-in", dependencies=[for_everybody()])
 def sign_in_page(request: Request, person: Anyone, connection: Database) -> Response:
     """The page that asks who is there, and then goes on to `next`."""
     onward = here_only(request.query_params.get("next", "/"))

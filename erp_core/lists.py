@@ -1,0 +1,7 @@
+"""All lists of the office's nouns."""
+
+from erp_core.items import lists as items
+from erp_core.stock import lists as stock
+from erp_core.tooling import lists as tooling
+
+LISTS = (*items.LISTS, *tooling.LISTS, *stock.LISTS)

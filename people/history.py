@@ -1,0 +1,87 @@
+"""The history of a document: what people did to it, and what the database saw change."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.rows import class_row
+
+from database.connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An act about a document, or (without one) a change that the program made by itself.
+
+    `changes`: column, before and after of the document's own row. `undone`: it was taken back.
+    """
+
+    at: datetime
+    act: UUID | None
+    what: str | None
+    who: str | None
+    reason: str | None
+    changes: list[tuple[str, Any, Any]]
+    undone: bool
+
+
+def of(connection: Connection, noun: str, table: str, key: str, most: int = 50) -> list[Step]:
+    """The newest `most` steps of one document, newest first; `table` is where its row stands."""
+    with connection.cursor(row_factory=class_row(_Row)) as cursor:
+        rows = cursor.execute(
+            STEPS, {"about": [f"{noun}/{key}"], "table": table, "key": key, "most": most}
+        ).fetchall()
+    return [
+        Step(
+            row.at,
+            row.act,
+            row.what,
+            row.who,
+            row.reason,
+            _differing(row.before, row.after),
+            row.undone,
+        )
+        for row in rows
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    at: datetime
+    act: UUID | None
+    what: str | None
+    who: str | None
+    reason: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    undone: bool
+
+
+def _differing(
+    before: dict[str, Any] | None, after: dict[str, Any] | None
+) -> list[tuple[str, Any, Any]]:
+    if before is None or after is None:
+        return []  # made or gone: the act says so
+    return [(name, before[name], after.get(name)) for name in before if name != "version"]
+
+
+STEPS = """
+with done as (
+  select recorded_at as at, id as act, act as what, who,
+         args ->> 'reason' as reason
+  from people.act where about @> %(about)s and about <> '{}'
+  order by recorded_at desc limit %(most)s
+), changed as (
+  select at, act, before, after
+  from people.change where "table" = %(table)s and key = %(key)s order by id desc limit %(most)s
+)
+select coalesce(d.at, c.at) as at, coalesce(d.act, c.act) as act, d.what,
+       coalesce(e.name, d.who) as who, d.reason, c.before, c.after,
+       exists (select from people.act u where u.act = 'undo' and u.args ->> 'act' = d.act::text)
+         as undone
+from done d
+full join changed c on c.act = d.act
+left join people.person e on e.code = d.who
+order by 1 desc limit %(most)s
+"""

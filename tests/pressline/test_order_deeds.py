@@ -1,0 +1,105 @@
+"""A planner's order: made, released, held, changed and undone on its page, with its history."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+from web_screen import assert_chinese, screen
+from web_shop import Site, WebShop, shop_at
+
+pytestmark = [
+    pytest.mark.page,
+    pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session"),
+]
+
+Pair = tuple[WebShop, Site]
+DESK = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture
+def opened(database: str) -> Iterator[Pair]:
+    with shop_at(database) as pair:
+        yield pair
+
+
+@pytest.mark.parametrize("size", [DESK, PHONE])
+def test_an_order_is_made_and_led_through_its_steps(
+    chromium: Browser, opened: Pair, size: dict[str, int]
+) -> None:
+    shop, site = opened
+    shop.connection.execute(
+        "insert into erp.bom select code, 'A' from erp.item where kind = 'part' "
+        "on conflict do nothing"
+    )
+    shop.connection.commit()
+    row = shop.connection.execute("select item from erp.bom order by item limit 1").fetchone()
+    assert row
+    with screen(chromium, site, "/sign-in", size) as page:
+        page.locator("[name=badge]").fill("B-301")
+        page.keyboard.press("Enter")
+        page.locator("nav a[href='/work-orders']").click()
+        page.locator("summary", has_text="新建工单").click()
+        page.locator("[data-act='work_order.create'] [name=item]").fill("NOPE")
+        page.locator("[data-act='work_order.create'] [name=qty]").fill("500")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-act='work_order.create'] .problem")).to_contain_text(
+            "没有物料 NOPE"
+        )
+        page.locator("[data-act='work_order.create'] [name=item]").fill(row[0])
+        page.keyboard.press("Enter")
+        expect(page.locator(".told")).to_contain_text("已建立（草稿）")
+        code = "WO-2026-00001"
+        page.locator(f"a[href='/work-order/{code}']").click()
+        page.locator("[data-act='work_order.release'] button").click()
+        expect(page.locator(".told")).to_contain_text("已下发，车间可开工")
+        page.locator("summary", has_text="暂停").click()
+        page.locator("[data-act='work_order.hold'] [name=reason]").fill("等待客户确认")
+        page.locator("[data-act='work_order.hold'] button").click()
+        expect(page.locator(".hero .chip")).to_have_text("已暂停")
+        history = page.locator("#history tbody tr")
+        expect(history).to_have_count(3)
+        expect(history.first).to_contain_text("周总")
+        expect(history.first).to_contain_text("等待客户确认")
+        expect(history.first).to_contain_text("状态 已下发 → 已暂停")
+        assert_chinese(page)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        history.first.locator("summary").click()
+        history.first.locator("[data-act=undo] button").click()
+        expect(page.locator(".hero .chip")).to_have_text("已下发")
+        expect(history.nth(1)).to_contain_text("已撤销")
+
+
+def test_who_may_not_plan_sees_no_button(chromium: Browser, opened: Pair) -> None:
+    _, site = opened
+    with screen(chromium, site, "/sign-in", DESK) as page:
+        page.locator("[name=badge]").fill("B-201")
+        page.keyboard.press("Enter")
+        page.locator("nav a[href='/work-orders']").click()
+        expect(page.locator("[data-act='work_order.create']")).to_have_count(0)
+        page.locator("table.orders a").first.click()
+        expect(page.locator("#history")).to_be_visible()
+        expect(page.locator("[data-act^='work_order.']")).to_have_count(0)
+
+
+def test_a_right_is_given_with_a_tap_and_stands_in_the_trail(
+    chromium: Browser, opened: Pair
+) -> None:
+    shop, site = opened
+    with screen(chromium, site, "/sign-in", DESK) as page:
+        page.locator("[name=badge]").fill("B-401")
+        page.keyboard.press("Enter")
+        page.locator("nav a[href='/lists']").click()
+        page.locator("a[href='/roles']").click()
+        assert_chinese(page)
+        cell = page.locator("[data-right='work_order.hold'] td").nth(1)  # the leader's
+        expect(cell.locator("button")).to_have_attribute("aria-pressed", "false")
+        cell.locator("button").click()
+        expect(page.locator(".told")).to_contain_text("权限已修改")
+        expect(cell.locator("button")).to_have_attribute("aria-pressed", "true")
+        page.goto(page.url.replace("/roles", "/trail"))
+        expect(page.locator("tbody tr").first).to_contain_text("修改权限")
+    row = shop.connection.execute(
+        "select from people.role_right where (role, may) = ('leader', 'work_order.hold')"
+    ).fetchone()
+    assert row is not None
