@@ -34,6 +34,7 @@ NEEDS = {
     "/api/attention": "press.see",
     "/labels": "press.see",
     "/lot/{name:path}": "press.see",
+    "/item/{code:path}": "item.see",
     "/freshness": "press.see",
     "/lists": "press.see",
     "/attention": "accept",

@@ -40,6 +40,7 @@ PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
     "press_behind": lambda _: "/freshness",
     "signal_unlisted": lambda _: "/freshness",
     "coil_over_weight": lambda row: path("lot", row["subject"]),
+    "stock_below_zero": lambda row: path("item", row["subject"]),
     "order_without_material": lambda row: path("work-order", row["subject"]) + "#material",
 })  # fmt: skip
 
