@@ -35,7 +35,7 @@ from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
 from pressline.web.shell.request import DOOR, WORK, Clock, Lane, present
-from pressline.web.shell.sign_in import BY_ACT, Right
+from pressline.web.shell.sign_in import BY_ACT, Everybody, Right
 
 log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ def require_rights(router: APIRouter) -> None:
 def rights_of(route: APIRoute) -> set[str | None]:
     """The rights that a route asks for."""
     asked = [each.call for each in route.dependant.dependencies]
-    return {each.name for each in asked if isinstance(each, Right)}
+    return {each.name for each in asked if isinstance(each, Right | Everybody)}
 
 
 class Guard:

@@ -21,6 +21,7 @@ from people.listings import Column, Listing, Wanted
 from pressline.house import LISTS
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, page
+from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import SignedIn, needs, scope
 
@@ -196,11 +197,11 @@ def _cell(sheet: Any, given: object, zone: ZoneInfo) -> object:
 def _add(listing: Listing) -> None:
     may = [needs(listing.right)]
     add = router.add_api_route
-    add(f"/{listing.name}", _page_of(listing), dependencies=may, response_class=HTMLResponse)
-    add(f"/api/v1/{listing.name}", _call_of(listing), dependencies=may, tags=["lists"],
+    add(path(listing.name), _page_of(listing), dependencies=may, response_class=HTMLResponse)
+    add(path("api", "v1", listing.name), _call_of(listing), dependencies=may, tags=["lists"],
         name=f"list {listing.name}")  # fmt: skip
     for form in ("csv", "xlsx"):
-        add(f"/{listing.name}.{form}", _file_of(listing, form), dependencies=may)
+        add(path(f"{listing.name}.{form}"), _file_of(listing, form), dependencies=may)
 
 
 for each in LISTS.values():

@@ -109,19 +109,26 @@ SignedIn = Annotated[Person, Depends(must_be, scope="function")]
 
 
 class Right:
-    """Lets who may do `name` go on, raises NotAllowedError for others; None: everybody."""
+    """Lets who may do `name` go on, raises NotAllowedError for others."""
 
-    def __init__(self, name: str | None, told: str = "not_allowed_here") -> None:
+    def __init__(self, name: str, told: str = "not_allowed_here") -> None:
         self.name, self.told = name, told
 
     async def __call__(self, person: Anyone) -> None:
         """Look at who asks."""
-        if self.name is None:
-            return
         if person is None:
             raise SignedOutError
         if self.name != BY_ACT and not person.may(self.name):
             raise NotAllowedError(person.code, self.told)
+
+
+class Everybody:
+    """Lets everybody go on and asks for nothing, not even a connection: it may be crowded."""
+
+    name = None
+
+    async def __call__(self) -> None:
+        """Everybody."""
 
 
 def needs(right: str, told: str = "not_allowed_here") -> Any:
@@ -139,7 +146,7 @@ def by_act() -> Any:
 
 def for_everybody() -> Any:
     """A route that needs no right: what it shows or does is told in its docstring."""
-    return Depends(Right(None), scope="function")
+    return Depends(Everybody())
 
 
 def sees(person: Person, line: str) -> bool:
