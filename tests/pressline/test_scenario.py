@@ -35,14 +35,14 @@ def test_a_story_ends_as_worked_out_by_hand(
 
 
 def other_batches() -> list[tuple[str, str]]:
-    """Stories with batch sizes that cut their readings differently from `all`."""
-    stories = {name: read_story(STORIES / name) for name in PLAYED}
-    return [
-        (name, batch)
-        for name, story in stories.items()
-        for batch in ("1", "7")
-        if taken_in(story, read_batch(batch)) != taken_in(story, None)
-    ]
+    """Each story with a batch that cuts its readings otherwise than `all`: 1 and 7 in turn."""
+    found: list[tuple[str, str]] = []
+    for n, name in enumerate(PLAYED):
+        story = read_story(STORIES / name)
+        whole = taken_in(story, None)
+        cut = [each for each in ("1", "7") if taken_in(story, read_batch(each)) != whole]
+        found += [(name, cut[n % len(cut)])] if cut else []
+    return found
 
 
 @pytest.mark.parametrize("flavour", ["plain"], indirect=True)
