@@ -191,7 +191,7 @@ def _once(
 ) -> Outcome:
     connection.execute("insert into people.act_claim values (%s)", [act.id])  # waits for its twin
     before = _recorded(connection, act, kinds)
-    outcome = before or _apply(connection, act, now, kinds, replay=replay)
+    outcome = _apply(connection, act, now, kinds, replay=replay) if before is None else before
     connection.execute("delete from people.act_claim where id = %s", [act.id])
     return outcome
 

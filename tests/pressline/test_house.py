@@ -155,6 +155,17 @@ def test_the_same_id_does_nothing_more_and_another_act_by_it_is_refused(
     assert shop.execute("select count(*) from erp.work_order").fetchone() == (1,)
 
 
+def test_an_act_of_long_ago_without_an_outcome_is_not_done_again(shop: Connection, do: Do) -> None:
+    number = uuid4()
+    shop.execute(
+        "insert into people.act (id, who, at, act, args) values "
+        "(%s, 'P', %s, 'work_order.create', '{\"item\": \"BRACKET\", \"qty\": 5}')",
+        [number, NOW],
+    )
+    assert do("P", "work_order.create", number=number, item="BRACKET", qty=5) == {}
+    assert shop.execute("select count(*) from erp.work_order").fetchone() == (0,)
+
+
 def test_a_preview_says_what_would_be_and_writes_nothing(shop: Connection) -> None:
     act = Act(uuid4(), "P", None, NOW, "work_order.create", {"item": "BRACKET", "qty": 5})
     assert house.preview(shop, act, NOW)["work_order"] == "WO-2026-00001"
