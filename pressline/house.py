@@ -35,7 +35,7 @@ ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
 LISTS: Mapping[str, Listing] = MappingProxyType(by_name((*erp_lists.LISTS, *people_lists.LISTS)))
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
-    "die.see", "first_article.release", "item.see", "masters.load", "message.replay", "notice.see",
+    "die.see", "first_article.release", "freshness.see", "item.see", "message.replay", "notice.see",
     "people.see", "press.see", "role.see", "stock.see", "trail.see", "work_order.see",
 )  # fmt: skip
 roles.know([*ACTS, *LOOKS])

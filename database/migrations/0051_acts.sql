@@ -27,10 +27,11 @@ with shipped (roles, rights) as (values
   ('it', 'swap'),
   ('leader', 'weigh consume'),
   ('quality leader manager', 'first_article.release'),
+  ('leader it manager', 'freshness.see'),
   ('planner manager', 'work_order.create work_order.change work_order.release work_order.hold work_order.resume '
                       'work_order.close work_order.cancel undo'),
   ('warehouse manager', 'stock.receive stock.count stock.move weigh consume undo'),
-  ('it manager', 'people.see person.leave person.pin person.badge role.see role.change masters.load message.replay '
+  ('it manager', 'people.see person.leave person.pin person.badge role.see role.change message.replay '
                  'trail.see undo'),
   ('operator leader planner warehouse quality it manager', 'work_order.see notice.see press.see'),
   ('leader planner warehouse quality it manager', 'stock.see item.see die.see')

@@ -23,13 +23,13 @@ MINUTE = timedelta(minutes=1)
 FLOOR = {"mount", "dismount", "scan", "segment", "first_article", "scrap", "output",
          "stop_reason", "finish", "undo"}  # fmt: skip
 DECIDE = {"assign", "decide", "accept", "dispose", "reject", "reverse", "swap",
-          "first_article.release"}  # fmt: skip
+          "first_article.release", "freshness.see"}  # fmt: skip
 PLAN = {f"work_order.{step}" for step in
         ("create", "change", "release", "hold", "resume", "close", "cancel",
          "material")}  # fmt: skip
 STORE = {"stock.receive", "stock.count", "stock.move"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
-          "masters.load", "message.replay", "trail.see"}  # fmt: skip
+          "message.replay", "trail.see", "freshness.see"}  # fmt: skip
 EVERYBODY = {"work_order.see", "notice.see", "press.see"}
 NOT_OPERATORS = {"stock.see", "item.see", "die.see"}
 # Written by hand: what the roles may do as the program ships them.

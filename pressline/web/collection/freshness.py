@@ -7,9 +7,9 @@ a node that is offline nothing is said of its machines, below a host that is dow
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
@@ -19,11 +19,10 @@ from edge_agent.sparkplug_pb2 import Payload
 from ingest.births import declared
 from ingest.clock_repair import AHEAD
 from mes_bridge import readings
-from people.staff import Person
 from pressline.web.shell import figures, words
-from pressline.web.shell.pages import decides, keeps_running, language, page
+from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn, needs, scope
+from pressline.web.shell.sign_in import SignedIn, needs, scope
 
 router = APIRouter()
 
@@ -42,16 +41,6 @@ ORDER = ("offline", "silent", "behind", "live", "unknown", "retired")
 STEP = "clock/step"  # the node's own channel of steps of its clock, in ms
 
 
-def must_follow(person: SignedIn) -> Person:
-    """Someone who decides, or keeps the collection running; raises NotAllowedError for others."""
-    if not (decides(person) or keeps_running(person)):
-        raise NotAllowedError(person.code)
-    return person
-
-
-Follower = Annotated[Person, Depends(must_follow, scope="function")]
-
-
 @dataclass
 class Calls:
     """What someone must do: sentences by key, with their places."""
@@ -63,9 +52,9 @@ class Calls:
         self.found.append({"what": key, **places})
 
 
-@router.get("/freshness", dependencies=[needs("press.see")])
+@router.get("/freshness", dependencies=[needs("freshness.see", "not_allowed")])
 def freshness(
-    request: Request, person: Follower, connection: Database, now: Now
+    request: Request, person: SignedIn, connection: Database, now: Now
 ) -> HTMLResponse:  # fmt: skip
     """What each node delivers, how old it is, and where someone must act."""
     locale = language(request, person.locale)

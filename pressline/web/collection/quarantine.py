@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi import Path as PathNumber
 from fastapi.responses import HTMLResponse, JSONResponse
 from psycopg.rows import dict_row
@@ -17,11 +17,10 @@ from ingest.quarantine import Filter
 from ingest.readings import BIGGEST
 from ingest.reasons import KINDS, OTHER, obstacle_of
 from ingest.replay import Outcome, replay
-from people.staff import Person
 from pressline.web.shell import figures, words
-from pressline.web.shell.pages import keeps_running, language, page
+from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotAllowedError, NotFoundError, SignedIn, needs
+from pressline.web.shell.sign_in import NotFoundError, SignedIn, needs
 
 router = APIRouter()
 
@@ -32,16 +31,6 @@ LATELY = 20  # replays, and counts of what was not kept, that are shown
 
 Row = dict[str, Any]
 KNOWN = frozenset({*KINDS, OTHER})
-
-
-def must_keep_running(person: SignedIn) -> Person:
-    """The person signed in, who keeps the collection running; raises NotAllowedError for others."""
-    if not keeps_running(person):
-        raise NotAllowedError(person.code, "not_allowed_it")
-    return person
-
-
-Keeper = Annotated[Person, Depends(must_keep_running, scope="function")]
 
 
 class Again(BaseModel):
@@ -57,7 +46,7 @@ class Again(BaseModel):
 @router.get("/quarantine", dependencies=[needs("message.replay", "not_allowed_it")])
 def listed(
     request: Request,
-    person: Keeper,
+    person: SignedIn,
     connection: Database,
     node: str = "",
     kind: str = "",
@@ -94,7 +83,7 @@ def listed(
 def shown(
     request: Request,
     number: Annotated[int, PathNumber(ge=0, le=BIGGEST)],
-    person: Keeper,
+    person: SignedIn,
     connection: Database,
 ) -> HTMLResponse:
     """One message: when it came, why it was refused, its bytes, what they say; or who took it."""
@@ -114,7 +103,7 @@ def shown(
 
 
 @router.post("/api/quarantine/replay", dependencies=[needs("message.replay", "not_allowed_it")])
-def hand_in(request: Request, given: Again, person: Keeper, connection: Database) -> JSONResponse:
+def hand_in(request: Request, given: Again, person: SignedIn, connection: Database) -> JSONResponse:
     """Take messages in again in this person's name.
 
     Each message has a transaction of its own, so that what was done stays done whatever comes

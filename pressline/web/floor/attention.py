@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
@@ -20,10 +20,10 @@ from mes_bridge.reporting.dispositions import OVERRUN
 from people.staff import Person
 from pressline.web.api import acts
 from pressline.web.shell import figures
-from pressline.web.shell.pages import decides, language, page
+from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn, needs, sees
+from pressline.web.shell.sign_in import SignedIn, needs, sees
 
 router = APIRouter()
 
@@ -34,19 +34,9 @@ GOING_ON = timedelta(minutes=2)  # strokes so young may not be the last of their
 MOST = 60  # intervals and events on one page
 
 
-def must_decide(person: SignedIn) -> Person:
-    """The person signed in, who may decide; raises NotAllowedError for others."""
-    if not decides(person):
-        raise NotAllowedError(person.code)
-    return person
-
-
-Decider = Annotated[Person, Depends(must_decide, scope="function")]
-
-
 @router.get("/attention", dependencies=[needs("accept", "not_allowed")])
 def attention(
-    request: Request, person: Decider, connection: Database, now: Now,
+    request: Request, person: SignedIn, connection: Database, now: Now,
     reports: PageNumber | None = None, strokes: PageNumber = 1, counts: PageNumber = 1,
     report: Annotated[str, Query(max_length=80)] = "",
 ) -> HTMLResponse:  # fmt: skip
@@ -79,7 +69,7 @@ def place_of(notice: Row) -> str:
 
 @router.get("/api/attention", dependencies=[needs("press.see")])
 def waiting(
-    person: Decider, connection: Database, now: Now, press: str | None = None
+    person: SignedIn, connection: Database, now: Now, press: str | None = None
 ) -> dict[str, Any]:
     """How much waits on this person's lines; with `press`, its strokes without an order too."""
     here = [name for name in presses_of(connection, person) if name == press]

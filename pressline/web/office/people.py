@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, LiteralString
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from people.staff import Person
 from pressline.web.shell import figures
-from pressline.web.shell.pages import language, manages_people, page
+from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotAllowedError, SignedIn, needs
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -22,19 +21,9 @@ Row = dict[str, Any]
 SIZE = 100  # people on one page
 
 
-def must_manage(person: SignedIn) -> Person:
-    """The person signed in, who may manage people; raises NotAllowedError for others."""
-    if not manages_people(person):
-        raise NotAllowedError(person.code, "not_allowed_it")
-    return person
-
-
-Manager = Annotated[Person, Depends(must_manage, scope="function")]
-
-
 @router.get("/people", dependencies=[needs("people.see", "not_allowed_it")])
 def people(
-    request: Request, person: Manager, connection: Database, now: Now,
+    request: Request, person: SignedIn, connection: Database, now: Now,
     q: Annotated[str, Query(max_length=200)] = "", number: PageNumber = 1, gone: PageNumber = 1,
 ) -> HTMLResponse:  # fmt: skip
     """Who works here and who has left; `q` is part of a name, a code or a line."""

@@ -17,7 +17,6 @@ const DETAILS = `pressline-details/${boot.press}`; // orders, dies and reasons, 
 const MM = "pressline-px-per-mm";
 const NOTE_FOR = 6000; // milliseconds a message stays
 const PX_PER_MM = 6.3; // 160 dpi: as small as panels beside a press are, so that 20 mm never are less
-const RELEASE = ["quality", "leader", "manager"]; // pass first articles wherever they work
 const ABOUT_LOTS = new Set(["weigh", "consume"]); // sheets
 const ENDS = new Set(["scan", "mount", "dismount"]); // acts that may end a running job
 
@@ -187,7 +186,7 @@ function signInAway(given) {
   }
   keepPerson({ ...person, unproved: given });
   speak(boot.words, person.locale);
-  const details = state.details && { ...state.details, releases: RELEASE.includes(person.role), counters: [] };
+  const details = state.details && { ...state.details, releases: person.may.includes("first_article.release"), counters: [] };
   set({ sheet: null, draft: {}, details });
   note("kept", t("terminal.signed_on_offline", { name: person.name }));
   box.deliver();
