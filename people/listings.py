@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal, LiteralString
+from typing import Any, Literal, LiteralString, NamedTuple
 
 from psycopg import sql
 from psycopg.rows import dict_row
@@ -78,6 +78,14 @@ class Wanted:
     size: int = PAGE
 
 
+class Total(NamedTuple):
+    """The sum of one column over the filter, in one unit ('' where it has none)."""
+
+    column: str
+    unit: str
+    sum: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A page: its rows, the cursor of the next one (None: it is the last), count and sums.
@@ -88,7 +96,7 @@ class Found:
     rows: list[dict[str, Any]]
     next: str | None
     count: int | None
-    totals: Mapping[str, Decimal]
+    totals: Sequence[Total]
 
 
 def page(connection: Connection, listing: Listing, wanted: Wanted) -> Found:
@@ -96,7 +104,8 @@ def page(connection: Connection, listing: Listing, wanted: Wanted) -> Found:
     rows = _rows(connection, listing, wanted, wanted.size + 1)
     more = len(rows) > wanted.size
     shown = rows[: wanted.size]
-    count, totals = _totals(connection, listing, wanted)
+    count = _count(connection, listing, wanted)
+    totals = _totals(connection, listing, wanted) if count is not None else []
     return Found(shown, _cursor(listing, shown[-1]) if more else None, count, totals)
 
 
@@ -156,24 +165,36 @@ def _values(listing: Listing, wanted: Wanted) -> dict[str, Any]:
     return {"lines": lines, "q": wanted.q, **values}
 
 
-def _totals(
-    connection: Connection, listing: Listing, wanted: Wanted
-) -> tuple[int | None, dict[str, Decimal]]:
-    """How many rows, and the sums of columns that have one; the list is cut before it is summed."""
-    summed = [column.name for column in listing.columns if column.total]
-    sums = [sql.SQL("coalesce(sum({}), 0)").format(sql.Identifier(name)) for name in summed]
-    query = sql.SQL(
-        "select {what} from (select * from ({rows}) l where {filter} limit %(most)s) cut"
-    ).format(
-        what=sql.SQL(", ").join([sql.SQL("count(*)"), *sums]),
-        rows=sql.SQL(listing.rows),
-        filter=_filter(listing, wanted),
-    )
-    row = connection.execute(query, {**_values(listing, wanted), "most": COUNTED + 1}).fetchone()
+def _count(connection: Connection, listing: Listing, wanted: Wanted) -> int | None:
+    """How many rows there are; None beyond COUNTED: the list is cut before it is counted."""
+    query = sql.SQL("select count(*) from ({cut}) cut").format(cut=_cut(listing, wanted))
+    row = connection.execute(query, _bound(listing, wanted)).fetchone()
     assert row is not None
-    if row[0] > COUNTED:
-        return None, {}
-    return row[0], dict(zip(summed, row[1:], strict=True))
+    return row[0] if row[0] <= COUNTED else None
+
+
+def _totals(connection: Connection, listing: Listing, wanted: Wanted) -> list[Total]:
+    """The sums of columns that have one, each unit by itself: kilograms and pieces make nothing."""
+    found: list[Total] = []
+    for column in listing.columns:
+        if column.total:
+            query = sql.SQL(
+                "select {unit}, sum({name}) from ({cut}) cut group by 1 order by 1"
+            ).format(unit=sql.Identifier(column.unit) if column.unit else sql.SQL("''"),
+                     name=sql.Identifier(column.name), cut=_cut(listing, wanted))  # fmt: skip
+            rows = connection.execute(query, _bound(listing, wanted))
+            found += [Total(column.name, unit, qty) for unit, qty in rows]
+    return found
+
+
+def _cut(listing: Listing, wanted: Wanted) -> sql.Composable:
+    """The rows of the filter, at most one more than are counted."""
+    query = sql.SQL("select * from ({rows}) l where {filter} limit %(most)s")
+    return query.format(rows=sql.SQL(listing.rows), filter=_filter(listing, wanted))
+
+
+def _bound(listing: Listing, wanted: Wanted) -> dict[str, Any]:
+    return {**_values(listing, wanted), "most": COUNTED + 1}
 
 
 def _cursor(listing: Listing, row: Mapping[str, Any]) -> str:

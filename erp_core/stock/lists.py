@@ -11,7 +11,7 @@ STOCK = Listing(
     (
         Column("item", noun="item"), Column("name", "name"),
         Column("location", "word", word="place"),
-        Column("lot", noun="lot"), Column("qty", "qty", unit="unit"),
+        Column("lot", noun="lot"), Column("qty", "qty", unit="unit", total=True),
     ),
     key=("item", "location", "lot"), find=("item", "name_zh", "name_en", "lot"),
     exact=("location", "item"),
@@ -46,7 +46,7 @@ LOTS = Listing(
     """,
     (
         Column("item", noun="item"), Column("name", "name"), Column("lot", noun="lot"),
-        Column("since", "at"), Column("on_hand", "qty", unit="unit"),
+        Column("since", "at"), Column("on_hand", "qty", unit="unit", total=True),
     ),
     key=("item", "lot"), find=("item", "lot", "name_zh", "name_en"), exact=("item",),
 )  # fmt: skip

@@ -35,7 +35,9 @@ def opened(database: str) -> Iterator[Pair]:
                    'N-' || lpad(n::text, 3, '0'), n, 'SUPPLIER', 'RAW', 'qian', 'in'
             from generate_series(1, 250) n;
             insert into erp.item (code, name_zh, name_en, unit, kind)
-            values ('=1+1', '@SUM(A1)', 'O''Neil; "quoted"', 'kg', 'bought')
+            values ('=1+1', '@SUM(A1)', 'O''Neil; "quoted"', 'kg', 'bought');
+            insert into erp.stock_move (at, item, qty, from_location, to_location, who, reason)
+            values ('2026-03-03 00:00Z', '=1+1', 12.5, 'SUPPLIER', 'RAW', 'qian', 'in')
             """
         )
         shop.connection.commit()
@@ -78,6 +80,17 @@ def test_a_list_is_filtered_by_text_and_by_value(manager: httpx.Client) -> None:
         {"item": "N-042", "name_zh": "支架 42", "name_en": "bracket 42", "location": "RAW",
          "lot": "", "qty": "42", "unit": "pcs"}
     ]  # fmt: skip
+
+
+def test_what_is_together_is_told_unit_by_unit(manager: httpx.Client) -> None:
+    """250 brackets, 1 + 2 + … + 250 = 31,375 pieces, and 12.5 kg beside them."""
+    both = told(manager, "/api/v1/stock")["totals"]
+    assert both == [
+        {"column": "qty", "unit": "kg", "sum": "12.5"},
+        {"column": "qty", "unit": "pcs", "sum": "31375"},
+    ]
+    assert told(manager, "/api/v1/stock?item=N-042")["totals"][0]["sum"] == "42"
+    assert "合计" in manager.get("/stock").text
 
 
 def test_moves_are_newest_first_and_name_who(manager: httpx.Client) -> None:

@@ -78,7 +78,7 @@ def _call_of(listing: Listing) -> Callable[..., Response]:
         return JSONResponse(
             jsonable_encoder(
                 {"rows": found.rows, "next": found.next, "count": found.count,
-                 "totals": found.totals},
+                 "totals": [total._asdict() for total in found.totals]},
                 custom_encoder={Decimal: _exact},
             )
         )  # fmt: skip
