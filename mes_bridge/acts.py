@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Generic
-from zoneinfo import ZoneInfo
 
 from psycopg.errors import ExclusionViolation
 
@@ -41,6 +40,7 @@ from people.acts import Act, Deed, Done, Kind, Kinds, Outcome
 from people.arguments import A, Nothing
 from people.errors import StateError, UnknownError
 from people.staff import Person
+from plant.clock import told_in_its_time
 
 CHANGEABLE = timedelta(days=3)  # what was so long ago is not explained anew by who works at a press
 DECIDABLE = timedelta(days=35)  # nor by who decides: the month is closed
@@ -48,16 +48,8 @@ DECIDABLE = timedelta(days=35)  # nor by who decides: the month is closed
 
 def record(connection: Connection, act: Act, now: datetime, *, replay: bool = False) -> Outcome:
     """Apply an act at a press in the caller's transaction; as `people.acts.record` does."""
-    try:
+    with told_in_its_time(connection):
         return acts.record(connection, act, now, KINDS, replay=replay)
-    except Refused as refused:
-        refused.zone = _zone(connection)
-        raise
-
-
-def _zone(connection: Connection) -> ZoneInfo | None:
-    row = connection.execute("select time_zone from plant.site").fetchone()
-    return ZoneInfo(row[0]) if row else None
 
 
 def _at_press(deed: Deed, press: str | None, do: Callable[[Moment], Outcome]) -> Outcome:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from people.arguments import Arguments, Code, Counted, Reading, Reason, Weight, Whole
+from people.arguments import Arguments, Code, Counted, Quantity, Reading, Reason, Whole
 
 
 class Ending(Arguments):
@@ -60,7 +60,7 @@ class Weigh(Arguments):
     """weigh{lot, qty}: what a scale shows of a coil that is or was on the press."""
 
     lot: Code
-    qty: Weight
+    qty: Quantity
 
 
 class Consume(Arguments):
@@ -69,7 +69,7 @@ class Consume(Arguments):
     work_order: Code
     item: Code
     lot: Code | None = None
-    qty: Annotated[Weight, Field(gt=0)]
+    qty: Annotated[Quantity, Field(gt=0)]
     reason: Reason
 
 

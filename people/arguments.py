@@ -44,7 +44,7 @@ Counted = Annotated[Whole, Field(ge=0, le=MOST)]
 Reading = Annotated[
     float, BeforeValidator(_no_truth_value), Field(ge=0, le=MOST, allow_inf_nan=False)
 ]
-Weight = Annotated[
+Quantity = Annotated[
     Decimal, BeforeValidator(_exact), Field(ge=0, le=MOST, max_digits=24, decimal_places=12)
 ]  # in the item's unit
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from psycopg.types.range import TimestamptzRange
 
 from database.connection import Connection
+from plant import clock
 from plant.errors import PlantNotLoadedError
 from plant.layout import Dated, ShiftPattern
 
@@ -121,8 +122,7 @@ def _unit(connection: Connection) -> timedelta:
 
 def _unit_begin(connection: Connection, instant: datetime, unit: timedelta) -> datetime:
     """When the quarter hour or hour of `instant` began, by the plant's own clock."""
-    row = connection.execute("select time_zone from plant.site").fetchone()
-    offset = instant.astimezone(ZoneInfo(row[0])).utcoffset() if row else None
+    offset = instant.astimezone(clock.time_zone(connection) or UTC).utcoffset()
     ahead = offset or timedelta()
     return EPOCH + (instant - EPOCH + ahead) // unit * unit - ahead
 

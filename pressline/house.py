@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from database.connection import Connection
 from erp_core import acts as erp_acts
@@ -14,7 +13,7 @@ from people import acts, personnel, roles
 from people import lists as people_lists
 from people.acts import Act, Kind, Kinds, Outcome
 from people.listings import Listing, by_name
-from people.refusal import Refused
+from plant.clock import told_in_its_time
 
 
 class TakenNameError(Exception):
@@ -43,22 +42,11 @@ roles.know([*ACTS, *LOOKS])
 
 def record(connection: Connection, act: Act, now: datetime) -> Outcome:
     """Apply an act of any room, as `people.acts.record` does; a refusal tells the plant's time."""
-    try:
+    with told_in_its_time(connection):
         return acts.record(connection, act, now, ACTS)
-    except Refused as refused:
-        refused.zone = _zone(connection)
-        raise
 
 
 def preview(connection: Connection, act: Act, now: datetime) -> Outcome:
     """What an act of any room would do, as `people.acts.preview` does."""
-    try:
+    with told_in_its_time(connection):
         return acts.preview(connection, act, now, ACTS)
-    except Refused as refused:
-        refused.zone = _zone(connection)
-        raise
-
-
-def _zone(connection: Connection) -> ZoneInfo | None:
-    row = connection.execute("select time_zone from plant.site").fetchone()
-    return ZoneInfo(row[0]) if row else None

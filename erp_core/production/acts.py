@@ -72,7 +72,7 @@ def _change(deed: Deed, given: Change) -> Outcome:
     if (before.qty, before.due) == (given.qty, given.due):
         raise Refused("nothing_changes", name=before.code)
     if before.state in {"closed", "cancelled"}:
-        raise _not_now(before)
+        raise work_orders.not_now(before)
     work_orders.change(deed.connection, before.code, given.qty, given.due)
     return _told(deed, work_orders.get(deed.connection, before.code), before, "order_changed")
 
@@ -127,11 +127,6 @@ def _told(deed: Deed, order: WorkOrder, before: WorkOrder | None, message: str) 
                       "due": before.due.isoformat() if before.due else None}  # fmt: skip
     return {"message": message, "work_order": order.code, "state": order.state,
             "version": order.version, "before": was}  # fmt: skip
-
-
-def _not_now(order: WorkOrder) -> Refused:
-    cure = work_orders.CURES.get(order.state, "look")
-    return Refused("step_not_possible", work_order=order.code, state=order.state, cure=cure)
 
 
 def _undo(deed: Deed, done: Done, reason: str | None) -> Outcome:

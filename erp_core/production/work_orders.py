@@ -6,10 +6,9 @@ the newest BOM version when it is released; later changes of master data do not 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
 from psycopg.rows import class_row
 
@@ -18,6 +17,7 @@ from erp_core.items import items
 from erp_core.refusal import Refused
 from erp_core.stock import shortages
 from people.errors import UnknownError
+from plant import clock
 
 # (state, step) -> state; what is not here is refused.
 STEPS: Mapping[tuple[str, str], str] = MappingProxyType({
@@ -115,14 +115,8 @@ def _check_item(connection: Connection, item: str, now: datetime) -> None:
     found = items.find(connection, item)
     if found is None:
         raise Refused("item_not_there", item=item)
-    if found.until is not None and plant_date(connection, now) > found.until:
+    if found.until is not None and clock.day(connection, now) > found.until:
         raise Refused("item_ended", item=item, until=found.until.isoformat())
-
-
-def plant_date(connection: Connection, now: datetime) -> date:
-    """The calendar day of the plant at this instant."""
-    row = connection.execute("select time_zone from plant.site").fetchone()
-    return now.astimezone(ZoneInfo(row[0]) if row else UTC).date()
 
 
 def _write_operations(connection: Connection, code: str, steps: Sequence[Step]) -> None:
@@ -209,9 +203,14 @@ def take_step(connection: Connection, code: str, step: str) -> WorkOrder:
     order = lock(connection, code)
     state = STEPS.get((order.state, step))
     if state is None:
-        cure = CURES.get(order.state, "look")
-        raise Refused("step_not_possible", work_order=code, state=order.state, step=step, cure=cure)
+        raise not_now(order)
     return set_state(connection, code, state)
+
+
+def not_now(order: WorkOrder) -> Refused:
+    """Why something cannot be done with an order in its state, with the cure."""
+    cure = CURES.get(order.state, "look")
+    return Refused("step_not_possible", work_order=order.code, state=order.state, cure=cure)
 
 
 def set_state(connection: Connection, code: str, state: str) -> WorkOrder:

@@ -2,20 +2,16 @@
 
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Annotated
 from uuid import UUID
-
-from pydantic import Field
 
 from erp_core.items import items
 from erp_core.refusal import Refused
 from erp_core.stock import ledger
 from erp_core.stock.ledger import Cause, Move
 from people.acts import Deed, Done, Kind, Kinds, Outcome, check_undo
-from people.arguments import Arguments, Code
+from people.arguments import Arguments, Code, Quantity
 
 COUNTED = {"pcs", "set"}  # units that are whole
-Given = Annotated[Decimal, Field(ge=0, max_digits=18, decimal_places=6, allow_inf_nan=False)]
 
 
 class Receive(Arguments):
@@ -23,7 +19,7 @@ class Receive(Arguments):
 
     item: Code
     lot: Code | None = None
-    qty: Given
+    qty: Quantity
     location: Code = ledger.RAW
 
 
@@ -32,7 +28,7 @@ class Count(Arguments):
 
     item: Code
     lot: Code | None = None
-    counted: Given
+    counted: Quantity
     location: Code
 
 
@@ -41,7 +37,7 @@ class Transfer(Arguments):
 
     item: Code
     lot: Code | None = None
-    qty: Given
+    qty: Quantity
     source: Code
     target: Code
 
@@ -64,7 +60,8 @@ def _count(deed: Deed, given: Count) -> Outcome:
         deed.connection, given.item, given.lot, given.counted, _cause(deed, "count"),
         location=given.location,
     )  # fmt: skip
-    moves = [ledger.by_key(deed.connection, key)] if difference else []
+    number = ledger.by_key(deed.connection, key)
+    moves = [] if number is None else [number]
     return _told(deed, "stock_counted", given.item, given.lot, difference, moves)
 
 

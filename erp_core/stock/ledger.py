@@ -136,7 +136,7 @@ def count(
     lock_items(connection, [item])
     there = next((h.qty for h in on_hand(connection, item, location) if h.lot == lot), Decimal(0))
     difference = counted - there
-    if difference == 0 or _known_key(connection, cause.key):
+    if difference == 0 or by_key(connection, cause.key) is not None:
         return Decimal(0)
     source, target = (COUNT, location) if difference > 0 else (location, COUNT)
     move(connection, Move(item, lot, abs(difference), source, target), cause)
@@ -203,13 +203,12 @@ def stock_locations(connection: Connection) -> list[str]:
     return [code for (code,) in rows]
 
 
-def by_key(connection: Connection, key: str) -> int:
-    """The number of the move that was written with this key."""
+def by_key(connection: Connection, key: str) -> int | None:
+    """The number of the move that was written with this key, if one was."""
     row = connection.execute(
         "select id from erp.stock_move where idempotency_key = %s", [key]
     ).fetchone()
-    assert row is not None
-    return row[0]
+    return row[0] if row else None
 
 
 def lock_items(connection: Connection, items: list[str]) -> None:
@@ -233,8 +232,3 @@ def _moved_before(connection: Connection, moved: Move, key: str) -> int:
             "a key stands for one move: use a new key for a new move",
         )
     return row[0]
-
-
-def _known_key(connection: Connection, key: str) -> bool:
-    found = connection.execute("select 1 from erp.stock_move where idempotency_key = %s", [key])
-    return found.fetchone() is not None

@@ -6,6 +6,7 @@ from typing import Any
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from plant import clock
 
 Row = dict[str, Any]
 
@@ -34,8 +35,8 @@ def line_names(connection: Connection) -> list[str]:
 
 def time_zone(connection: Connection) -> str:
     """The plant's time zone; UTC before a plant was loaded."""
-    row = connection.execute("select time_zone from plant.site").fetchone()
-    return row[0] if row else "UTC"
+    zone = clock.time_zone(connection)
+    return zone.key if zone else "UTC"
 
 
 def silence_s(connection: Connection) -> float:
