@@ -94,7 +94,15 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
         argument = str((first["loc"] or ("args",))[0])
         if argument == "reason" and first["type"] in {"missing", "string_too_short"}:
             raise Refused("reason_missing") from None
-        if argument in {"qty", "count"} and first["type"] != "missing":
+        if _is_exact(model, argument) and first["type"] != "missing":
+            raise Refused("amount_wrong", argument=argument, given=first["input"]) from None
+        if argument in {"qty", "count"} and first["type"] not in {"missing", "greater_than"}:
             raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
         problem = next((p for kind, p in PROBLEMS if first["type"].startswith(kind)), "unclear")
         raise Refused("args_wrong", argument=argument, problem=problem) from None
+
+
+def _is_exact(model: type[Arguments], argument: str) -> bool:
+    """Whether the argument is a quantity with decimals, in an item's unit."""
+    fields = model.model_fields.items()
+    return any(f.annotation is Decimal for name, f in fields if argument in {name, f.alias})

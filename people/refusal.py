@@ -23,6 +23,7 @@ Words = Mapping[str, Mapping[str, Sentence]]
 _sentences: dict[str, Sentence] = {}
 _words: dict[str, dict[str, Sentence]] = {}
 SENTENCES: Mapping[str, Sentence] = MappingProxyType(_sentences)  # of all rooms, by code
+WORDS: Words = MappingProxyType(_words)  # for codes in facts, of all rooms
 
 
 def tell(sentences: Mapping[str, Sentence], words: Words = MappingProxyType({})) -> None:
@@ -114,6 +115,11 @@ tell({
     "qty_not_a_number": Sentence(
         "{argument} must be a whole number, not {given}. Type digits only (0 or more).",
         "{argument} 必须是不小于 0 的整数，不能是 {given}。请只输入数字。",
+    ),
+    "amount_wrong": Sentence(
+        "{argument} must be a number of 0 or more, such as 12.5, not {given}. Type digits, and a "
+        "point before decimals.",
+        "{argument} 必须是不小于 0 的数（例如 12.5），不能是 {given}。请输入数字，小数点用“.”。",
     ),
     "reason_missing": Sentence(
         "A reason is missing. Choose one, then send it again.",
@@ -209,5 +215,20 @@ tell({
         "no_choice": Sentence("none of the choices", "不在可选项中"),
         "no_instant": Sentence("no instant with its time zone", "不是带时区的有效时间"),
         "unclear": Sentence("cannot be understood", "无法识别"),
+    },
+    "argument": {
+        "person": Sentence("person", "人员"),
+        "badge": Sentence("badge", "工牌"),
+        "pin": Sentence("PIN", "PIN"),
+        "role": Sentence("role", "角色"),
+        "may": Sentence("rights", "权限"),
+        "act": Sentence("act", "操作"),
+    },
+    "act": {
+        "person.leave": Sentence("send somebody away", "人员离职"),
+        "person.badge": Sentence("change a badge", "更换工牌"),
+        "person.pin": Sentence("change a PIN", "更换 PIN"),
+        "role.change": Sentence("change rights", "修改权限"),
+        "undo": Sentence("undo", "撤销"),
     },
 })  # fmt: skip

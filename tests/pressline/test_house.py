@@ -12,7 +12,7 @@ from stamping_shop import lay_floor
 from database.connection import Connection
 from erp_core.masters import masters
 from erp_core.stock import ledger
-from people import roles
+from people import refusal, roles
 from people.acts import Act
 from people.refusal import Refused
 from pressline import house
@@ -251,7 +251,9 @@ def test_stock_comes_moves_is_counted_and_goes_back(shop: Connection, do: Do) ->
         ("stock.receive", {"item": "NONE", "qty": "1"}, "item_not_there"),
         ("stock.receive", {"item": "BRACKET", "qty": "1.5"}, "qty_wrong"),
         ("stock.receive", {"item": "COIL", "qty": "0"}, "qty_wrong"),
-        ("stock.receive", {"item": "COIL", "qty": "-1"}, "qty_not_a_number"),
+        ("stock.receive", {"item": "COIL", "qty": "-1"}, "amount_wrong"),
+        ("stock.receive", {"item": "COIL", "qty": "1,5"}, "amount_wrong"),
+        ("stock.count", {"item": "COIL", "counted": True, "location": "RAW"}, "amount_wrong"),
         ("stock.receive", {"item": "COIL", "qty": "1", "location": "MOON"}, "location_unknown"),
         ("stock.receive", {"item": "COIL", "qty": "1", "location": "SCRAP"}, "location_unknown"),
         ("stock.move", {"item": "COIL", "qty": "1", "source": "RAW", "target": "RAW"},
@@ -349,3 +351,17 @@ def test_two_rooms_cannot_have_an_act_of_one_name() -> None:
     taken = {"scan": house.ACTS["scan"]}
     with pytest.raises(house.TakenNameError, match="called scan"):
         house._joined(taken, taken)
+
+
+def test_an_order_for_nothing_is_told_as_too_small_not_as_no_number(do: Do) -> None:
+    with pytest.raises(Refused, match="args_wrong") as refused:
+        do("P", "work_order.create", item="BRACKET", qty=0)
+    assert refused.value.text("zh").startswith("数量：太小")
+
+
+def test_every_act_and_argument_has_a_word_for_its_refusals() -> None:
+    """Who may not release an order is not told of `work_order.release`."""
+    for name, kind in house.ACTS.items():
+        assert name in refusal.WORDS["act"], name
+        for field, about in kind.arguments.model_fields.items():
+            assert (about.alias or field) in refusal.WORDS["argument"], (name, field)

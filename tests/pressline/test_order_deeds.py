@@ -1,6 +1,7 @@
 """A planner's order: made, released, held, changed and undone on its page, with its history."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -80,6 +81,21 @@ def test_who_may_not_plan_sees_no_button(chromium: Browser, opened: Pair) -> Non
         page.locator("table.orders a").first.click()
         expect(page.locator("#history")).to_be_visible()
         expect(page.locator("[data-act^='work_order.']")).to_have_count(0)
+
+
+def test_what_an_act_would_do_is_asked_by_the_same_call(opened: Pair) -> None:
+    shop, site = opened
+    row = shop.connection.execute("select code from erp.item where kind = 'part'").fetchone()
+    assert row
+    act = {"id": str(uuid4()), "act": "work_order.create", "args": {"item": row[0], "qty": 5}}
+    with site.signed_in("EMP:B-301", None) as manager:
+        asked = manager.post("/api/acts", json={**act, "preview": True})
+        assert asked.json()["work_order"] == "WO-2026-00001"
+        count = "select count(*) from erp.work_order where code like 'WO-2026-%%'"
+        assert shop.connection.execute(count).fetchone() == (0,)
+        shop.connection.rollback()
+        assert manager.post("/api/acts", json=act).status_code == 200
+        assert shop.connection.execute(count).fetchone() == (1,)
 
 
 def test_a_right_is_given_with_a_tap_and_stands_in_the_trail(

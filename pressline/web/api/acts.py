@@ -18,7 +18,7 @@ from mes_bridge.refusal import Refused
 from people import notices
 from people.acts import Act
 from people.staff import Person
-from pressline.house import record
+from pressline.house import preview, record
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, number
 from pressline.web.shell.paging import Cut, PageNumber, Part
@@ -31,7 +31,10 @@ REPORTS = 50  # on one page
 
 
 class GivenAct(BaseModel):
-    """An act as a terminal sends it; `who` is who did it, when it waited for the network."""
+    """An act as a terminal sends it; `who` is who did it, when it waited for the network.
+
+    With `preview` it is told what the act would do, and nothing is written.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     id: UUID
@@ -40,6 +43,7 @@ class GivenAct(BaseModel):
     at: AwareDatetime | None = None
     args: dict[str, Any] = {}
     who: Text | None = None
+    preview: bool = False
 
 
 @router.post("/api/acts", dependencies=[by_act()])
@@ -56,7 +60,7 @@ def post_act(
     act = Act(given.id, person.code, given.press, given.at or now, given.act, given.args)
     try:
         with connection.transaction():
-            outcome = record(connection, act, now)
+            outcome = (preview if given.preview else record)(connection, act, now)
             notices.closed_by(connection, person.code, now)
     except Refused as refused:
         return _refusal(refused.code, refused.text(locale), again=refused.again)
