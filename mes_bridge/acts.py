@@ -20,7 +20,7 @@ from erp_core.production.reports import Report
 from erp_core.quality import reasons
 from erp_core.stock import ledger
 from erp_core.stock.ledger import Cause
-from mes_bridge import arguments, undoing
+from mes_bridge import arguments, rights, undoing
 from mes_bridge.counting import counter_store
 from mes_bridge.errors import (
     DecidedEventError,
@@ -35,7 +35,7 @@ from mes_bridge.refusal import Refused
 from mes_bridge.reporting import dispositions, late_material, reporting, scraps, weighing
 from mes_bridge.reporting.dispositions import Choice
 from mes_bridge.states import facts, stops
-from people import acts, rights, staff
+from people import acts, staff
 from people.acts import Act, Deed, Done, Kind, Kinds, Outcome
 from people.arguments import A, Nothing
 from people.errors import StateError, UnknownError

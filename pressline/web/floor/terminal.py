@@ -10,8 +10,8 @@ from psycopg.rows import dict_row
 
 from database.connection import Connection
 from erp_core import codes
-from mes_bridge import undoing
-from people import rights, staff
+from mes_bridge import rights, undoing
+from people import staff
 from people.staff import Person
 from pressline.web.floor import reasons
 from pressline.web.shell import figures, words

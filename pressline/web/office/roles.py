@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from mes_bridge.rights import DECIDE, FLOOR
 from people import roles
-from people.rights import DECIDE, FLOOR
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
