@@ -108,6 +108,7 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
             rows += _rows(connection, _PARTS, as_of)
             rows += _rows(connection, _WEAR, as_of)
             rows += _rows(connection, _FEED, as_of)
+            connection.execute(_LOT_PARTS)
             rows += _rows(connection, _COIL, as_of)
             rows += _rows(connection, _WEIGHED, as_of)
             connection.execute(times.SECONDS)
@@ -395,22 +396,20 @@ where s.before is not null
 order by s.work_order, s.seq
 """
 
-# Whole parts of each pair in order of time, by the lot that was on the press then. Reports of
-# before the lots were dealt out, and their runs, are left out.
-_COIL: LiteralString = """
+# Each pair of readings with the whole parts that it brought an output, and the lot of its material
+# that was on the press then.
+_LOT_PARTS: LiteralString = """
+create temporary table audit_lot_part on commit drop as
 with needed as (
-  select o.id as run_output, o.run, m.component
+  select o.id as run_output, o.run, m.component, m.qty_per
   from mes.run_output o
   join erp.work_order_operation op on op.id = o.operation
   join erp.work_order_material m on m.work_order = op.work_order
   where not o.given and op.id = (
       select f.id from erp.work_order_operation f where f.work_order = op.work_order
       order by (f.seq = m.seq) desc nulls last, f.seq limit 1)
-    and not exists (
-      select from erp.report_use u join erp.production_report r on r.id = u.report
-      where r.run = o.run and not u.dealt)
 ), running as (
-  select k.run_output, k.component, p.press, p.run, p.at, p.came, l.lot,
+  select k.*, p.at, p.came, l.lot,
          sum(p.amount * so.parts_num::numeric / so.parts_den) over (
            partition by k.run_output, k.component order by p.at, p.from_at) + 1e-9 as after,
          p.amount * so.parts_num::numeric / so.parts_den as added
@@ -421,16 +420,30 @@ with needed as (
     select m.lot from mes.material_mount m
     where m.press = p.press and m.item = k.component and m.span @> p.at
   ) l on true
-), side as (
-  select run_output, component, coalesce(lot, '') as lot,
-         floor(after) - floor(after - added) as recounted, 0 as booked, came
-  from running
+)
+select run_output, run, component, qty_per, at, came, lot,
+       floor(after) - floor(after - added) as parts
+from running
+"""
+
+# The parts of each lot, beside what reports say. Reports of before the lots were dealt out, and
+# their runs, are left out.
+_COIL: LiteralString = """
+with side as (
+  select a.run_output, a.component, coalesce(a.lot, '') as lot, a.parts as recounted, 0 as booked,
+         a.came
+  from audit_lot_part a
+  where not exists (
+      select from erp.report_use u join erp.production_report r on r.id = u.report
+      where r.run = a.run and not u.dealt)
   union all
-  select k.run_output, k.component, coalesce(u.lot, ''), 0, u.parts, null
-  from needed k
-  join mes.run_output o on o.id = k.run_output
+  select o.id, u.component, coalesce(u.lot, ''), 0, u.parts, null
+  from mes.run_output o
   join erp.production_report r on r.run = o.run and r.operation = o.operation
-  join erp.report_use u on u.report = r.id and u.component = k.component
+  join erp.report_use u on u.report = r.id
+  where not o.given and not exists (
+      select from erp.report_use x join erp.production_report y on y.id = x.report
+      where y.run = o.run and not x.dealt)
 ), boundary as (
   select max(due) as next, min(greatest(
            due - report_every,
@@ -453,32 +466,10 @@ order by r.id, o.id
 # What a scale showed of a lot, beside what came and went of it until then and what the strokes
 # before it took by the formula; and what people declared to be gone, beside its moves.
 _WEIGHED: LiteralString = """
-with needed as (
-  select o.id as run_output, o.run, m.component, m.qty_per
-  from mes.run_output o
-  join erp.work_order_operation op on op.id = o.operation
-  join erp.work_order_material m on m.work_order = op.work_order
-  where not o.given and op.id = (
-      select f.id from erp.work_order_operation f where f.work_order = op.work_order
-      order by (f.seq = m.seq) desc nulls last, f.seq limit 1)
-    and exists (select from mes.coil_weight w where w.item = m.component)
-), running as (
-  select k.component, k.qty_per, p.at, p.came, l.lot,
-         sum(p.amount * so.parts_num::numeric / so.parts_den) over (
-           partition by k.run_output, k.component order by p.at, p.from_at) + 1e-9 as after,
-         p.amount * so.parts_num::numeric / so.parts_den as added
-  from needed k
-  join audit_pair p on p.run = k.run and p.measure = 'stroke' and not p.held
-  join mes.segment_output so on so.segment = p.segment and so.run_output = k.run_output
-  left join lateral (
-    select m.lot from mes.material_mount m
-    where m.press = p.press and m.item = k.component and m.span @> p.at
-  ) l on true
-), used as (
-  select w.act, sum((floor(r.after) - floor(r.after - r.added)) * r.qty_per) as qty,
-         max(r.came) as came
+with used as (
+  select w.act, sum(r.parts * r.qty_per) as qty, max(r.came) as came
   from mes.coil_weight w
-  join running r on r.component = w.item and r.lot = w.lot and r.at < w.at
+  join audit_lot_part r on r.component = w.item and r.lot = w.lot and r.at < w.at
   group by w.act
 ), moved as (
   select w.act, sum(case when t.kind = 'stock' then m.qty else -m.qty end) as qty
