@@ -31,7 +31,7 @@ NEEDS = {
     "/api/dies/{press:path}": "press.see",
     "/api/code": "press.see",
     "/api/reports": "press.see",
-    "/api/attention": "press.see",
+    "/api/attention": "accept",
     "/labels": "press.see",
     "/lot/{name:path}": "press.see",
     "/item/{code:path}": "item.see",

@@ -67,7 +67,7 @@ def place_of(notice: Row) -> str:
     return f"/attention?{urlencode({'report': notice['subject']})}#{quote(notice['subject'])}"
 
 
-@router.get("/api/attention", dependencies=[needs("press.see")])
+@router.get("/api/attention", dependencies=[needs("accept", "not_allowed")])
 def waiting(
     person: SignedIn, connection: Database, now: Now, press: str | None = None
 ) -> dict[str, Any]:
