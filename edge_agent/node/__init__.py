@@ -380,9 +380,9 @@ class Node:
             ack = Ack.parse(metric.string_value)
             if ack is None or ack.outbox != self.outbox.uuid:
                 return
-            if ack.number > max(self.outbox.opened_at, self.sender.ever):
+            if ack.number > max(self.outbox.known, self.sender.ever):
                 self._part_ways(ack.number)
-            else:
+            elif self.sender.heard or self._no_copy():
                 self._do(self.sender.answered(ack.number, ack.hole, self._delivery.now()))
 
     def _tell_asked_again(self) -> None:
@@ -398,6 +398,15 @@ class Node:
                 times=ASKED,
             )
         self._told_asked = often
+
+    def _no_copy(self) -> bool:
+        """Note that the outbox is the one the database knows; whether the disk took it."""
+        try:
+            self.outbox.answered()
+        except sqlite3.OperationalError as error:  # a full disk: the next answer says so again
+            log.warning("cannot note an answer", outbox=str(self.outbox.path), reason=str(error))
+            return False
+        return True
 
     def _part_ways(self, number: int) -> None:
         log.error(

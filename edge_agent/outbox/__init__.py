@@ -40,6 +40,7 @@ __all__ = ["BegunAnewError", "DamagedError", "Draft", "Entry", "Outbox", "Outbox
 BDSEQ_CYCLE = 256  # Sparkplug 3.0: bdSeq runs from 0 to 255
 HOUR = 3600  # seconds between marks of the outbox's age
 DROP_AT_ONCE = 20_000  # records deleted by one commit
+UNANSWERED = "unanswered"  # key of where the file stood when it was opened, until it is answered
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +116,44 @@ class Outbox:
         self._writer, self._reader, self.rescued = opened.writer, opened.reader, opened.rescued
         self._opened = time.monotonic()
         self.uuid = str(self._meta("uuid", str(uuid.uuid4())))
-        self.last = self.opened_at = self._number("last")
+        self.last = self._number("last")
+        self.opened_at, self._again = self._stood()
         found = self.rescued.bdseq if self.rescued else -1
         self._bdseq = max(self._bdseq, self._number("bdseq", found))
         self._ran_before = self._number("ran")
         tail = self._reader.execute("select max(position) from entry").fetchone()[0] or 0
         self._tail = max(tail, end_of(self.last))
         self._inode = self.path.stat().st_ino
+
+    def _stood(self) -> tuple[int, bool]:
+        """Where the file stood when it was opened, and whether an agent before died unanswered.
+
+        That one's start counts: what it wrote since does not show what the database can have.
+        """
+        if self.last == 0:
+            return 0, False
+        row = self._writer.execute("select value from meta where key = ?", [UNANSWERED]).fetchone()
+        if row is not None:
+            return int(row[0]), True
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk
+            self._set(UNANSWERED, self.last)
+        return self.last, False
+
+    @property
+    def known(self) -> int:
+        """The newest record that the database can have of this file before it is answered.
+
+        An agent that died unanswered had one record under way at a time.
+        """
+        return self.opened_at + self._again
+
+    def answered(self) -> None:
+        """The database answered, and had nothing that this file does not know of: it is no copy.
+
+        Raises sqlite3.OperationalError when the disk is full: it is not answered yet, then.
+        """
+        with self._lock, sound(self.path):
+            self._writer.execute("delete from meta where key = ?", [UNANSWERED])
 
     def close(self) -> None:
         """Close the file; nothing is lost."""
@@ -327,6 +359,8 @@ class Outbox:
             last = min(up_to, first + DROP_AT_ONCE - 1, self.last)
             if first <= last:
                 self._commit([], self.last, last)
+                if self.opened_at:  # what is given up is told by its number: the next may be known
+                    self.opened_at = max(self.opened_at, last)
             return first, last
 
     def rewrite(
@@ -389,7 +423,7 @@ class Outbox:
                 self._set("last", self.last - self.opened_at)
             self.uuid = identity  # only now: on a full disk it is the old copy still
             self.last, self._tail = self.last - self.opened_at, self._tail - shift
-            self.opened_at = 0
+            self.opened_at, self._again = 0, False
 
     # -- the file ---------------------------------------------------------------------------------
 
@@ -407,6 +441,8 @@ class Outbox:
                 [(entry.position, entry.device, entry.at, entry.body) for entry in placed],
             )
             self._set("last", last)
+            known = "update meta set value = max(value, ?) where key = ?"
+            writer.execute(known, [acknowledged, UNANSWERED])
             self._mark_hour(last, acknowledged)
 
     def _mark_hour(self, last: int, acknowledged: int) -> None:

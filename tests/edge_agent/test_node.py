@@ -408,6 +408,77 @@ def test_an_old_copy_that_wrote_as_much_as_the_database_has_is_found_out_by_its_
     play(story())
 
 
+def test_an_old_copy_that_dies_before_its_first_answer_is_found_out_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(*range(1, 11))
+            old = node.outbox.uuid
+        async with living(tmp_path) as node:
+            await node.write(*range(111, 131))
+            node.online()  # the broker is slow: no answer comes
+        async with living(tmp_path) as node:
+            await node.write(131)
+            node.online()
+            node.heard.take()
+            node.ack(15)
+            [(_, birth), *rest] = node.heard.take()
+            assert named(birth)[OUTBOX_ID].string_value == node.outbox.uuid != old
+            told = [p.metrics[1].int_value for kind, p in rest if "DDATA" in kind]
+            assert told == [*range(111, 132)]
+        async with living(tmp_path) as node:
+            node.online()
+            node.ack(21)
+            assert node.outbox.uuid != old
+
+    play(story())
+
+
+def test_an_outbox_whose_agents_died_unanswered_is_no_copy_of_itself(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(*range(1, 11))
+            uuid = node.outbox.uuid
+            node.online()
+            node.ack(10)
+            await node._keeping.commit()
+        for count in (11, 12, 13):  # the first of them reached the database, unanswered
+            async with living(tmp_path) as node:
+                await node.write(count)
+                node.online()
+                assert node.heard.numbers() == [11]
+        async with living(tmp_path) as node:
+            node.online()
+            node.ack(11)
+            assert (node.outbox.uuid, node.heard.numbers()) == (uuid, [11, 12, 13])
+            await node.write(14)
+            node.ack(14)
+            await node._keeping.commit()
+        async with living(tmp_path) as node:
+            assert (node.outbox.opened_at, node.outbox.known) == (14, 14)
+
+    play(story())
+
+
+def test_records_given_up_before_the_first_answer_do_not_make_a_copy(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with living(tmp_path) as node:
+            await node.write(*range(1, 11))
+        async with living(tmp_path) as node:
+            await node.write(*range(11, 31))
+            assert node.outbox.give_up(25) == (1, 25)
+            node.online()
+            assert node.heard.numbers() == [26]  # it is taken, and the answer lost
+        async with living(tmp_path) as node:
+            uuid = node.outbox.uuid
+            node.online()
+            node.ack(26)
+            assert (node.outbox.uuid, node.heard.numbers()) == (uuid, [26, 27, 28, 29, 30])
+
+    play(story())
+
+
 def test_what_the_node_tells_of_itself_is_declared_in_its_birth_and_numbered(
     tmp_path: Path,
 ) -> None:
