@@ -244,6 +244,8 @@ CREATE TABLE mes.fact_minute (
     unknown_wh bigint DEFAULT 0 NOT NULL
 );
 
+ALTER TABLE ONLY mes.fact_minute REPLICA IDENTITY FULL;
+
 COMMENT ON TABLE mes.fact_minute IS 'Additive facts; a null minute holds strokes of a gap, a null segment what no run owns.';
 
 COMMENT ON COLUMN mes.fact_minute.unknown_wh IS 'Counted over unseen time, or while the state of the press was unknown.';
@@ -641,6 +643,8 @@ CREATE TABLE erp.report_use (
     dealt boolean DEFAULT true NOT NULL,
     CONSTRAINT report_use_parts CHECK ((parts <> 0))
 );
+
+ALTER TABLE ONLY erp.report_use REPLICA IDENTITY FULL;
 
 COMMENT ON TABLE erp.report_use IS 'How many parts of a report were made from which lot of a component. Derived from counts and mounted lots: dealt anew when these change.';
 
@@ -1476,6 +1480,8 @@ CREATE TABLE signal.reading (
     number bigint NOT NULL
 );
 
+ALTER TABLE ONLY signal.reading REPLICA IDENTITY FULL;
+
 COMMENT ON COLUMN signal.reading.arrived IS 'Database clock, one instant per commit; partition key.';
 
 COMMENT ON COLUMN signal.reading.at IS 'Capture time on the edge.';
@@ -1663,6 +1669,9 @@ ALTER TABLE ONLY mes.press_mark
 
 ALTER TABLE ONLY mes.press_state
     ADD CONSTRAINT press_state_no_overlap EXCLUDE USING gist (press WITH =, span WITH &&);
+
+ALTER TABLE ONLY mes.press_state
+    ADD CONSTRAINT press_state_pkey PRIMARY KEY (press, span);
 
 ALTER TABLE ONLY mes.press_watch
     ADD CONSTRAINT press_watch_pkey PRIMARY KEY (press);

@@ -48,14 +48,17 @@ class Flavour:
 
 
 @contextmanager
-def running_flavour(name: str) -> Generator[Flavour]:
+def running_flavour(name: str, *more: str) -> Generator[Flavour]:
+    """A server of that flavour while it is used; `more`: further settings, `name=value`."""
     folder = Path(tempfile.mkdtemp(prefix="pressline-test-"))
     let_server_pass(folder)
     binaries = timescale_binaries() if name == "timescale" else embedded_binaries()
     assert binaries is not None
     timescale = name == "timescale"
     settings = TEST_SETTINGS if timescale else TEST_SETTINGS[:2]
-    server = Server(binaries, folder / "data", "timescaledb" if timescale else "", settings)
+    server = Server(
+        binaries, folder / "data", "timescaledb" if timescale else "", (*settings, *more)
+    )
     server.start()
     try:
         with psycopg.connect(server.url, autocommit=True) as admin:
