@@ -31,6 +31,32 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION erp.keep_released_lines() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+declare
+  kept record;
+begin
+  select b.item, b.version, b.state into kept from erp.bom b
+  where (b.item, b.version) in ((old.item, old.version), (new.item, new.version)) and b.state <> 'draft' limit 1;
+  if found then
+    raise exception 'bill of material % of % is %: its lines do not change; make another version', kept.version, kept.item, kept.state
+      using errcode = 'check_violation';
+  end if;
+  return coalesce(new, old);
+end $$;
+
+CREATE FUNCTION mes.begin_operation() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  update erp.work_order_operation w set begun = (select lower(r.span) from mes.run r where r.id = new.run)
+  where w.id = new.operation and w.begun is null;
+  return null;
+end $$;
+
 CREATE FUNCTION mes.strokes_within(on_press text, spans tstzmultirange) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -372,10 +398,13 @@ CREATE TABLE erp.work_order_operation (
     seq integer NOT NULL,
     name text NOT NULL,
     die text,
-    last boolean NOT NULL
+    last boolean NOT NULL,
+    begun timestamp with time zone
 );
 
 COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock.';
+
+COMMENT ON COLUMN erp.work_order_operation.begun IS 'When it was first at work on a press; null: not yet.';
 
 CREATE TABLE mes.run (
     id bigint NOT NULL,
@@ -539,8 +568,20 @@ COMMENT ON COLUMN erp.balance.first_move IS 'The oldest move of it: what came fi
 
 CREATE TABLE erp.bom (
     item text NOT NULL,
-    version text NOT NULL
+    version text NOT NULL,
+    state text DEFAULT 'draft'::text NOT NULL,
+    from_day date,
+    row_version integer DEFAULT 1 NOT NULL,
+    created timestamp with time zone,
+    created_by text,
+    CONSTRAINT bom_state CHECK ((state = ANY (ARRAY['draft'::text, 'checked'::text, 'released'::text, 'obsolete'::text])))
 );
+
+COMMENT ON COLUMN erp.bom.from_day IS 'The first day of the plant on which orders that are released take it; null: since ever.';
+
+COMMENT ON COLUMN erp.bom.row_version IS 'Counts what people changed of it.';
+
+COMMENT ON COLUMN erp.bom.created IS 'When it was made; null: before that was written down, or loaded from a file.';
 
 CREATE TABLE erp.bom_line (
     item text NOT NULL,
@@ -548,10 +589,33 @@ CREATE TABLE erp.bom_line (
     component text NOT NULL,
     qty numeric NOT NULL,
     seq integer,
-    CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric))
+    scrap numeric DEFAULT 0 NOT NULL,
+    CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric)),
+    CONSTRAINT bom_line_scrap CHECK (((scrap >= (0)::numeric) AND (scrap < (1)::numeric)))
 );
 
 COMMENT ON COLUMN erp.bom_line.seq IS 'Number of the operation that uses it; null: the first one.';
+
+COMMENT ON COLUMN erp.bom_line.scrap IS 'Share of qty that is lost beside it: an order takes qty x (1 + scrap) a piece.';
+
+CREATE TABLE erp.change_order (
+    code text NOT NULL,
+    item text NOT NULL,
+    version text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    who text NOT NULL,
+    reason text,
+    undone boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON TABLE erp.change_order IS 'A version of a bill of material, released and given to open orders in one act.';
+
+CREATE TABLE erp.change_order_line (
+    change_order text NOT NULL,
+    work_order text NOT NULL,
+    policy text NOT NULL,
+    CONSTRAINT change_order_policy CHECK ((policy = ANY (ARRAY['new_only'::text, 'not_started'::text, 'hold'::text])))
+);
 
 CREATE TABLE erp.die_output (
     die text NOT NULL,
@@ -685,12 +749,15 @@ CREATE TABLE erp.work_order_material (
     work_order text NOT NULL,
     component text NOT NULL,
     qty_per numeric NOT NULL,
-    seq integer
+    seq integer,
+    bom text
 );
 
 COMMENT ON TABLE erp.work_order_material IS 'The BOM as it was when the order was released.';
 
 COMMENT ON COLUMN erp.work_order_material.seq IS 'Number of the operation that uses it; null: the first one.';
+
+COMMENT ON COLUMN erp.work_order_material.bom IS 'The version of the bill of material that it was fixed from; null: before that was written down.';
 
 ALTER TABLE erp.work_order_operation ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.work_order_operation_id_seq
@@ -1550,6 +1617,12 @@ ALTER TABLE ONLY erp.bom_line
 ALTER TABLE ONLY erp.bom
     ADD CONSTRAINT bom_pkey PRIMARY KEY (item, version);
 
+ALTER TABLE ONLY erp.change_order_line
+    ADD CONSTRAINT change_order_line_pkey PRIMARY KEY (change_order, work_order);
+
+ALTER TABLE ONLY erp.change_order
+    ADD CONSTRAINT change_order_pkey PRIMARY KEY (code);
+
 ALTER TABLE ONLY erp.die_output
     ADD CONSTRAINT die_output_pkey PRIMARY KEY (die, item, from_at);
 
@@ -1802,6 +1875,10 @@ ALTER TABLE ONLY signal.replay
 ALTER TABLE ONLY signal.unkept
     ADD CONSTRAINT unkept_pkey PRIMARY KEY (day, node, kind, why);
 
+CREATE INDEX change_order_line_of ON erp.change_order_line USING btree (work_order);
+
+CREATE INDEX change_order_of ON erp.change_order USING btree (item, version);
+
 CREATE INDEX die_printed ON erp.die USING btree (upper(NORMALIZE(code, NFKC)));
 
 CREATE INDEX lot_printed ON erp.lot USING btree (upper(NORMALIZE(code, NFKC)));
@@ -1886,9 +1963,17 @@ CREATE TRIGGER bom_line_added_told AFTER INSERT ON erp.bom_line REFERENCING NEW 
 
 CREATE TRIGGER bom_line_changed_told AFTER UPDATE ON erp.bom_line REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version,component', '');
 
+CREATE TRIGGER bom_line_released BEFORE INSERT OR DELETE OR UPDATE ON erp.bom_line FOR EACH ROW EXECUTE FUNCTION erp.keep_released_lines();
+
 CREATE TRIGGER bom_line_removed_told AFTER DELETE ON erp.bom_line REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version,component', '');
 
 CREATE TRIGGER bom_removed_told AFTER DELETE ON erp.bom REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('item,version', '');
+
+CREATE TRIGGER change_order_added_told AFTER INSERT ON erp.change_order REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER change_order_changed_told AFTER UPDATE ON erp.change_order REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER change_order_removed_told AFTER DELETE ON erp.change_order REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER die_added_told AFTER INSERT ON erp.die REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
@@ -1968,6 +2053,8 @@ CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EA
 
 CREATE TRIGGER posting_never_emptied BEFORE TRUNCATE ON mes.posting FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
+CREATE TRIGGER run_output_begins AFTER INSERT OR UPDATE OF operation ON mes.run_output FOR EACH ROW WHEN ((new.operation IS NOT NULL)) EXECUTE FUNCTION mes.begin_operation();
+
 CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON people.act FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER act_never_emptied BEFORE TRUNCATE ON people.act FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
@@ -2044,6 +2131,15 @@ ALTER TABLE ONLY erp.bom_line
 
 ALTER TABLE ONLY erp.bom_line
     ADD CONSTRAINT bom_line_item_version_fkey FOREIGN KEY (item, version) REFERENCES erp.bom(item, version);
+
+ALTER TABLE ONLY erp.change_order
+    ADD CONSTRAINT change_order_item_version_fkey FOREIGN KEY (item, version) REFERENCES erp.bom(item, version);
+
+ALTER TABLE ONLY erp.change_order_line
+    ADD CONSTRAINT change_order_line_change_order_fkey FOREIGN KEY (change_order) REFERENCES erp.change_order(code);
+
+ALTER TABLE ONLY erp.change_order_line
+    ADD CONSTRAINT change_order_line_work_order_fkey FOREIGN KEY (work_order) REFERENCES erp.work_order(code);
 
 ALTER TABLE ONLY erp.die_output
     ADD CONSTRAINT die_output_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);

@@ -43,6 +43,35 @@ tell({
         "Parts of {work_order} are reported ({made}): it cannot be cancelled. Close it instead.",
         "{work_order} 已有报工（{made} 件），不能取消。请改为关闭工单。",
     ),
+    "bom_unknown": Sentence(
+        "{item} has no version {version} of its bill of material. Choose one of those on its page.",
+        "{item} 没有物料清单版本 {version}。请在物料页面选择。",
+    ),
+    "bom_step": Sentence(
+        "{name} is {bom_state}: it cannot be done now. Look at its page; {bom_cure}.",
+        "{name} 目前为“{bom_state}”，不能执行此操作。请查看其页面：{bom_cure}。",
+    ),
+    "bom_empty": Sentence(
+        "{name} has no lines. Give it lines first.",
+        "{name} 没有明细行，请先填写。",
+    ),
+    "bom_twice": Sentence(
+        "{component} stands in two lines. Put them together into one.",
+        "{component} 出现在两行中，请合并为一行。",
+    ),
+    "bom_operation": Sentence(
+        "{item} has no operation {operation}. Write one of {known}, or leave it empty: the first.",
+        "{item} 没有工序 {operation}。请填写 {known} 之一，或留空（首道工序）。",
+    ),
+    "bom_circle": Sentence(
+        "{item} would be made from itself ({way}). Take out the line that leads back.",
+        "{item} 会由自身制成（{way}）。请删除造成循环的那一行。",
+    ),
+    "bom_used": Sentence(
+        "{work_order} takes its material by {name} already, so it stays released. Make another "
+        "version instead.",
+        "{work_order} 已按 {name} 领料，不能撤销下发。请新建版本。",
+    ),
     "bom_missing": Sentence(
         "{item} has no bill of material: its parts would use none. Give it one, or release the "
         "order without material on purpose.",
@@ -81,6 +110,17 @@ tell({
         "此后 {name} 又有改动，撤销会连同后来的改动一起取消。请直接修改。",
     ),
 }, {
+    "bom_state": {
+        "draft": Sentence("a draft", "草稿"),
+        "checked": Sentence("checked", "已审核"),
+        "released": Sentence("released", "已发布"),
+        "obsolete": Sentence("obsolete", "已作废"),
+    },
+    "bom_cure": {
+        "check": Sentence("have it checked first", "请先审核"),
+        "reopen": Sentence("reopen it to change its lines", "如需改行，请先退回草稿"),
+        "copy": Sentence("make a new version from it", "请复制为新版本"),
+    },
     "cure": {
         "release": Sentence("release it first", "请先下发"),
         "new": Sentence("create a new order", "请新建工单"),
@@ -103,8 +143,24 @@ tell({
         "target": Sentence("to", "去向"),
         "version": Sentence("version", "版本"),
         "without_material": Sentence("without material", "无物料"),
+        "lines": Sentence("lines", "明细行"),
+        "orders": Sentence("orders", "工单"),
+        "component": Sentence("component", "组件"),
+        "operation": Sentence("operation", "工序"),
+        "scrap_percent": Sentence("scrap in per cent", "损耗率"),
+        "policy": Sentence("policy", "处理方式"),
+        "from_day": Sentence("first day", "生效日期"),
+        "row_version": Sentence("version", "版本"),
+        "copy_of": Sentence("version to copy", "复制来源版本"),
     },
     "act": {
+        "bom.create": Sentence("bill of material: new version", "新建物料清单版本"),
+        "bom.change": Sentence("bill of material: change lines", "修改物料清单"),
+        "bom.check": Sentence("bill of material: check", "审核物料清单"),
+        "bom.reopen": Sentence("bill of material: reopen", "退回物料清单"),
+        "bom.release": Sentence("bill of material: release", "发布物料清单"),
+        "bom.retire": Sentence("bill of material: retire", "作废物料清单"),
+        "change_order.apply": Sentence("change order: apply", "执行工程变更"),
         "work_order.create": Sentence("work order: create", "新建工单"),
         "work_order.change": Sentence("work order: change", "修改工单"),
         "work_order.release": Sentence("work order: release", "下发工单"),

@@ -236,7 +236,7 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "kind": Sentence("kind", "阶段"),
         "pass": Sentence("pass", "首件结果"),
         "item": Sentence("item", "零件"),
-        "qty": Sentence("qty", "数量"),
+        "qty": Sentence("quantity", "数量"),
         "reason": Sentence("reason", "原因"),
         "open": Sentence("open", "产出开关"),
         "from": Sentence("from", "开始时间"),

@@ -12,6 +12,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 from people.refusal import Refused
 
@@ -92,6 +93,8 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         argument = str((first["loc"] or ("args",))[0])
+        if len(first["loc"]) > 1 and isinstance(first["loc"][1], int):
+            raise _wrong_line(first["loc"][1], str(first["loc"][-1]), first) from None
         if argument == "reason" and first["type"] in {"missing", "string_too_short"}:
             raise Refused("reason_missing") from None
         if _is_exact(model, argument) and first["type"] != "missing":
@@ -100,6 +103,15 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
             raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
         problem = next((p for kind, p in PROBLEMS if first["type"].startswith(kind)), "unclear")
         raise Refused("args_wrong", argument=argument, problem=problem) from None
+
+
+def _wrong_line(line: int, argument: str, error: ErrorDetails) -> Refused:
+    """A list has one entry that cannot be: which of them, what of it, and why."""
+    problem = next((word for begin, word in PROBLEMS if error["type"].startswith(begin)), "unclear")
+    given: object = error["input"]
+    shown = error["type"] != "missing" and isinstance(given, str | int | float)
+    return Refused("line_wrong", line=line + 1, argument=argument, problem=problem,
+                   given=given if shown else "")  # fmt: skip
 
 
 def _is_exact(model: type[Arguments], argument: str) -> bool:

@@ -1,6 +1,6 @@
 """The history of a document: what people did to it, and what the database saw change."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -26,6 +26,18 @@ class Step:
     undone: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    at: datetime
+    act: UUID | None
+    what: str | None
+    who: str | None
+    reason: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    undone: bool
+
+
 def of(connection: Connection, noun: str, table: str, key: str, most: int = 50) -> list[Step]:
     """The newest `most` steps of one document, newest first; `table` is where its row stands."""
     with connection.cursor(row_factory=class_row(_Row)) as cursor:
@@ -42,20 +54,24 @@ def of(connection: Connection, noun: str, table: str, key: str, most: int = 50) 
             _differing(row.before, row.after),
             row.undone,
         )
-        for row in rows
+        for row in _one_an_act(rows)
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    at: datetime
-    act: UUID | None
-    what: str | None
-    who: str | None
-    reason: str | None
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    undone: bool
+def _one_an_act(rows: list[_Row]) -> list[_Row]:
+    """Several changes by one act are one step, from what was before the first to after the last."""
+    steps: dict[object, _Row] = {}
+    for n, row in enumerate(rows):
+        key = row.act or n
+        later = steps.get(key)
+        steps[key] = row if later is None else _joined(row, later)
+    return list(steps.values())
+
+
+def _joined(earlier: _Row, later: _Row) -> _Row:
+    before = earlier.before and {**(later.before or {}), **earlier.before}
+    after = later.after and {**(earlier.after or {}), **later.after}
+    return replace(later, before=before, after=after)
 
 
 def _differing(
@@ -63,8 +79,10 @@ def _differing(
 ) -> list[tuple[str, Any, Any]]:
     if before is None or after is None:
         return []  # made or gone: the act says so
-    return [(name, before[name], after.get(name)) for name in before if name != "version"]
+    return [(name, before[name], after.get(name)) for name in before if name not in COUNTED]
 
+
+COUNTED = frozenset({"version", "row_version"})  # columns that count changes
 
 STEPS = """
 with done as (
@@ -73,7 +91,7 @@ with done as (
   from people.act where about @> %(about)s and about <> '{}'
   order by recorded_at desc limit %(most)s
 ), changed as (
-  select at, act, before, after
+  select id, at, act, before, after
   from people.change where "table" = %(table)s and key = %(key)s order by id desc limit %(most)s
 )
 select coalesce(d.at, c.at) as at, coalesce(d.act, c.act) as act, d.what,
@@ -83,5 +101,5 @@ select coalesce(d.at, c.at) as at, coalesce(d.act, c.act) as act, d.what,
 from done d
 full join changed c on c.act = d.act
 left join people.person e on e.code = d.who
-order by 1 desc limit %(most)s
+order by 1 desc, c.id desc limit %(most)s
 """

@@ -195,6 +195,10 @@ tell({
         "role.change first.",
         "这样将没有在职人员能修改权限。请先让其他角色拥有 role.change。",
     ),
+    "line_wrong": Sentence(
+        "Line {line}: {argument} {given} is {problem}. Correct it and send it again.",
+        "第 {line} 行：{argument} {given} {problem}。请改正后重新提交。",
+    ),
     "changed_meanwhile": Sentence(
         "{name} was changed by {who} at {at}, after you opened it. Reload the page, look at it, "
         "then do it again.",

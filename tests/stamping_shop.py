@@ -43,8 +43,9 @@ class Shop:
             insert into erp.die (code) values ('D1');
             insert into erp.die_output (die, item, parts_num, parts_den) values
               ('D1', 'BRACKET', 1, 1);
-            insert into erp.bom values ('BRACKET', '1');
+            insert into erp.bom (item, version) values ('BRACKET', '1');
             insert into erp.bom_line values ('BRACKET', '1', 'COIL', 0.5);
+            update erp.bom set state = 'released';
             insert into mes.run (press, die, span, source)
             select 'P0' || n, 'D1', '[2026-03-02 07:00Z,)', 'scan' from generate_series(1, 2) n;
         """)
@@ -54,7 +55,7 @@ class Shop:
     def order(self, code: str, qty: int) -> int:
         """A released order; the id of its only operation."""
         work_orders.create(self.connection, code, "BRACKET", qty, who="E01", now=NOW)
-        work_orders.release(self.connection, code)
+        work_orders.release(self.connection, code, NOW.date())
         return work_orders.operations(self.connection, code)[0].id
 
     def coil(self, lot: str | None, kg: int, at: datetime = NOW) -> None:

@@ -24,6 +24,7 @@ begin
       ('erp', 'die_press', 'die,press', ''),
       ('erp', 'location', 'code', ''),
       ('erp', 'reason', 'kind,code', ''),
+      ('erp', 'change_order', 'code', ''),
       ('erp', 'work_order', 'code', '')
     ) s (folder, name, keys, secret)
   loop

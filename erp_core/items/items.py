@@ -38,12 +38,6 @@ def known(connection: Connection, code: str) -> bool:
     return find(connection, code) is not None
 
 
-def newest_bom(connection: Connection, item: str) -> str | None:
-    """The newest BOM version of an item, or None; version 10 is newer than version 9."""
-    rows = connection.execute("select version from erp.bom where item = %s", [item])
-    return max((version for (version,) in rows), key=version_order, default=None)
-
-
 def version_order(version: str) -> list[tuple[int, int, str]]:
     """Sort key of a version: numbers in it count as numbers, so that `A10` follows `A9`."""
     pieces = re.findall(r"\d+|\D+", version)

@@ -18,19 +18,38 @@ ITEMS = Listing(
     key=("code",), find=("code", "name_zh", "name_en"), exact=("kind",),
 )  # fmt: skip
 
-BOM_LINES = Listing(
+BOMS = Listing(
     "boms", "item.see",
     """
-    select l.item, l.version, l.component, c.name_zh, c.name_en, l.qty, c.unit,
-           coalesce(l.seq::text, '') as operation
-    from erp.bom_line l join erp.item c on c.code = l.component
+    select b.item, i.name_zh, i.name_en, b.version, b.state, b.from_day,
+           (select count(*) from erp.bom_line l where l.item = b.item and l.version = b.version)
+             as lines
+    from erp.bom b join erp.item i on i.code = b.item
     """,
     (
-        Column("item", noun="item"), Column("version"), Column("component", noun="item"),
-        Column("name", "name"), Column("qty", "qty", unit="unit"), Column("operation"),
+        Column("item", noun="item"), Column("name", "name"), Column("version", noun="bom"),
+        Column("state", "word", word="bom_state"), Column("from_day", "day"),
+        Column("lines", "count"),
+    ),
+    key=("item", "version"), find=("item", "name_zh", "name_en"), exact=("state", "item"),
+)  # fmt: skip
+
+BOM_LINES = Listing(
+    "bom_lines", "item.see",
+    """
+    select l.component, c.name_zh, c.name_en, l.item, l.version, b.state, l.qty, c.unit,
+           l.scrap * 100 as scrap, coalesce(l.seq::text, '') as operation
+    from erp.bom_line l
+    join erp.bom b on b.item = l.item and b.version = l.version
+    join erp.item c on c.code = l.component
+    """,
+    (
+        Column("component", noun="item"), Column("name", "name"), Column("item", noun="item"),
+        Column("version", noun="bom"), Column("state", "word", word="bom_state"),
+        Column("qty", "qty", unit="unit"), Column("scrap", "qty"), Column("operation"),
     ),
     key=("item", "version", "component"), find=("item", "component", "name_zh", "name_en"),
-    exact=("component",),
+    exact=("component", "state"),
 )  # fmt: skip
 
 ROUTINGS = Listing(
@@ -43,4 +62,4 @@ ROUTINGS = Listing(
     key=("item", "seq"), find=("item", "name", "die"), exact=("die",),
 )  # fmt: skip
 
-LISTS = (ITEMS, BOM_LINES, ROUTINGS)
+LISTS = (ITEMS, BOMS, BOM_LINES, ROUTINGS)

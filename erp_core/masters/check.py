@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
 
 from database.connection import Connection
 from erp_core.masters.fault import Fault, Place
@@ -22,6 +24,15 @@ class Floor:
     time_zone: str = "UTC"
 
 
+class BomLine(NamedTuple):
+    """A line of a BOM, to compare."""
+
+    component: str
+    qty: Decimal
+    operation: int | None
+    scrap: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """What may be referred to: what the database has and what the file brings."""
@@ -35,10 +46,11 @@ class Known:
     opening: Mapping[str, object]  # idempotency key -> quantity
     ends: Mapping[str, date | None]  # item -> last day of its life
     codes: Mapping[str, frozenset[str]]  # table -> codes that the database has
+    boms: Mapping[tuple[str, str], frozenset[BomLine]]  # (item, version) -> its lines
     kept: Kept
 
 
-NOTHING = Known({}, frozenset(), frozenset(), frozenset(), {}, {}, {}, {}, {}, {})
+NOTHING = Known({}, frozenset(), frozenset(), frozenset(), {}, {}, {}, {}, {}, {}, {})
 
 
 def check(
@@ -55,7 +67,7 @@ def check(
     return [
         *_doubles(masters),
         *_loose_ends(masters, known),
-        *_circles(masters),
+        *_circles(masters, known),
         *_unmakeable(masters, known, today),
         *(() if distinct else _near_doubles(masters, known)),
         *(_off_the_floor(masters, floor) if floor else ()),
@@ -90,6 +102,7 @@ def _known(connection: Connection | None, masters: Masters) -> Known:
         opening=there.opening,
         ends={**there.ends, **{row.code: row.until for row in masters.item}},
         codes=there.codes,
+        boms=there.boms,
         kept=there.kept,
     )
 
@@ -111,8 +124,21 @@ def _in_database(connection: Connection, masters: Masters) -> Known:
         opening=dict(opening.fetchall()),
         ends=dict(execute("select code, until from erp.item").fetchall()),
         codes=_codes(connection),
+        boms=_boms(connection),
         kept=kept(connection),
     )
+
+
+def _boms(connection: Connection) -> dict[tuple[str, str], frozenset[BomLine]]:
+    rows = connection.execute(
+        "select b.item, b.version, l.component, l.qty, l.seq, l.scrap "
+        "from erp.bom b join erp.bom_line l on l.item = b.item and l.version = b.version "
+        "where b.state <> 'obsolete'"
+    )
+    found: dict[tuple[str, str], set[BomLine]] = {}
+    for item, version, *line in rows:
+        found.setdefault((item, version), set()).add(BomLine(*line))
+    return {version: frozenset(lines) for version, lines in found.items()}
 
 
 def _codes(connection: Connection) -> dict[str, frozenset[str]]:
@@ -247,9 +273,11 @@ def _die_faults(place: Place, rows: Sequence[StepRow], item: str, known: Known) 
             yield Fault((*place, n), f"die {die} does not make {item}", cure)
 
 
-def _circles(masters: Masters) -> Iterator[Fault]:
+def _circles(masters: Masters, known: Known) -> Iterator[Fault]:
     """Items that would be made from themselves."""
     parts: dict[str, set[str]] = {}
+    for (item, _), lines in known.boms.items():
+        parts.setdefault(item, set()).update(line.component for line in lines)
     for bom in masters.bom:
         parts.setdefault(bom.item, set()).update(line.item for line in bom.lines)
     for n, bom in enumerate(masters.bom):
@@ -290,6 +318,17 @@ def _off_the_floor(masters: Masters, floor: Floor) -> Iterator[Fault]:
                 yield Fault(("person", n, "lines"), f"there is no line {line}", cure)
 
 
+def _other_lines(masters: Masters, known: Known) -> Iterator[Fault]:
+    """Versions of BOMs that are there with other lines: what was made by one stays explained."""
+    for n, bom in enumerate(masters.bom):
+        lines = frozenset(
+            BomLine(line.item, line.qty, line.operation, line.scrap) for line in bom.lines
+        )
+        if known.boms.get((bom.item, bom.version), lines) != lines:
+            what = f"version {bom.version} of {bom.item} is there with other lines"
+            yield Fault(("bom", n, "lines"), what, "give these lines a version of their own")
+
+
 def _some(names: Iterable[str], most: int = 12) -> str:
     found = sorted(names)
     return ", ".join(found[:most]) + (", …" if len(found) > most else "")
@@ -307,6 +346,7 @@ def _reachable(parts: Mapping[str, set[str]], start: str) -> set[str]:
 
 def _contradictions(masters: Masters, known: Known) -> Iterator[Fault]:
     """What the database has already, and differently."""
+    yield from _other_lines(masters, known)
     for n, order in enumerate(masters.work_order):
         item = known.orders.get(order.code, order.item)
         if item != order.item:

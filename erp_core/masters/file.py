@@ -95,19 +95,22 @@ class ItemRow(Row):
 class LineRow(Row):
     """A component of a BOM and how much of it one piece takes, in the component's unit.
 
-    `operation`: the number of the operation that uses it; without it the first one does.
+    `operation`: the number of the operation that uses it; without it the first one does. `scrap`:
+    the share of the quantity that is lost beside it.
     """
 
     item: Code
     qty: Quantity
     operation: Whole | None = None
+    scrap: Annotated[Share, Field(lt=1)] = Decimal(0)
 
 
 class BomRow(Row):
-    """[[bom]]."""
+    """[[bom]]: released when loaded; `from`: the first day on which orders take it."""
 
     item: Code
     version: Code = "1"
+    from_day: dt.date | None = Field(default=None, alias="from")
     lines: tuple[LineRow, ...] = Field(min_length=1)
 
 

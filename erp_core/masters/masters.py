@@ -7,7 +7,7 @@ once per item, location and lot, however often it is loaded.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -65,7 +65,7 @@ def load(
     raw.refuse(check(connection, masters, floor, today=day, reset=reset, distinct=distinct))
     try:
         with connection.transaction():
-            return _write(connection, masters, now)
+            return _write(connection, masters, now, day)
     except errors.ForeignKeyViolation as error:
         told = (error.diag.message_detail or error.diag.message_primary or str(error)).strip()
         cure = "load the plant file first (pressline plant load); nothing was written"
@@ -77,11 +77,11 @@ def load(
         raise MastersError([what]) from error
 
 
-def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
+def _write(connection: Connection, masters: Masters, now: datetime, day: date) -> Loaded:
     ledger.make_locations(connection)
     _write_items(connection, masters)
     for bom in masters.bom:
-        _write_bom(connection, bom)
+        _write_bom(connection, bom, now)
     for die in masters.die:
         _write_die(connection, die)
     _write_routings(connection, masters)
@@ -92,7 +92,7 @@ def _write(connection: Connection, masters: Masters, now: datetime) -> Loaded:
     for row in masters.stock:
         _receive_once(connection, row, now)
     for order in masters.work_order:
-        _write_order(connection, order, now)
+        _write_order(connection, order, now, day)
     return Loaded(
         *(len(masters.item), len(masters.bom), len(masters.die), len(masters.routing)),
         *(len(masters.person), len(masters.stock), len(masters.work_order)),
@@ -122,17 +122,28 @@ def _write_items(connection: Connection, masters: Masters) -> None:
         )
 
 
-def _write_bom(connection: Connection, bom: BomRow) -> None:
-    """The lines of a version as the file has them; released orders keep theirs."""
-    version = (bom.item, bom.version)
-    connection.execute("insert into erp.bom values (%s, %s) on conflict do nothing", version)
-    connection.execute("delete from erp.bom_line where item = %s and version = %s", version)
+def _write_bom(connection: Connection, bom: BomRow, now: datetime) -> None:
+    """A new version is released with its lines; one that is there stays as it is."""
+    made = connection.execute(
+        "insert into erp.bom (item, version, from_day, created, created_by) "
+        "values (%s, %s, %s, %s, %s) on conflict do nothing",
+        [bom.item, bom.version, bom.from_day, now, WHO],
+    )
+    if made.rowcount == 0:
+        return
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into erp.bom_line (item, version, component, qty, seq) "
-            "values (%s, %s, %s, %s, %s)",
-            [(*version, line.item, line.qty, line.operation) for line in bom.lines],
+            "insert into erp.bom_line (item, version, component, qty, seq, scrap) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            [
+                (bom.item, bom.version, line.item, line.qty, line.operation, line.scrap)
+                for line in bom.lines
+            ],
         )
+    connection.execute(
+        "update erp.bom set state = 'released' where item = %s and version = %s",
+        [bom.item, bom.version],
+    )
 
 
 def _write_die(connection: Connection, die: DieRow) -> None:
@@ -226,13 +237,13 @@ def _receive_once(connection: Connection, row: StockRow, now: datetime) -> None:
     ledger.receive(connection, row.item, row.lot, row.qty, cause, location=row.location)
 
 
-def _write_order(connection: Connection, order: OrderRow, now: datetime) -> None:
+def _write_order(connection: Connection, order: OrderRow, now: datetime, day: date) -> None:
     """A new order is released; of one that is there, quantity and due date follow the file."""
     if work_orders.find(connection, order.code) is None:
         work_orders.create(
             connection, order.code, order.item, order.qty, who=WHO, now=now, due=order.due,
             routing=steps(order.routing) or None,
         )  # fmt: skip
-        work_orders.release(connection, order.code)
+        work_orders.release(connection, order.code, day)
     else:
         work_orders.change(connection, order.code, order.qty, order.due)

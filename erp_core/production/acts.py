@@ -9,12 +9,13 @@ from typing import Annotated
 from pydantic import Field
 
 from erp_core import numbers
-from erp_core.items import items
+from erp_core.items import boms
 from erp_core.production import work_orders
 from erp_core.production.work_orders import WorkOrder
 from erp_core.refusal import Refused
 from people.acts import Deed, Done, Kind, Kinds, Outcome, check_undo
 from people.arguments import Arguments, Code, Reason, Whole
+from plant import clock
 
 MOST = 10**9  # parts; no order is for more
 Qty = Annotated[Whole, Field(gt=0, le=MOST)]
@@ -79,10 +80,11 @@ def _change(deed: Deed, given: Change) -> Outcome:
 
 def _release(deed: Deed, given: Release) -> Outcome:
     before = _seen(deed, given)
-    bom = items.newest_bom(deed.connection, before.item)
+    day = clock.day(deed.connection, deed.now)
+    bom = boms.in_force(deed.connection, before.item, day)
     if bom is None and not given.without_material and before.state == "draft":
         raise Refused("bom_missing", item=before.item)
-    order = work_orders.release(deed.connection, before.code)
+    order = work_orders.release(deed.connection, before.code, day)
     return {**_told(deed, order, before, "order_released"), "bom": bom}
 
 

@@ -1,7 +1,8 @@
 """Work orders: what is to be made, by which operations, from which material.
 
 An order takes its operations from the item's routing when it is created, and its material from
-the newest BOM version when it is released; later changes of master data do not touch it.
+the BOM version in force on the day it is released; later master data reaches it by a change order
+only (erp_core/production/change_orders.py).
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core.items import items
+from erp_core.items import boms, items
 from erp_core.refusal import Refused
 from erp_core.stock import shortages
 from people.errors import UnknownError
@@ -128,15 +129,17 @@ def _write_operations(connection: Connection, code: str, steps: Sequence[Step]) 
         )
 
 
-def release(connection: Connection, code: str) -> WorkOrder:
-    """Give the order to the shop floor; its material is fixed from the newest BOM version."""
+def release(connection: Connection, code: str, day: date) -> WorkOrder:
+    """Give the order to the shop floor; its material is fixed from the BOM in force on that day."""
     order = take_step(connection, code, "release")
-    _fix_material(connection, order)
+    bom = boms.in_force(connection, order.item, day)
+    if bom is not None:
+        fix_material(connection, order, bom)
     return order
 
 
 def take_material(connection: Connection, code: str, now: datetime) -> str:
-    """Fix the material of an order that has none, from the newest BOM version; returns that.
+    """Fix the material of an order that has none, from the BOM in force today; returns its version.
 
     What was made of it so far uses it, too, once its reports are looked at again. Raises Refused
     step_not_possible, material_there, bom_missing_still.
@@ -147,10 +150,10 @@ def take_material(connection: Connection, code: str, now: datetime) -> str:
                       cure=CURES[order.state])  # fmt: skip
     if has_material(connection, code):
         raise Refused("material_there", work_order=code)
-    bom = items.newest_bom(connection, order.item)
+    bom = boms.in_force(connection, order.item, clock.day(connection, now))
     if bom is None:
         raise Refused("bom_missing_still", item=order.item)
-    _fix_material(connection, order)
+    fix_material(connection, order, bom)
     shortages.without_material(connection, code, now)
     return bom
 
@@ -163,12 +166,41 @@ def has_material(connection: Connection, code: str) -> bool:
     return row is not None
 
 
-def _fix_material(connection: Connection, order: WorkOrder) -> None:
-    connection.execute(
-        "insert into erp.work_order_material (work_order, component, qty_per, seq) "
-        "select %s, component, qty, seq from erp.bom_line where item = %s and version = %s",
-        [order.code, order.item, items.newest_bom(connection, order.item)],
+def bom_versions(connection: Connection, code: str) -> list[str]:
+    """The versions of the bill of material that its material was fixed from, where known."""
+    rows = connection.execute(
+        "select distinct bom from erp.work_order_material "
+        "where work_order = %s and bom is not null order by 1",
+        [code],
     )
+    return [version for (version,) in rows]
+
+
+def fix_material(
+    connection: Connection, order: WorkOrder, bom: str, steps: Sequence[int] | None = None
+) -> None:
+    """Write down what a piece takes of each component by that version: quantity x (1 + scrap).
+
+    With `steps`, of these operations only; what names none belongs to the first.
+    """
+    connection.execute(
+        """
+        insert into erp.work_order_material (work_order, component, qty_per, seq, bom)
+        select %(order)s, l.component, l.qty * (1 + l.scrap), l.seq, l.version
+        from erp.bom_line l
+        where l.item = %(item)s and l.version = %(bom)s
+          and (%(steps)s::integer[] is null
+            or coalesce(l.seq, (select min(o.seq) from erp.work_order_operation o
+                                where o.work_order = %(order)s)) = any (%(steps)s))
+        """,
+        {"order": order.code, "item": order.item, "bom": bom,
+         "steps": None if steps is None else list(steps)},
+    )  # fmt: skip
+
+
+def count_change(connection: Connection, code: str) -> None:
+    """Something else than the order's own row was changed of it: who saw it before, saw another."""
+    connection.execute("update erp.work_order set version = version + 1 where code = %s", [code])
 
 
 def close(connection: Connection, code: str, now: datetime) -> WorkOrder:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from database.connection import Connection
-from erp_core.items import items
+from erp_core.items import boms, items
 from erp_core.masters.errors import MastersError
 from erp_core.masters.masters import load
 from erp_core.production import work_orders
@@ -88,7 +88,7 @@ def test_an_order_keeps_the_material_that_was_valid_when_it_was_released(
     newer = {"bom": [{"item": "A", "version": 10, "lines": [{"item": "C", "qty": "0.4"}]}]}
     load(connection, newer, NOW)
     load(connection, {"work_order": [{"code": "W2", "item": "A", "qty": 5}]}, NOW)
-    assert items.newest_bom(connection, "A") == "10"
+    assert boms.in_force(connection, "A", NOW.date()) == "10"
     rows = connection.execute("select work_order, qty_per from erp.work_order_material order by 1")
     assert rows.fetchall() == [("W", Decimal("0.35")), ("W2", Decimal("0.4"))]
 

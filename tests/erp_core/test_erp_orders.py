@@ -55,15 +55,19 @@ def test_a_draft_has_no_material_until_it_is_released(shop: Shop) -> None:
     draft(shop, "X")
     count = "select count(*) from erp.work_order_material where work_order = 'X'"
     assert shop.connection.execute(count).fetchone() == (0,)
-    assert work_orders.release(shop.connection, "X").state == "released"
+    assert work_orders.release(shop.connection, "X", NOW.date()).state == "released"
     assert shop.connection.execute(count).fetchone() == (1,)
+
+
+def released(connection: Connection, code: str) -> WorkOrder:
+    return work_orders.release(connection, code, NOW.date())
 
 
 def closed(connection: Connection, code: str) -> WorkOrder:
     return work_orders.close(connection, code, NOW)
 
 
-@pytest.mark.parametrize("act", [work_orders.release, closed])
+@pytest.mark.parametrize("act", [released, closed])
 def test_a_step_that_the_table_does_not_have_is_refused_with_the_cure(
     shop: Shop, act: Callable[[Connection, str], WorkOrder]
 ) -> None:

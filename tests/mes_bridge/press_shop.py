@@ -53,6 +53,7 @@ class Shop:
               ('PIN', '销', 'Pin', 'pcs', 'part', 0), ('COIL', '卷料', 'Coil', 'kg', 'coil', 0);
             insert into erp.bom values ('BRK', '1');
             insert into erp.bom_line values ('BRK', '1', 'COIL', 0.5);
+            update erp.bom set state = 'released';
             insert into erp.die (code) values ('D1'), ('DLR'), ('D4'), ('D9');
             insert into erp.die_output (die, item, parts_num, parts_den) values
               ('D1', 'BRK', 1, 1), ('DLR', 'LEFT', 1, 1), ('DLR', 'RIGHT', 1, 1),
@@ -64,7 +65,7 @@ class Shop:
 
     def order(self, code: str, item: str, qty: int = 1000) -> str:
         work_orders.create(self.connection, code, item, qty, who="W1", now=clock("06:00"))
-        work_orders.release(self.connection, code)
+        work_orders.release(self.connection, code, clock("06:00").date())
         return code
 
     def do(

@@ -26,7 +26,9 @@ DECIDE = {"assign", "decide", "accept", "dispose", "reject", "reverse", "swap",
           "first_article.release", "freshness.see"}  # fmt: skip
 PLAN = {f"work_order.{step}" for step in
         ("create", "change", "release", "hold", "resume", "close", "cancel",
-         "material")}  # fmt: skip
+         "material")} | {f"bom.{step}" for step in
+        ("create", "change", "check", "reopen", "release", "retire")
+        } | {"change_order.apply"}  # fmt: skip
 STORE = {"stock.receive", "stock.count", "stock.move"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
           "message.replay", "trail.see", "freshness.see"}  # fmt: skip
@@ -315,7 +317,8 @@ def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     own_history = {
         "people.act", "people.act_claim", "people.change", "people.device", "people.notice",
         "people.session", "people.sign_in", "plant.shift", "plant.shift_break",
-        "erp.balance", "erp.lot", "erp.number_series", "erp.production_report", "erp.report_use",
+        "erp.balance", "erp.change_order_line", "erp.lot", "erp.number_series",
+            "erp.production_report", "erp.report_use",
         "erp.stock_move", "erp.work_order_material", "erp.work_order_operation",
     }  # fmt: skip
     rows = shop.execute(

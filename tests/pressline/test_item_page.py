@@ -27,6 +27,7 @@ def opened(database: str) -> Iterator[Pair]:
             insert into erp.bom select min(code), '2' from erp.item where kind = 'part';
             insert into erp.bom_line select min(code), '2', 'COIL #1/2', 0.125
             from erp.item where kind = 'part';
+            update erp.bom set state = 'released' where version = '2';
             update people.person set role = 'warehouse', lines = '{}' where code = 'qian'
             """
         )

@@ -42,6 +42,7 @@ def opened(database: str) -> Iterator[Pair]:
 def give_bom(shop: WebShop) -> None:
     shop.connection.execute("insert into erp.bom values ('WSH-08', '1')")
     shop.connection.execute("insert into erp.bom_line values ('WSH-08', '1', 'COIL', 0.5)")
+    shop.connection.execute("update erp.bom set state = 'released' where item = 'WSH-08'")
     shop.connection.commit()
 
 

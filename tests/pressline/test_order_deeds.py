@@ -30,7 +30,8 @@ def test_an_order_is_made_and_led_through_its_steps(
 ) -> None:
     shop, site = opened
     shop.connection.execute(
-        "insert into erp.bom select code, 'A' from erp.item where kind = 'part' "
+        "insert into erp.bom (item, version, state) "
+        "select code, 'A', 'released' from erp.item where kind = 'part' "
         "on conflict do nothing"
     )
     shop.connection.commit()

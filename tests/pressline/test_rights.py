@@ -35,6 +35,7 @@ NEEDS = {
     "/labels": "press.see",
     "/lot/{name:path}": "press.see",
     "/item/{code:path}": "item.see",
+    "/bom/{name:path}": "item.see",
     "/freshness": "freshness.see",
     "/lists": "press.see",
     "/attention": "accept",
@@ -50,7 +51,8 @@ NEEDS = {
     "/api/quarantine/replay": "message.replay",
 }
 LISTED = {
-    "items": "item.see", "boms": "item.see", "routings": "item.see", "dies": "die.see",
+    "items": "item.see", "boms": "item.see", "bom_lines": "item.see",
+    "change_orders": "work_order.see", "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
 }  # fmt: skip
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}

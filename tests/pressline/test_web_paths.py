@@ -30,6 +30,7 @@ insert into erp.item (code, name_zh, name_en, unit, kind)
   values (%(item)s, '支架', 'Bracket', 'pcs', 'part');
 insert into erp.bom values (%(item)s, '1');
 insert into erp.bom_line values (%(item)s, '1', 'COIL', 0.2);
+update erp.bom set state = 'released' where item = %(item)s;
 insert into erp.die (code, name, life_strokes, ideal_spm) values (%(die)s, '模', 1000, 60);
 insert into erp.die_output (die, item, parts_num, parts_den) values (%(die)s, %(item)s, 1, 1);
 insert into erp.die_press (die, press) values (%(die)s, %(press)s);

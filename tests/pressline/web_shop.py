@@ -43,6 +43,7 @@ insert into erp.item (code, name_zh, name_en, unit, kind) values
   ('COIL', '冷轧卷', 'Cold-rolled coil', 'kg', 'coil');
 insert into erp.bom values ('BRK-210', '1');
 insert into erp.bom_line values ('BRK-210', '1', 'COIL', 0.212);
+update erp.bom set state = 'released';
 insert into erp.die (code, name, life_strokes, opening_strokes, ideal_spm) values
   ('D-210', '支架连续模', 200000, 121000, 60), ('D-HNG', '铰链一模两件', 150000, 126000, 48),
   ('D-WSH', '垫圈模', 90000, 90120, 60);
@@ -97,7 +98,7 @@ class WebShop:
 
     def order(self, code: str, item: str, qty: int) -> None:
         work_orders.create(self.connection, code, item, qty, who="zhou", now=self.now)
-        work_orders.release(self.connection, code)
+        work_orders.release(self.connection, code, self.now.date())
 
     def read(self, press: str, value: int | None, at: datetime) -> None:
         """One reading of the press's stroke counter; None: the PLC did not answer."""

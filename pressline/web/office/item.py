@@ -7,12 +7,13 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core.items import items
+from erp_core.items import boms, items
 from erp_core.stock import ledger
 from people import history
+from plant import clock
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
-from pressline.web.shell.request import Database
+from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import NotFoundError, SignedIn, needs
 
 router = APIRouter()
@@ -22,11 +23,14 @@ MOST = 100  # rows of a table
 
 
 @router.get("/item/{code:path}", dependencies=[needs("item.see")])
-def item(request: Request, person: SignedIn, connection: Database, code: str) -> HTMLResponse:
+def item(
+    request: Request, person: SignedIn, connection: Database, now: Now, code: str
+) -> HTMLResponse:
     """An item with its bill of material, uses, dies, stock, open orders and history."""
     found = _one(connection, _ITEM, code)
     if found is None:
         raise NotFoundError("item", code)
+    current = boms.in_force(connection, code, clock.day(connection, now))
     sees_stock = person.may("stock.see")
     return page(
         request,
@@ -35,8 +39,9 @@ def item(request: Request, person: SignedIn, connection: Database, code: str) ->
         figures.time_zone(connection),
         person=person,
         item=found,
-        bom=items.newest_bom(connection, code),
-        lines=_all(connection, _LINES, code, items.newest_bom(connection, code)),
+        bom=current,
+        boms=boms.versions(connection, code),
+        lines=_all(connection, _LINES, code, current),
         uses=_all(connection, _USES, code),
         dies=_all(connection, _DIES, code),
         steps=items.routing(connection, code),
@@ -71,6 +76,7 @@ limit %(most)s
 _USES = """
 select l.item, i.name_zh, i.name_en, l.version, l.qty
 from erp.bom_line l join erp.item i on i.code = l.item
+join erp.bom b on b.item = l.item and b.version = l.version and b.state <> 'obsolete'
 where l.component = %(item)s order by l.item, l.version limit %(most)s
 """
 _DIES = """

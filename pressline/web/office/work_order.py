@@ -9,12 +9,14 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
+from erp_core.items import boms
 from erp_core.production import work_orders
 from erp_core.production.acts import ACTS
 from erp_core.production.work_orders import STEPS
 from erp_core.quality import reasons
 from people import history
 from people.staff import Person
+from plant import clock
 from pressline.web.office import evidence
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
@@ -42,6 +44,8 @@ def work_order(
         figures.time_zone(connection),
         person=person,
         order=order,
+        has_bom=_has_bom(connection, order, now),
+        bom_versions=work_orders.bom_versions(connection, code),
         lacks_material=lacks_material(connection, order),
         ladder=ladder(order, runs),
         runs=runs,
@@ -111,8 +115,7 @@ def _order(connection: Connection, code: str) -> Row:
             """
             select p.*, coalesce(live.scrap, 0) as scrap_live, live.presses,
                    i.name_zh, i.name_en, i.over_tolerance, i.unit, w.created, w.created_by,
-                   w.version,
-                   exists (select from erp.bom b where b.item = i.code) as has_bom
+                   w.version
             from board.work_order_progress p
             join erp.work_order w on w.code = p.work_order
             join erp.item i on i.code = p.item
@@ -130,6 +133,11 @@ def _order(connection: Connection, code: str) -> Row:
     if row is None:
         raise NotFoundError("work_order", code)
     return row
+
+
+def _has_bom(connection: Connection, order: Row, now: datetime) -> bool:
+    day = clock.day(connection, now)
+    return boms.in_force(connection, order["item"], day) is not None
 
 
 def lacks_material(connection: Connection, order: Row) -> bool:

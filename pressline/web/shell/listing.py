@@ -36,7 +36,7 @@ FILES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what a sheet cannot hold
-DOCUMENTS = ("work-order", "lot", "item")  # nouns that have a page
+DOCUMENTS = ("work-order", "lot", "item", "bom")  # nouns that have a page
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet tells a formula in a CSV file
 
 

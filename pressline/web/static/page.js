@@ -78,13 +78,25 @@ function numbered(form, act, args) {
   return { id: known.get(key), act, args, ...(form.dataset.press ? { press: form.dataset.press } : {}) };
 }
 
+// Rows of a form that are one argument together: each `data-row` an object of its `data-field`s.
+function rowsOf(form) {
+  const rows = {};
+  for (const row of form.querySelectorAll("[data-row]")) {
+    const all = (rows[row.dataset.row] ??= []);
+    const given = [...row.querySelectorAll("[data-field]")]
+      .map((field) => [field.dataset.field, field.value.trim()]).filter(([, value]) => value !== "");
+    if (given.length) all.push(Object.fromEntries(given));
+  }
+  return rows;
+}
+
 // One act; or one for each chosen value of the field that `data-each` names.
 function actsOf(form) {
   const { act, args, each } = form.dataset;
   const given = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
   const plain = given.filter(([name]) => name !== each).map(([name, value]) =>
     [name, ["count", "qty"].includes(name) && /^\d+$/.test(value.trim()) ? Number(value) : value.trim()]);
-  const all = { ...JSON.parse(args), ...Object.fromEntries(plain) };
+  const all = { ...JSON.parse(args), ...Object.fromEntries(plain), ...rowsOf(form) };
   const chosen = given.filter(([name]) => name === each);
   return (chosen.length ? chosen : [[]]).map(([name, value]) =>
     numbered(form, act, name ? { ...all, [name]: value } : all));
@@ -96,17 +108,27 @@ function tell(form, text) {
   problem.hidden = false;
 }
 
-async function decide(form) {
+async function decide(form, preview) {
   const told = [];
   for (const act of actsOf(form)) {
-    const { ok, status, said } = await post(queried(form.dataset.call ?? "/api/acts", { lang: document.documentElement.lang.slice(0, 2) }), act);
+    const asks = preview ? { ...act, id: uuid(), preview } : act;
+    const { ok, status, said } = await post(queried(form.dataset.call ?? "/api/acts", { lang: document.documentElement.lang.slice(0, 2) }), asks);
     if (status === 401) return location.assign(signInFrom(location));
     if (!ok) return tell(form, said.message);
     told.push(said.message);
   }
+  form.querySelector(".problem").hidden = true;
+  if (preview) return show(form, told.join(" · "));
   await renew({ done: form });
   announce(told.join(" · "));
   countWaiting();
+}
+
+// What an act would do: nothing of it is done.
+function show(form, text) {
+  const note = form.querySelector(".previewed");
+  note.textContent = text;
+  note.hidden = false;
 }
 
 // Stays until the next one, or until somebody closes it.
@@ -128,10 +150,10 @@ document.addEventListener("submit", async (event) => {
   const form = event.target.closest("form.deed");
   if (!form) return;
   event.preventDefault();
-  const button = form.querySelector("button");
+  const button = event.submitter ?? form.querySelector("button");
   button.disabled = true;
   try {
-    await decide(form);
+    await decide(form, button.name === "preview");
   } catch {
     tell(form, document.querySelector("main").dataset.unsent);
   } finally {
