@@ -1224,6 +1224,25 @@ COMMENT ON TABLE mes.timer IS 'When the bridge next has to do something by the c
 
 COMMENT ON COLUMN mes.timer.again IS 'Not before then, where it could not be done when it was due.';
 
+CREATE TABLE mes.undated_act (
+    id uuid NOT NULL,
+    who text NOT NULL,
+    press text NOT NULL,
+    act text NOT NULL,
+    args jsonb NOT NULL,
+    at timestamp with time zone NOT NULL,
+    heard timestamp with time zone,
+    came timestamp with time zone NOT NULL,
+    settled_at timestamp with time zone,
+    settled_by text
+);
+
+COMMENT ON TABLE mes.undated_act IS 'What people did at a press at a time that cannot be told; nothing of it is in the books.';
+
+COMMENT ON COLUMN mes.undated_act.at IS 'When it was done by the clock of the device.';
+
+COMMENT ON COLUMN mes.undated_act.heard IS 'The server''s time that the device had heard last before; it was done between this and came. Null: it told none.';
+
 CREATE UNLOGGED TABLE people.act_claim (
     id uuid NOT NULL
 );
@@ -1775,6 +1794,9 @@ ALTER TABLE ONLY mes.stop_reason
 
 ALTER TABLE ONLY mes.timer
     ADD CONSTRAINT timer_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY mes.undated_act
+    ADD CONSTRAINT undated_act_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY people.act_claim
     ADD CONSTRAINT act_claim_pkey PRIMARY KEY (id);
@@ -2350,6 +2372,9 @@ ALTER TABLE ONLY mes.stop_reason
 
 ALTER TABLE ONLY mes.stop_reason
     ADD CONSTRAINT stop_reason_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
+
+ALTER TABLE ONLY mes.undated_act
+    ADD CONSTRAINT undated_act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);

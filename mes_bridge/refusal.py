@@ -157,6 +157,10 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
         "冲床 {press} 在 {at} 正在运行。请选择要说明的停机。",
     ),
     # Events and reports
+    "undated_gone": Sentence(
+        "That act is settled already, or there is none. Reload the page.",
+        "该操作已处理，或不存在。请刷新页面。",
+    ),
     "event_unknown": Sentence(
         "There is no counter event {event}. Open the list of events and choose one.",
         "没有计数事件 {event}。请从事件清单中选择。",
@@ -250,6 +254,7 @@ WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
         "new": Sentence("new", "新计数器读数"),
     },
     "act": {
+        "undated.settle": Sentence("settle an act without a time", "处理无法定时的操作"),
         "mount": Sentence("mount", "装模"),
         "dismount": Sentence("dismount", "卸模"),
         "scan": Sentence("scan", "扫描工单"),

@@ -99,6 +99,12 @@ tell({
         "The clock of this terminal is ahead: {at} is still to come. Set it, then do it again.",
         "本终端时钟偏快：{at} 尚未到。请校准时钟后重做。",
     ),
+    "undatable": Sentence(
+        "This device's clock says {at}; it was done between {since} and {until}. It was not done: "
+        "the leader sees it with both times. Set the device's clock.",
+        "本机时钟显示 {at}，实际应在 {since} 至 {until} 之间。未执行，已连同两个时间转交班长。"
+        "请校准本机时钟。",
+    ),
     "act_too_old": Sentence(
         "This was done on {at}, too long ago to be recorded now. Tell the shift leader.",
         "该操作时间为 {at}，已过太久，不能再记录。请告知班长。",

@@ -9,6 +9,7 @@ from database.connection import Connection
 from erp_core import acts as erp_acts
 from erp_core import lists as erp_lists
 from mes_bridge import acts as mes_acts
+from mes_bridge import undated
 from people import acts, personnel, roles
 from people import lists as people_lists
 from people.acts import Act, Kind, Kinds, Outcome
@@ -29,13 +30,16 @@ def _joined(*rooms: Kinds) -> dict[str, Kind[Any]]:
     return kinds
 
 
-_OWN: Kinds = MappingProxyType(_joined(personnel.ACTS, erp_acts.ACTS, mes_acts.ACTS))
+_OWN: Kinds = MappingProxyType(_joined(personnel.ACTS, erp_acts.ACTS, mes_acts.ACTS, undated.ACTS))
 ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
-LISTS: Mapping[str, Listing] = MappingProxyType(by_name((*erp_lists.LISTS, *people_lists.LISTS)))
+LISTS: Mapping[str, Listing] = MappingProxyType(
+    by_name((*erp_lists.LISTS, *undated.LISTS, *people_lists.LISTS))
+)
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
     "die.see", "first_article.release", "freshness.see", "item.see", "message.replay", "notice.see",
-    "people.see", "press.see", "role.see", "stock.see", "trail.see", "work_order.see",
+    "people.see", "press.see", "role.see", "stock.see", "trail.see", "undated.see",
+    "work_order.see",
 )  # fmt: skip
 roles.know([*ACTS, *LOOKS])
 

@@ -23,7 +23,7 @@ MINUTE = timedelta(minutes=1)
 FLOOR = {"mount", "dismount", "scan", "segment", "first_article", "scrap", "output",
          "stop_reason", "finish", "undo"}  # fmt: skip
 DECIDE = {"assign", "decide", "accept", "dispose", "reject", "reverse", "swap",
-          "first_article.release", "freshness.see"}  # fmt: skip
+          "first_article.release", "freshness.see", "undated.see", "undated.settle"}  # fmt: skip
 PLAN = {f"work_order.{step}" for step in
         ("create", "change", "release", "hold", "resume", "close", "cancel",
          "material")} | {f"bom.{step}" for step in

@@ -52,7 +52,8 @@ NEEDS = {
 }
 LISTED = {
     "items": "item.see", "boms": "item.see", "bom_lines": "item.see",
-    "change_orders": "work_order.see", "routings": "item.see", "dies": "die.see",
+    "change_orders": "work_order.see", "undated": "undated.see",
+    "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
 }  # fmt: skip
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}

@@ -14,10 +14,12 @@ from psycopg.rows import dict_row
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from database.connection import Connection
+from mes_bridge import undated
 from mes_bridge.refusal import Refused
 from people import notices
 from people.acts import Act
 from people.staff import Person
+from plant.clock import told_in_its_time
 from pressline.house import preview, record
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, number
@@ -33,6 +35,8 @@ REPORTS = 50  # on one page
 class GivenAct(BaseModel):
     """An act as a terminal sends it; `who` is who did it, when it waited for the network.
 
+    `heard` is the server's time that the device had heard last before it was done.
+
     With `preview` it is told what the act would do, and nothing is written.
     """
 
@@ -43,6 +47,7 @@ class GivenAct(BaseModel):
     at: AwareDatetime | None = None
     args: dict[str, Any] = {}
     who: Text | None = None
+    heard: AwareDatetime | None = None
     preview: bool = False
 
 
@@ -59,10 +64,14 @@ def post_act(
         return _refusal("other_person", words.say(locale, "say.other_person", who=given.who))
     act = Act(given.id, person.code, given.press, given.at or now, given.act, given.args)
     try:
+        with told_in_its_time(connection):
+            undated.check(act, given.heard, now)
         with connection.transaction():
             outcome = (preview if given.preview else record)(connection, act, now)
             notices.closed_by(connection, person.code, now)
     except Refused as refused:
+        if refused.code in undated.CODES:
+            undated.keep(connection, act, given.heard, now)
         return _refusal(refused.code, refused.text(locale), again=refused.again)
     told = {
         **outcome,

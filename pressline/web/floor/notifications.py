@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -40,6 +41,7 @@ PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
     "press_behind": lambda _: "/freshness",
     "signal_unlisted": lambda _: "/freshness",
     "coil_over_weight": lambda row: path("lot", row["subject"]),
+    "act_undated": lambda row: f"/undated?{urlencode({'press': row['press']})}",
     "stock_below_zero": lambda row: path("item", row["subject"]),
     "order_without_material": lambda row: path("work-order", row["subject"]) + "#material",
 })  # fmt: skip

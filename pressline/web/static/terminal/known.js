@@ -1,6 +1,7 @@
 // People who have signed on at this device before: they may work while the server is away. It
 // names the person and is no lock: what they do leaves the device only after the server has
 // checked the badge or the PIN itself. No badge and no PIN is kept, only what recognises a badge.
+import { keep, kept } from "./kept.js";
 import { sha256 } from "./sha256.js";
 import { plain } from "./scanner.js";
 
@@ -8,8 +9,8 @@ const NAME = "pressline-known";
 const DAYS = 60;
 const MOST = 100; // people
 
-const all = () => JSON.parse(localStorage.getItem(NAME) ?? "[]");
-const keep = (people) => localStorage.setItem(NAME, JSON.stringify(people.slice(0, MOST)));
+const all = () => kept(NAME, []);
+const keepPeople = (people) => keep(NAME, people.slice(0, MOST));
 const recent = (one) => Date.now() - one.last < DAYS * 86400000;
 
 // The same card as different readers write it: people/badges.py has the same rule.
@@ -27,11 +28,11 @@ export function remember(person, badge, salt) {
   const before = all().find((one) => one.person.person === person.person);
   const marked = badge ? { salt, mark: mark(salt, badge) } : { salt: before?.salt, mark: before?.mark };
   const others = all().filter((one) => one.person.person !== person.person);
-  keep([{ person, last: Date.now(), ...marked }, ...others]);
+  keepPeople([{ person, last: Date.now(), ...marked }, ...others]);
 }
 
 export function forgetPerson(code) {
-  keep(all().filter((one) => one.person.person !== code));
+  keepPeople(all().filter((one) => one.person.person !== code));
 }
 
 export const knownPeople = () => all().filter(recent).map((one) => one.person);

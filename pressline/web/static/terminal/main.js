@@ -5,6 +5,8 @@ import { queried } from "../paths.js";
 import { uuid } from "../uuid.js";
 import { reasonWord, speak, t } from "../words.js";
 import * as calls from "./calls.js";
+import { serverClock } from "./clock.js";
+import { keep, kept } from "./kept.js";
 import { forgetPerson, knownByBadge, knownPeople, remember } from "./known.js";
 import { outbox } from "./outbox.js";
 import { decode, listen, same } from "./scanner.js";
@@ -20,14 +22,16 @@ const PX_PER_MM = 6.3; // 160 dpi: as small as panels beside a press are, so tha
 const ABOUT_LOTS = new Set(["weigh", "consume"]); // sheets
 const ENDS = new Set(["scan", "mount", "dismount"]); // acts that may end a running job
 
+const time = serverClock(boot.press, boot.now);
+
 const state = {
   press: boot.press,
   zone: boot.zone,
   silence: boot.silence_s,
   stopAfter: boot.stop_after_s,
   row: stamped([boot.figures])[0],
-  details: JSON.parse(localStorage.getItem(DETAILS) ?? "null"),
-  person: JSON.parse(localStorage.getItem(SIGNED_ON) ?? "null"),
+  details: kept(DETAILS),
+  person: kept(SIGNED_ON),
   people: [],
   reports: [], // those of one page
   nReports: 0, // in all
@@ -40,12 +44,12 @@ const state = {
   online: navigator.onLine,
   silent: false,
   heard: false, // whether live figures have come since the page was opened
-  offset: Date.parse(boot.now) - Date.now(),
+  unkept: false, // an act is held in memory only
   sheet: null, // name of the open sheet
   draft: {}, // what is being entered on it
   later: null, // the stop whose reason was put off
   note: null, // {kind, text}
-  mm: Number(localStorage.getItem(MM)) || PX_PER_MM,
+  mm: Number(kept(MM)) || PX_PER_MM,
 };
 
 function paint() {
@@ -74,6 +78,7 @@ const box = outbox({
     forget();
     note("ask", t("terminal.sign_on_again"));
   },
+  unkept: (unkept) => set({ unkept }),
   changed: (queue, online) => set({ queue, online }),
   done: (entry, outcome) => {
     note("done", outcome.message);
@@ -107,7 +112,7 @@ async function refresh() {
 }
 
 function keepDetails(details) {
-  localStorage.setItem(DETAILS, JSON.stringify(details));
+  keep(DETAILS, details);
   set({ details });
 }
 
@@ -131,8 +136,8 @@ async function listPeople() {
 const knownHere = () => knownPeople().filter((one) => one.lines.length === 0 || one.lines.includes(state.row.line));
 
 function keepPerson(person) {
-  const { unproved, ...kept } = person; // what proves who it is stays in memory
-  localStorage.setItem(SIGNED_ON, JSON.stringify(kept));
+  const { unproved, ...known } = person; // what proves who it is stays in memory
+  keep(SIGNED_ON, known);
   set({ person });
 }
 
@@ -145,7 +150,7 @@ function welcome(person) {
 }
 
 function forget() {
-  localStorage.removeItem(SIGNED_ON);
+  keep(SIGNED_ON, null);
   set({ person: null, reports: [], nReports: 0, reportsPage: 1, strays: [], sheet: null, draft: {} });
   listPeople();
 }
@@ -270,7 +275,7 @@ const deeds = {
     paint();
   },
   calibrate(mm) {
-    localStorage.setItem(MM, String(mm));
+    keep(MM, mm);
     document.documentElement.style.setProperty("--mm", `${mm}px`);
     set({ mm });
   },
@@ -293,9 +298,8 @@ function askToEnd(entry, text) {
 }
 
 function keepAct(entry) {
-  const at = new Date(Date.now() + state.offset).toISOString();
-  box.add({ ...entry, id: uuid(), at }).then(() => {
-    if (!state.online) note("kept", t("terminal.kept", { n: state.queue.length }));
+  box.add({ ...entry, id: uuid(), at: time.now(), heard: time.heard() }).then(() => {
+    if (!state.online && !state.unkept) note("kept", t("terminal.kept", { n: state.queue.length }));
   });
 }
 
@@ -396,11 +400,13 @@ function take(picture) {
   if (!mine) return;
   const before = watched(state.row);
   const [row] = stamped([mine]);
-  set({ row, offset: Date.parse(picture.now) - Date.now(), online: true, heard: true, silent: false });
+  time.hear(picture.now);
+  set({ row, online: true, heard: true, silent: false });
   if (watched(row) !== before) refresh();
   askWhy();
 }
 
+addEventListener("beforeunload", (event) => state.unkept && event.preventDefault());
 speak(boot.words, state.person?.locale ?? boot.locale);
 document.documentElement.style.setProperty("--mm", `${state.mm}px`);
 paint();

@@ -1,42 +1,79 @@
 // Acts wait here until the server has them: stored first, sent in order, once. What the server
-// refused stays listed until somebody has read it.
+// refused stays listed until somebody has read it. What cannot be stored (no database, a full disk)
+// waits in memory: it is sent as long as the page is open, and whoever acts is told.
 import { act, unanswered } from "./calls.js";
 
 const FRESH = 60000; // milliseconds in which a question can still be put to whoever acted
+const PATIENCE = 3000; // milliseconds for the database of the browser
 
 function promised(request) {
   return new Promise((resolve, reject) => {
     request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+    request.onerror = request.onblocked = () => reject(request.error);
   });
 }
 
-// One list that survives a reload: a database of its own, with one store.
-function list(name, storeName) {
+// A change stands when its transaction is complete: a full disk shows only then.
+function completed(request) {
+  const { transaction } = request;
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = transaction.onerror = () => reject(transaction.error ?? request.error);
+  });
+}
+
+function inTime(work) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new Error("no answer")), PATIENCE)));
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+// One list that survives a reload: a database of its own, with one store. `unkept(true|false)` is
+// called when an entry could only be held in memory, and when none is held there any more.
+function list(name, storeName, unkept = () => {}) {
+  const held = new Map(); // number -> entry, of those in memory
   let opened;
+  let next = 1;
+
+  const open = () => {
+    const request = indexedDB.open(name, 1);
+    request.onupgradeneeded = () =>
+      request.result.createObjectStore(storeName, { keyPath: "n", autoIncrement: true });
+    return promised(request);
+  };
   const store = async (mode) => {
-    opened ??= (() => {
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () =>
-        request.result.createObjectStore(storeName, { keyPath: "n", autoIncrement: true });
-      return promised(request);
-    })();
-    return (await opened).transaction(storeName, mode).objectStore(storeName);
+    opened ??= open();
+    try {
+      return (await opened).transaction(storeName, mode, { durability: "strict" }).objectStore(storeName);
+    } catch (error) {
+      opened = undefined; // it may open the next time
+      throw error;
+    }
+  };
+  const hold = (entry) => {
+    const n = `held ${next++}`;
+    held.set(n, { ...entry, n });
+    unkept(true);
   };
   return {
-    all: async () => promised((await store("readonly")).getAll()),
-    add: async (entry) => promised((await store("readwrite")).add(entry)),
-    drop: async (n) => promised((await store("readwrite")).delete(n)),
+    all: async () => {
+      const kept = await inTime(store("readonly").then((there) => promised(there.getAll()))).catch(() => []);
+      return [...kept, ...held.values()];
+    },
+    add: (entry) => inTime(store("readwrite").then((there) => completed(there.add(entry)))).catch(() => hold(entry)),
+    drop: async (n) => {
+      if (!held.delete(n)) return inTime(store("readwrite").then((there) => completed(there.delete(n))));
+      unkept(held.size > 0);
+    },
   };
 }
 
-const acts = list("pressline-acts", "acts");
-const refusals = list("pressline-refused", "refused");
-
-// `hooks`: press; who() signed on now; ready() before anything is sent, false: wait;
+// `hooks`: press; unkept(whether an act is only held in memory); who() signed on now; ready() before anything is sent, false: wait;
 // changed(queue, online); done(entry, outcome); ask(entry, said) whether a running job shall end;
 // refused(entry, said, list); signOn().
 export function outbox(hooks) {
+  const acts = list("pressline-acts", "acts", hooks.unkept);
+  const refusals = list("pressline-refused", "refused");
   let busy = false;
   let pause = 1000;
   let timer;

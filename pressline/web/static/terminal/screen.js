@@ -37,7 +37,7 @@ function bar(state, deeds) {
     <b class="press">${state.press}</b>
     <span class="state" data-state=${shown}>${sign(shown)}<b>${t(`state.${shown}`)}</b> ${time}</span>
     ${row.segment_kind && row.segment_kind !== "production" ? html`<span class="segment">${t(`segment.${row.segment_kind}`)}</span>` : ""}
-    ${connection(state)}<span class="space"></span>
+    ${connection(state)}${state.unkept ? html`<span class="net" role="alert" data-unkept>${t("terminal.not_kept")}</span>` : ""}<span class="space"></span>
     ${state.refused.length > 0 ? html`<button class="key warn" data-act="refused" onClick=${() => deeds.open("refused")}>${t("terminal.n_refused", { n: state.refused.length })}</button>` : ""}
     ${waiting > 0 ? html`<button class="key" data-act="reports" onClick=${() => deeds.open("reports")}>${t("terminal.reports", { n: waiting })}</button>` : ""}
     ${state.person
