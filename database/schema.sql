@@ -57,6 +57,42 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION mes.made_by_facts() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if tg_op = 'INSERT' then
+    insert into mes.run_made as m (segment, strokes, run_wh, idle_wh, unknown_wh)
+    select segment, sum(strokes), sum(run_wh), sum(idle_wh), sum(unknown_wh) from added
+    where segment is not null and (strokes <> 0 or run_wh <> 0 or idle_wh <> 0 or unknown_wh <> 0)
+    group by segment order by segment
+    on conflict (segment) do update
+    set strokes = m.strokes + excluded.strokes, run_wh = m.run_wh + excluded.run_wh,
+        idle_wh = m.idle_wh + excluded.idle_wh, unknown_wh = m.unknown_wh + excluded.unknown_wh;
+  elsif tg_op = 'DELETE' then
+    update mes.run_made m
+    set strokes = m.strokes - gone.strokes, run_wh = m.run_wh - gone.run_wh,
+        idle_wh = m.idle_wh - gone.idle_wh, unknown_wh = m.unknown_wh - gone.unknown_wh
+    from (select segment, sum(strokes) as strokes, sum(run_wh) as run_wh, sum(idle_wh) as idle_wh,
+                 sum(unknown_wh) as unknown_wh
+          from removed
+          where segment is not null and (strokes <> 0 or run_wh <> 0 or idle_wh <> 0 or unknown_wh <> 0)
+          group by segment) gone
+    where m.segment = gone.segment;
+  else
+    insert into mes.run_made as m (segment, strokes, run_wh, idle_wh, unknown_wh)
+    select segment, sum(strokes), sum(run_wh), sum(idle_wh), sum(unknown_wh)
+    from (select segment, strokes, run_wh, idle_wh, unknown_wh from added
+          union all select segment, -strokes, -run_wh, -idle_wh, -unknown_wh from removed) changed
+    where segment is not null group by segment order by segment
+    on conflict (segment) do update
+    set strokes = m.strokes + excluded.strokes, run_wh = m.run_wh + excluded.run_wh,
+        idle_wh = m.idle_wh + excluded.idle_wh, unknown_wh = m.unknown_wh + excluded.unknown_wh;
+  end if;
+  return null;
+end $$;
+
 CREATE FUNCTION mes.strokes_within(on_press text, spans tstzmultirange) RETURNS bigint
     LANGUAGE sql STABLE
     SET search_path TO ''
@@ -73,26 +109,26 @@ CREATE FUNCTION mes.wear_by_counts() RETURNS trigger
     AS $$
 begin
   if tg_op = 'INSERT' then
-    insert into mes.mount_wear as w (mount, strokes)
-    select m.id, sum(n.amount) from added n
+    insert into mes.die_wear as w (die, strokes)
+    select m.die, sum(n.amount) from added n
     join mes.die_mount m on m.press = n.press and m.span @> n.at
-    where n.measure = 'stroke' group by m.id order by m.id
-    on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
+    where n.measure = 'stroke' group by m.die order by m.die
+    on conflict (die) do update set strokes = w.strokes + excluded.strokes;
   elsif tg_op = 'DELETE' then
-    update mes.mount_wear w set strokes = w.strokes - gone.strokes
-    from (select m.id, sum(o.amount) as strokes from removed o
+    update mes.die_wear w set strokes = w.strokes - gone.strokes
+    from (select m.die, sum(o.amount) as strokes from removed o
           join mes.die_mount m on m.press = o.press and m.span @> o.at
-          where o.measure = 'stroke' group by m.id) gone
-    where w.mount = gone.id;
+          where o.measure = 'stroke' group by m.die) gone
+    where w.die = gone.die;
   else
-    insert into mes.mount_wear as w (mount, strokes)
-    select m.id, sum(d.amount) from (
+    insert into mes.die_wear as w (die, strokes)
+    select m.die, sum(d.amount) from (
       select press, at, measure, amount from added
       union all select press, at, measure, -amount from removed
     ) d
     join mes.die_mount m on m.press = d.press and m.span @> d.at
-    where d.measure = 'stroke' group by m.id order by m.id
-    on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
+    where d.measure = 'stroke' group by m.die order by m.die
+    on conflict (die) do update set strokes = w.strokes + excluded.strokes;
   end if;
   return null;
 end $$;
@@ -103,14 +139,19 @@ CREATE FUNCTION mes.wear_by_mounts() RETURNS trigger
     AS $$
 declare
   before tstzmultirange := '{}';
+  after tstzmultirange := '{}';
+  on_press text := coalesce(new.press, old.press);
 begin
-  if tg_op = 'UPDATE' then
+  if tg_op <> 'INSERT' then
     before := tstzmultirange(old.span);
   end if;
-  insert into mes.mount_wear as w (mount, strokes)
-  values (new.id, mes.strokes_within(new.press, tstzmultirange(new.span) - before)
-                  - mes.strokes_within(new.press, before - tstzmultirange(new.span)))
-  on conflict (mount) do update set strokes = w.strokes + excluded.strokes;
+  if tg_op <> 'DELETE' then
+    after := tstzmultirange(new.span);
+  end if;
+  insert into mes.die_wear as w (die, strokes)
+  values (coalesce(new.die, old.die), mes.strokes_within(on_press, after - before)
+                                      - mes.strokes_within(on_press, before - after))
+  on conflict (die) do update set strokes = w.strokes + excluded.strokes;
   return null;
 end $$;
 
@@ -250,12 +291,12 @@ CREATE TABLE mes.die_mount (
     act uuid
 );
 
-CREATE TABLE mes.mount_wear (
-    mount bigint NOT NULL,
+CREATE TABLE mes.die_wear (
+    die text NOT NULL,
     strokes bigint NOT NULL
 );
 
-COMMENT ON TABLE mes.mount_wear IS 'Strokes counted while a die was mounted; kept by triggers on mes.count and mes.die_mount, recounted by the audit.';
+COMMENT ON TABLE mes.die_wear IS 'Strokes counted while the die was mounted; kept by triggers on mes.count and mes.die_mount, recounted by the audit.';
 
 CREATE TABLE mes.fact_minute (
     press text NOT NULL,
@@ -418,6 +459,16 @@ CREATE TABLE mes.run (
 
 COMMENT ON COLUMN mes.run.source IS 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
 
+CREATE TABLE mes.run_made (
+    segment bigint NOT NULL,
+    strokes bigint NOT NULL,
+    run_wh bigint NOT NULL,
+    idle_wh bigint NOT NULL,
+    unknown_wh bigint NOT NULL
+);
+
+COMMENT ON TABLE mes.run_made IS 'Sums of mes.fact_minute by run segment; kept by triggers on it, recounted by the audit. Without a row: nothing was made.';
+
 CREATE TABLE mes.run_segment (
     id bigint NOT NULL,
     run bigint NOT NULL,
@@ -426,6 +477,17 @@ CREATE TABLE mes.run_segment (
     act uuid,
     CONSTRAINT segment_kind CHECK ((kind = ANY (ARRAY['setup'::text, 'first_article'::text, 'production'::text, 'trial'::text, 'maintenance'::text])))
 );
+
+CREATE TABLE mes.segment_output (
+    segment bigint NOT NULL,
+    run_output bigint NOT NULL,
+    parts_num integer NOT NULL,
+    parts_den integer NOT NULL,
+    closed_reason text,
+    CONSTRAINT segment_output_den CHECK ((parts_den > 0))
+);
+
+COMMENT ON TABLE mes.segment_output IS 'Parts per stroke of each output within a segment; 0/1 while the output is closed, with the reason.';
 
 CREATE TABLE mes.disposition (
     id bigint NOT NULL,
@@ -540,17 +602,6 @@ CREATE TABLE mes.posting (
     CONSTRAINT posting_kind CHECK ((kind = ANY (ARRAY['good'::text, 'excess'::text, 'surplus'::text, 'setup'::text, 'trial'::text, 'maintenance'::text, 'scrap'::text, 'rework'::text, 'sample'::text, 'adjust'::text, 'transfer'::text, 'unattributed'::text]))),
     CONSTRAINT posting_qty CHECK ((qty <> 0))
 );
-
-CREATE TABLE mes.segment_output (
-    segment bigint NOT NULL,
-    run_output bigint NOT NULL,
-    parts_num integer NOT NULL,
-    parts_den integer NOT NULL,
-    closed_reason text,
-    CONSTRAINT segment_output_den CHECK ((parts_den > 0))
-);
-
-COMMENT ON TABLE mes.segment_output IS 'Parts per stroke of each output within a segment; 0/1 while the output is closed, with the reason.';
 
 CREATE TABLE erp.balance (
     item text NOT NULL,
@@ -1243,6 +1294,17 @@ COMMENT ON COLUMN mes.undated_act.at IS 'When it was done by the clock of the de
 
 COMMENT ON COLUMN mes.undated_act.heard IS 'The server''s time that the device had heard last before; it was done between this and came. Null: it told none.';
 
+CREATE TABLE mes.unseen_owned (
+    count bigint NOT NULL,
+    press text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    segment bigint,
+    measure text NOT NULL,
+    amount bigint NOT NULL
+);
+
+COMMENT ON TABLE mes.unseen_owned IS 'Counts over unseen time with the segment in whose facts they are (null: nobody''s).';
+
 CREATE UNLOGGED TABLE people.act_claim (
     id uuid NOT NULL
 );
@@ -1723,6 +1785,9 @@ ALTER TABLE ONLY mes.die_mount
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_press EXCLUDE USING gist (press WITH =, span WITH &&);
 
+ALTER TABLE ONLY mes.die_wear
+    ADD CONSTRAINT die_wear_pkey PRIMARY KEY (die);
+
 ALTER TABLE ONLY mes.disposition
     ADD CONSTRAINT disposition_pkey PRIMARY KEY (id);
 
@@ -1740,9 +1805,6 @@ ALTER TABLE ONLY mes.material_mount
 
 ALTER TABLE ONLY mes.material_mount
     ADD CONSTRAINT material_mount_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY mes.mount_wear
-    ADD CONSTRAINT mount_wear_pkey PRIMARY KEY (mount);
 
 ALTER TABLE ONLY mes.posting
     ADD CONSTRAINT posting_idempotency_key_key UNIQUE (idempotency_key);
@@ -1767,6 +1829,9 @@ ALTER TABLE ONLY mes.press_state
 
 ALTER TABLE ONLY mes.press_watch
     ADD CONSTRAINT press_watch_pkey PRIMARY KEY (press);
+
+ALTER TABLE ONLY mes.run_made
+    ADD CONSTRAINT run_made_pkey PRIMARY KEY (segment);
 
 ALTER TABLE ONLY mes.run
     ADD CONSTRAINT run_no_overlap EXCLUDE USING gist (press WITH =, source WITH =, span WITH &&);
@@ -1797,6 +1862,9 @@ ALTER TABLE ONLY mes.timer
 
 ALTER TABLE ONLY mes.undated_act
     ADD CONSTRAINT undated_act_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY mes.unseen_owned
+    ADD CONSTRAINT unseen_owned_pkey PRIMARY KEY (count);
 
 ALTER TABLE ONLY people.act_claim
     ADD CONSTRAINT act_claim_pkey PRIMARY KEY (id);
@@ -1915,6 +1983,8 @@ CREATE INDEX stock_move_work_order ON erp.stock_move USING btree (work_order);
 
 CREATE INDEX work_order_printed ON erp.work_order USING btree (upper(NORMALIZE(code, NFKC)));
 
+CREATE INDEX work_order_state ON erp.work_order USING btree (state);
+
 CREATE INDEX coil_weight_lot ON mes.coil_weight USING btree (item, lot, at);
 
 CREATE INDEX count_channel ON mes.count USING btree (channel, at);
@@ -1924,6 +1994,8 @@ CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (
 CREATE INDEX count_unseen ON mes.count USING btree (press, at) WHERE unseen;
 
 CREATE INDEX counter_rule_channel ON mes.counter_rule USING btree (channel, id DESC);
+
+CREATE INDEX die_mount_open ON mes.die_mount USING btree (die) WHERE (upper(span) IS NULL);
 
 CREATE INDEX disposition_report ON mes.disposition USING btree (report);
 
@@ -1937,13 +2009,27 @@ CREATE INDEX posting_report ON mes.posting USING btree (report);
 
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
 
+CREATE INDEX run_open ON mes.run USING btree (press) WHERE upper_inf(span);
+
 CREATE UNIQUE INDEX run_output_given_once ON mes.run_output USING btree (run, operation) WHERE given;
 
 CREATE UNIQUE INDEX run_output_once ON mes.run_output USING btree (run, item) WHERE (NOT given);
 
+CREATE INDEX run_output_operation ON mes.run_output USING btree (operation);
+
+CREATE INDEX run_output_run ON mes.run_output USING btree (run);
+
+CREATE INDEX segment_output_of ON mes.segment_output USING btree (run_output);
+
+CREATE INDEX unseen_owned_press ON mes.unseen_owned USING btree (press, at);
+
 CREATE INDEX act_about ON people.act USING gin (about) WHERE (about <> '{}'::text[]);
 
 CREATE INDEX act_press ON people.act USING btree (press, at);
+
+CREATE INDEX act_recorded ON people.act USING btree (recorded_at, ((id)::text));
+
+CREATE INDEX act_scrap ON people.act USING btree ((((outcome ->> 'run_output'::text))::bigint)) WHERE ((act = ANY (ARRAY['scrap'::text, 'undo'::text])) AND (outcome ? 'run_output'::text));
 
 CREATE INDEX act_undone ON people.act USING btree (((args ->> 'act'::text))) WHERE (act = 'undo'::text);
 
@@ -2065,11 +2151,17 @@ CREATE TRIGGER counter_rule_append_only BEFORE DELETE OR UPDATE ON mes.counter_r
 
 CREATE TRIGGER counter_rule_never_emptied BEFORE TRUNCATE ON mes.counter_rule FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
-CREATE TRIGGER die_mount_wears AFTER INSERT OR UPDATE OF span ON mes.die_mount FOR EACH ROW EXECUTE FUNCTION mes.wear_by_mounts();
+CREATE TRIGGER die_mount_wears AFTER INSERT OR DELETE OR UPDATE OF span ON mes.die_mount FOR EACH ROW EXECUTE FUNCTION mes.wear_by_mounts();
 
 CREATE TRIGGER disposition_append_only BEFORE DELETE OR UPDATE ON mes.disposition FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER disposition_never_emptied BEFORE TRUNCATE ON mes.disposition FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER fact_added_made AFTER INSERT ON mes.fact_minute REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.made_by_facts();
+
+CREATE TRIGGER fact_changed_made AFTER UPDATE ON mes.fact_minute REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION mes.made_by_facts();
+
+CREATE TRIGGER fact_removed_made AFTER DELETE ON mes.fact_minute REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION mes.made_by_facts();
 
 CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
@@ -2283,6 +2375,9 @@ ALTER TABLE ONLY mes.die_mount
 ALTER TABLE ONLY mes.die_mount
     ADD CONSTRAINT die_mount_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
+ALTER TABLE ONLY mes.die_wear
+    ADD CONSTRAINT die_wear_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
 ALTER TABLE ONLY mes.disposition
     ADD CONSTRAINT disposition_act_fkey FOREIGN KEY (act) REFERENCES people.act(id) DEFERRABLE INITIALLY DEFERRED;
 
@@ -2309,9 +2404,6 @@ ALTER TABLE ONLY mes.material_mount
 
 ALTER TABLE ONLY mes.material_mount
     ADD CONSTRAINT material_mount_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
-
-ALTER TABLE ONLY mes.mount_wear
-    ADD CONSTRAINT mount_wear_mount_fkey FOREIGN KEY (mount) REFERENCES mes.die_mount(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY mes.posting
     ADD CONSTRAINT posting_report_fkey FOREIGN KEY (report) REFERENCES erp.production_report(id);
@@ -2342,6 +2434,9 @@ ALTER TABLE ONLY mes.run
 
 ALTER TABLE ONLY mes.run
     ADD CONSTRAINT run_die_fkey FOREIGN KEY (die) REFERENCES erp.die(code);
+
+ALTER TABLE ONLY mes.run_made
+    ADD CONSTRAINT run_made_segment_fkey FOREIGN KEY (segment) REFERENCES mes.run_segment(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY mes.run_output
     ADD CONSTRAINT run_output_item_fkey FOREIGN KEY (item) REFERENCES erp.item(code);
@@ -2375,6 +2470,12 @@ ALTER TABLE ONLY mes.stop_reason
 
 ALTER TABLE ONLY mes.undated_act
     ADD CONSTRAINT undated_act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
+
+ALTER TABLE ONLY mes.unseen_owned
+    ADD CONSTRAINT unseen_owned_count_fkey FOREIGN KEY (count) REFERENCES mes.count(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY mes.unseen_owned
+    ADD CONSTRAINT unseen_owned_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);

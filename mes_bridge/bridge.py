@@ -200,8 +200,9 @@ class Bridge:
         )
         if self.late:
             self._report_late(booked, now)
-        for press in sorted(changed):
-            self.connection.execute("select pg_notify('press', %s)", [press])
+        self.connection.execute(
+            "select pg_notify('press', press) from unnest(%s::text[]) as press", [sorted(changed)]
+        )
 
     def _follow(
         self, tail: Sequence[Told], booked: Sequence[Booking], presses: set[str], now: datetime
@@ -215,11 +216,8 @@ class Bridge:
         for one in booked:
             if one.counter.measure == "stroke" and one.pair.booked:
                 signs[one.counter.owner].append(Stroke(one.pair.new.at, one.pair.unseen))
-        changed: dict[str, datetime] = {}
-        for press in sorted(presses):
-            since = state_store.advance(self.connection, press, signs[press], now)
-            _earliest(changed, press, since or now)
-        return changed
+        since = state_store.advance_all(self.connection, signs, now)
+        return {press: since.get(press, now) for press in presses}
 
     def _report_late(self, booked: Sequence[Booking], now: datetime) -> None:
         """Strokes of runs that have ended are reported soon, not at the next quarter hour."""

@@ -7,24 +7,25 @@ create or replace view board.press as
   select p.name as press, p.line, p.position, p.top_spm from plant.press p;
 
 -- Parts that each output of a run yielded, by segment. The fraction of a part is carried over the
--- run, so the parts of all segments add up to floor(strokes x parts per stroke).
+-- run, so the parts of all segments add up to floor(strokes x parts per stroke). Ask it of a run or an output.
+create or replace view board.run_part as
+  select c.run, c.run_output, c.segment, c.kind, c.since, c.strokes,
+         (floor(c.upto + 1e-9) - floor(c.upto - c.own + 1e-9))::bigint as parts
+  from (
+    select s.run, so.run_output, s.id as segment, s.kind, lower(s.span) as since,
+           coalesce(m.strokes, 0) as strokes,
+           coalesce(m.strokes, 0) * so.parts_num::numeric / so.parts_den as own,
+           sum(coalesce(m.strokes, 0) * so.parts_num::numeric / so.parts_den)
+             over (partition by s.run, so.run_output order by lower(s.span)) as upto
+    from mes.run_segment s
+    join mes.segment_output so on so.segment = s.id
+    left join mes.run_made m on m.segment = s.id
+  ) c;
+
 create or replace function board.run_parts(of_run bigint)
 returns table (run_output bigint, segment bigint, kind text, since timestamptz, strokes bigint, parts bigint)
 language sql stable security definer set search_path = '' as $$
-  with segment as (
-    select s.id, s.kind, lower(s.span) as since,
-           coalesce((select sum(f.strokes) from mes.fact_minute f where f.segment = s.id), 0)::bigint as strokes
-    from mes.run_segment s where s.run = of_run
-  ), cumulated as (
-    select so.run_output, s.id, s.kind, s.since, s.strokes,
-           s.strokes * so.parts_num::numeric / so.parts_den as own,
-           sum(s.strokes * so.parts_num::numeric / so.parts_den)
-             over (partition by so.run_output order by s.since) as upto
-    from segment s join mes.segment_output so on so.segment = s.id
-  )
-  select c.run_output, c.id, c.kind, c.since, c.strokes,
-         (floor(c.upto + 1e-9) - floor(c.upto - c.own + 1e-9))::bigint
-  from cumulated c
+  select p.run_output, p.segment, p.kind, p.since, p.strokes, p.parts from board.run_part p where p.run = of_run
 $$;
 
 -- Scrap that people declared, by run output.
@@ -50,21 +51,6 @@ language sql stable security definer set search_path = '' as $$
   ) b
 $$;
 
--- Planned seconds of a press in a span until an instant: within shifts, off time out. A plant without shifts
--- plans every second.
-create or replace function board.planned_time_s(of_press text, of_span tstzrange, until timestamptz) returns numeric
-language sql stable security definer set search_path = '' as $$
-  select case
-    when not exists (select from plant.shift) then coalesce(extract(epoch from upper(asked.span) - lower(asked.span)), 0)
-    else coalesce((
-      select sum(extract(epoch from upper(piece) - lower(piece)))
-      from plant.shift s
-      cross join unnest(tstzmultirange(s.span * asked.span) - board.off_time(of_press, s.id, s.span)) as piece
-      where s.span && asked.span), 0)
-    end
-  from (select of_span * tstzrange(null, until) as span) asked
-$$;
-
 -- One row per output of a run: what it made so far, live.
 create or replace view board.run_output as
   select ro.id as run_output, ro.run, r.press, r.die, lower(r.span) as since, upper(r.span) as until,
@@ -82,7 +68,7 @@ create or replace view board.run_output as
     select sum(p.parts) filter (where p.kind = 'production')::bigint as production,
            sum(p.parts) filter (where p.kind <> 'production')::bigint as other,
            sum(p.strokes)::bigint as strokes
-    from board.run_parts(ro.run) p where p.run_output = ro.id
+    from board.run_part p where p.run = ro.run and p.run_output = ro.id
   ) made on true
   left join lateral (
     select sum(s.qty)::bigint as qty from board.scrap s where s.run_output = ro.id
@@ -104,11 +90,7 @@ create or replace view board.die_life as
               else 'ok' end as state
   from erp.die d
   left join mes.die_mount m on m.die = d.code and upper(m.span) is null
-  left join lateral (
-    select sum(w.strokes)::bigint as strokes
-    from mes.die_mount x join mes.mount_wear w on w.mount = x.id
-    where x.die = d.code
-  ) worn on true;
+  left join mes.die_wear worn on worn.die = d.code;
 
 -- What each press is doing at an instant, for the wall board and the terminal. `gap_parts`: parts of
 -- the running run beyond (less: behind) its planned speed in planned time, until the last reading. `over_parts`, `excess_parts`:
@@ -121,7 +103,25 @@ returns table (press text, line text, "position" int, state text, since timestam
                die text, die_strokes bigint, die_share numeric, die_state text,
                work_orders text[], items text[], good bigint, target bigint, gap_parts bigint,
                spm numeric, unattributed bigint, over_parts bigint, excess_parts bigint, alarm boolean)
-language sql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
+#variable_conflict use_column
+begin
+  -- planned once a session: planning takes longer than asking
+  return query
+  -- time of shifts without breaks since the oldest run that is open: of all presses at once, a plant without shifts plans
+  -- every second (board.off_time says the same of one press and shift)
+  with working as materialized (
+    select case when exists (select from plant.shift) then coalesce(range_agg(s.spans), '{}')
+                else '{(,)}' end as spans,
+           exists (select from plant.shift) as shifts
+    from (
+      select tstzmultirange(s.span) - coalesce(
+               (select range_agg(b.span) from plant.shift_break b where b.shift = s.id), '{}') as spans
+      from plant.shift s
+      where s.span && tstzrange((select min(lower(o.span)) from mes.run o
+                                 where o.source = 'scan' and o.span @> as_of), as_of)
+    ) s
+  )
   select p.name, p.line, p.position,
          now_state.state, now_state.since,
          extract(epoch from as_of - now_state.since)::numeric,
@@ -136,6 +136,7 @@ language sql stable security definer set search_path = '' as $$
            and not (why.reason is not distinct from 'changeover' or coalesce(why.planned, false))
   from plant.press p
   cross join plant.site plant
+  cross join working
   left join lateral (
     select max(told.at) as at
     from signal.latest l cross join lateral unnest(l.at, l.quality) as told(at, quality)
@@ -143,7 +144,7 @@ language sql stable security definer set search_path = '' as $$
   ) seen on true
   left join lateral (
     select s.state, lower(s.span) as since from mes.press_state s
-    where s.press = p.name and lower(s.span) <= as_of order by lower(s.span) desc limit 1
+    where s.press = p.name and s.span <= tstzrange(as_of, null, '[]') order by s.span desc limit 1
   ) kept on true
   cross join lateral (
     select case when silent then 'unknown' when kept.state = 'alarm' then 'stopped' else kept.state end as state,
@@ -187,8 +188,17 @@ language sql stable security definer set search_path = '' as $$
     where o.run = r.id and not o.given
   ) job on r.id is not null
   left join lateral (
-    select coalesce(sum(board.planned_time_s(p.name, ps.span, least(as_of, seen.at)) * so.parts_num / so.parts_den), 0) as strokes
+    select coalesce(range_agg(sr.span), '{}') as spans
+    from mes.stop_reason sr join erp.reason why on why.kind = 'stop' and why.code = sr.reason and why.planned
+    where working.shifts and sr.press = p.name and sr.span && r.span
+  ) off on r.id is not null
+  left join lateral (
+    select coalesce(sum(planned.s * so.parts_num / so.parts_den), 0) as strokes
     from mes.run_segment ps join mes.segment_output so on so.segment = ps.id and so.run_output = job.first
+    cross join lateral (
+      select coalesce(sum(extract(epoch from upper(piece) - lower(piece))), 0) as s
+      from unnest(working.spans * tstzmultirange(ps.span * tstzrange(null, least(as_of, seen.at))) - off.spans) piece
+    ) planned
     where ps.run = r.id and ps.kind = 'production'
   ) pace on r.id is not null
   left join lateral (
@@ -199,18 +209,18 @@ language sql stable security definer set search_path = '' as $$
     select sum(f.strokes)::bigint as strokes from mes.fact_minute f
     where f.press = p.name and f.segment is null and f.strokes > 0
       and (f.minute is null or f.minute > as_of - interval '12 hours')
-  ) orphan on true
-$$;
+  ) orphan on true;
+end $$;
 
 create or replace view board.press_now as select * from board.press_at(now());
 
 -- Energy of each run, run and idle apart.
 create or replace view board.run_energy as
-  select r.id as run, r.press, r.die, coalesce(sum(f.run_wh), 0)::bigint as run_wh,
-         coalesce(sum(f.idle_wh), 0)::bigint as idle_wh, coalesce(sum(f.unknown_wh), 0)::bigint as unknown_wh
+  select r.id as run, r.press, r.die, coalesce(sum(m.run_wh), 0)::bigint as run_wh,
+         coalesce(sum(m.idle_wh), 0)::bigint as idle_wh, coalesce(sum(m.unknown_wh), 0)::bigint as unknown_wh
   from mes.run r
   left join mes.run_segment s on s.run = r.id
-  left join mes.fact_minute f on f.segment = s.id
+  left join mes.run_made m on m.segment = s.id
   group by r.id, r.press, r.die;
 
 -- Where each work order stands: posted, waiting, in stock, energy (each segment's is shared between the outputs of
@@ -262,10 +272,7 @@ create or replace view board.work_order_progress as
     from mes.run_output ro
     join erp.work_order_operation op on op.id = ro.operation
     join mes.segment_output own on own.run_output = ro.id
-    cross join lateral (
-      select sum(f.run_wh) as run_wh, sum(f.idle_wh) as idle_wh, sum(f.unknown_wh) as unknown_wh
-      from mes.fact_minute f where f.segment = own.segment
-    ) e
+    left join mes.run_made e on e.segment = own.segment
     cross join lateral (
       select coalesce(own.parts_num::numeric / own.parts_den
                       / nullif(sum(so.parts_num::numeric / so.parts_den), 0), 1.0 / count(*)) as own

@@ -132,10 +132,12 @@ def count(connection: Connection, tail: Iterable[TailReading]) -> list[Booking]:
     }
     by_channel = rules.follow(connection, by_channel)
     bookings: list[Booking] = []
+    states: list[dict[str, object]] = []
     for channel, counter in load(connection, list(by_channel)).items():
         state, found = _run(_looking_back(connection, counter), by_channel[channel])
-        _save(connection, channel, state, by_channel[channel][-1])
+        states.append(_saved(channel, state, by_channel[channel][-1]))
         bookings += found
+    connection.cursor().executemany(_SAVE, states)
     book(connection, bookings)
     return bookings
 
@@ -212,7 +214,7 @@ def swap(
         raise SwapError(_why_no_swap(counter, press, channel_name, shown, at))
     state, pairs = result
     outbox, number = _position(connection, counter.channel)
-    _save(connection, counter.channel, state, None)
+    connection.execute(_SAVE, _saved(counter.channel, state, None))
     found = [Booking(counter, pair, outbox, number) for pair in pairs]
     first = Booking(counter, Pair("swap", Point(at, shown), Point(at, shown), 0), outbox, number)
     swapped = next((one for one in found if one.pair.kind == "swap"), first)
@@ -291,29 +293,30 @@ def _point(at: datetime | None, value: int | None) -> Point | None:
     return None if at is None or value is None else Point(at, value)
 
 
-def _save(connection: Connection, channel: int, state: State, last: TailReading | None) -> None:
-    connection.execute(
-        """
-        update mes.counter
-        set base_value = %(base)s, base_at = %(base_at)s, pend_value = %(pend)s,
-            pend_at = %(pend_at)s, pend_unseen = %(pend_unseen)s, unseen = %(unseen)s,
-            told_by = %(told_by)s,
-            outbox = coalesce(%(outbox)s, outbox), number = coalesce(%(number)s, number)
-        where channel = %(channel)s
-        """,
-        {
-            "channel": channel,
-            "base": state.base and state.base.value,
-            "base_at": state.base and state.base.at,
-            "pend": state.pend and state.pend.value,
-            "pend_at": state.pend and state.pend.at,
-            "pend_unseen": state.pend_unseen,
-            "unseen": state.unseen,
-            "told_by": state.told_by,
-            "outbox": last and last.outbox,
-            "number": last and last.number,
-        },
-    )
+_SAVE = """
+update mes.counter
+set base_value = %(base)s, base_at = %(base_at)s, pend_value = %(pend)s,
+    pend_at = %(pend_at)s, pend_unseen = %(pend_unseen)s, unseen = %(unseen)s,
+    told_by = %(told_by)s,
+    outbox = coalesce(%(outbox)s, outbox), number = coalesce(%(number)s, number)
+where channel = %(channel)s
+"""
+
+
+def _saved(channel: int, state: State, last: TailReading | None) -> dict[str, object]:
+    """A counter's state as it is written; `last` is the reading that brought it there."""
+    return {
+        "channel": channel,
+        "base": state.base and state.base.value,
+        "base_at": state.base and state.base.at,
+        "pend": state.pend and state.pend.value,
+        "pend_at": state.pend and state.pend.at,
+        "pend_unseen": state.pend_unseen,
+        "unseen": state.unseen,
+        "told_by": state.told_by,
+        "outbox": last and last.outbox,
+        "number": last and last.number,
+    }
 
 
 def _event(connection: Connection, one: Booking, act: UUID | None) -> int:

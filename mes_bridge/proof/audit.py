@@ -24,6 +24,7 @@ EQUATIONS = {
     "decided": "excess decided = posted, and what one order gave another got",
     "stock": "on hand = sum of moves of accepted reports",
     "balance": "moves into a place - moves out of it = what is written as on hand there",
+    "made": "strokes (Wh) read in a segment of a run = what is written as made in it",
     "wear": "strokes counted while a die was mounted = what wore it",
     "feed": "made at an operation <= good of the one before, or told to the leader",
     "coil": "parts made while a lot was on the press = reported as made from it",
@@ -106,6 +107,7 @@ def audit(connection: Connection, as_of: datetime | None = None) -> AuditResult:
         rows = [*_rows(connection, _COUNTED, as_of), *_rows(connection, _HELD, as_of)]
         if as_of is None:
             rows += _rows(connection, _PARTS, as_of)
+            rows += _rows(connection, _MADE, as_of)
             rows += _rows(connection, _WEAR, as_of)
             rows += _rows(connection, _FEED, as_of)
             connection.execute(_LOT_PARTS)
@@ -191,15 +193,38 @@ cross join boundary b
 order by r.id, o.id
 """
 
-# Running sums beside what they are sums of; the counts themselves are held against the readings.
+# Running sums beside what they are sums of. What a run made: by its segments, from the readings.
+_MADE: LiteralString = """
+with side as (
+  select segment, measure, amount as recounted, 0::bigint as booked
+  from audit_pair where segment is not null and not held
+  union all
+  select m.segment, of.measure, 0, of.amount from mes.run_made m
+  cross join lateral (values
+    ('stroke', m.strokes), ('wh', m.run_wh + m.idle_wh + m.unknown_wh)) of (measure, amount)
+  where of.amount <> 0
+)
+select 'made' as equation, r.press, r.id as run, null::date as day,
+       g.kind || ' since ' || lower(g.span)
+       || case s.measure when 'wh' then ' Wh' else ' strokes' end as subject,
+       sum(s.recounted) as recounted, sum(s.booked) as booked, 0 as waits
+from side s join mes.run_segment g on g.id = s.segment join mes.run r on r.id = g.run
+group by r.press, r.id, g.id, s.measure order by g.id, s.measure
+"""
+
+# Of a die, over all times that it was mounted; the counts are held against the readings above.
 _WEAR: LiteralString = """
-select 'wear' as equation, m.press, null::bigint as run, null::date as day,
-       m.die || ' since ' || lower(m.span) as subject,
-       coalesce(sum(c.amount), 0) as recounted, coalesce(max(w.strokes), 0) as booked, 0 as waits
-from mes.die_mount m
-left join mes.mount_wear w on w.mount = m.id
-left join mes.count c on c.press = m.press and c.measure = 'stroke' and m.span @> c.at
-group by m.id order by m.id
+with counted as (
+  select m.die, coalesce(sum(c.amount), 0) as strokes
+  from mes.die_mount m
+  left join mes.count c on c.press = m.press and c.measure = 'stroke' and m.span @> c.at
+  group by m.die
+)
+select 'wear' as equation, null::text as press, null::bigint as run, null::date as day,
+       coalesce(c.die, w.die) as subject,
+       coalesce(c.strokes, 0) as recounted, coalesce(w.strokes, 0) as booked, 0 as waits
+from counted c full join mes.die_wear w on w.die = c.die
+order by subject
 """
 
 _REPORTS: LiteralString = """

@@ -206,11 +206,11 @@ def filling(connection: Connection) -> list[str]:
         join mes.run_output o on o.run = r.id and o.operation is not null and not o.given
         join erp.item i on i.code = o.item and i.container is not null
         cross join lateral (
-          select floor(coalesce(sum(f.strokes * so.parts_num::numeric / so.parts_den), 0) + 1e-9)
+          select floor(coalesce(sum(m.strokes * so.parts_num::numeric / so.parts_den), 0) + 1e-9)
                    as parts
           from mes.run_segment s
           join mes.segment_output so on so.segment = s.id and so.run_output = o.id
-          join mes.fact_minute f on f.segment = s.id
+          join mes.run_made m on m.segment = s.id
           where s.run = r.id
         ) made
         cross join lateral (
@@ -265,10 +265,10 @@ def _to_count(
             when coalesce(posted.scrap, 0) <> coalesce(told.scrap, 0) then true
             else coalesce(posted.parts, 0) <> (
               select floor(
-                coalesce(sum(f.strokes * so.parts_num::numeric / so.parts_den), 0) + 1e-9)
+                coalesce(sum(m.strokes * so.parts_num::numeric / so.parts_den), 0) + 1e-9)
               from mes.run_segment s
               join mes.segment_output so on so.segment = s.id and so.run_output = o.id
-              join mes.fact_minute f on f.segment = s.id
+              join mes.run_made m on m.segment = s.id
               where s.run = r.id)
             end
         order by o.id

@@ -4,9 +4,10 @@ Additive: strokes, seconds and Wh per state. A null minute holds what was counte
 a null segment what no run owns.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, LiteralString
 
 from database.connection import Connection
 
@@ -20,12 +21,13 @@ def refresh_all(connection: Connection, since: Mapping[str, datetime], now: date
     """Compute facts anew, from the minute of each press's instant on, as of `now`.
 
     Earlier, where they were not complete up to that instant. What was counted over unseen time has
-    no minute: it is summed anew only where some of it came since.
+    no minute: its sum changes by what of it came since, or has another owner.
     """
     asked = {"presses": list(since), "since": list(since.values()), "now": now}
     asked["since"] = _incomplete_from(connection, asked)
     _delete(connection, asked)
-    _insert(connection, asked)
+    connection.execute(_INSERT, asked)
+    _add_unseen(connection, asked)
     connection.execute(
         """
         insert into mes.press_watch (press, dirty_from)
@@ -51,25 +53,91 @@ def _incomplete_from(connection: Connection, asked: Mapping[str, Any]) -> list[d
 
 
 def _delete(connection: Connection, asked: Mapping[str, Any]) -> None:
-    """Press by press: of all at once the planner expects a third of the table, and reads it."""
-    of = list(zip(asked["presses"], asked["since"], strict=True))
-    connection.cursor().executemany(
-        "delete from mes.fact_minute where press = %s and minute >= date_trunc('minute', %s)", of
-    )
+    """Asked of each press apart: of all at once the planner expects a third of all, and reads it.
+
+    One statement, since what runs made is summed once for each. The presses are locked.
+    """
     connection.execute(
         """
         delete from mes.fact_minute f
-        using unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
-        where f.press = a.press and f.minute is null
-          and exists (select from mes.count c where c.press = a.press and c.unseen
-                      and c.at >= date_trunc('minute', a.since))
+        where f.ctid = any(array(
+          select old.ctid
+          from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
+          cross join lateral (
+            select x.ctid from mes.fact_minute x
+            where x.press = a.press and x.minute >= date_trunc('minute', a.since) offset 0) old))
         """,
         asked,
     )
 
 
-def _insert(connection: Connection, asked: Mapping[str, object]) -> None:
-    connection.execute(_INSERT, asked)
+def _add_unseen(connection: Connection, asked: Mapping[str, Any]) -> None:
+    """Bring the facts without a minute up to date: by what came since, less what was there of it.
+
+    `mes.unseen_owned` says who owned each count when it was added; what is older has not changed.
+    """
+    rows = connection.execute(_SOME_UNSEEN, asked).fetchall()
+    if not rows:
+        return
+    of = {"presses": [press for press, _ in rows], "starts": [start for _, start in rows]}
+    changed: Counter[tuple[str, int | None, str]] = Counter()
+    for sign, query in _MOVED:
+        for press, segment, measure, amount in connection.execute(query, of).fetchall():
+            changed[press, segment, measure] += sign * amount
+    _add(connection, changed)
+
+
+def _add(connection: Connection, changed: Mapping[tuple[str, int | None, str], int]) -> None:
+    """Add to facts without a minute; one in which nothing is left goes."""
+    places = {key[:2] for key, amount in changed.items() if amount}
+    connection.cursor().executemany(_ADD, _added(changed, places))
+    connection.cursor().executemany(_CLEAR, list(places))
+
+
+def _added(
+    changed: Mapping[tuple[str, int | None, str], int], places: Iterable[tuple[str, int | None]]
+) -> list[tuple[str, int | None, int, int]]:
+    return [
+        (press, segment, changed.get((press, segment, "stroke"), 0),
+         changed.get((press, segment, "wh"), 0))
+        for press, segment in places
+    ]  # fmt: skip
+
+
+_SOME_UNSEEN: LiteralString = """
+select a.press, a.start
+from (select press, date_trunc('minute', since) as start
+      from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)) a
+where exists (select from mes.count c where c.press = a.press and c.unseen and c.at >= a.start)
+   or exists (select from mes.unseen_owned u where u.press = a.press and u.at >= a.start)
+"""
+_FORGET: LiteralString = """
+delete from mes.unseen_owned u
+using unnest(%(presses)s::text[], %(starts)s::timestamptz[]) as a(press, start)
+where u.press = a.press and u.at >= a.start
+returning u.press, u.segment, u.measure, u.amount
+"""
+_OWN: LiteralString = """
+insert into mes.unseen_owned (count, press, at, segment, measure, amount)
+select o.id, o.press, o.at, o.segment, o.measure, o.amount
+from unnest(%(presses)s::text[], %(starts)s::timestamptz[]) as a(press, start)
+cross join lateral (
+  select * from mes.owned_count o where o.press = a.press and o.unseen and o.at >= a.start offset 0
+) o
+returning press, segment, measure, amount
+"""
+_MOVED: Sequence[tuple[int, LiteralString]] = ((-1, _FORGET), (1, _OWN))
+_ADD: LiteralString = """
+insert into mes.fact_minute as f (press, minute, segment, strokes, unknown_wh)
+values (%s, null, %s, %s, %s)
+on conflict (press, minute, segment) do update
+set strokes = f.strokes + excluded.strokes, unknown_wh = f.unknown_wh + excluded.unknown_wh
+"""
+_CLEAR: LiteralString = """
+delete from mes.fact_minute
+where press = %s and minute is null and segment is not distinct from %s
+  and strokes = 0 and unknown_wh = 0
+"""
 
 
 # Each press from its minute on.
@@ -77,28 +145,20 @@ _ASKED = """
 with asked as (
   select press, date_trunc('minute', since) as start, 'infinity'::timestamptz as until,
          tstzrange(date_trunc('minute', since),
-                   greatest(date_trunc('minute', since), %(now)s)) as span,
-         exists (select from mes.count c where c.press = a.press and c.unseen
-                 and c.at >= date_trunc('minute', since)) as gaps
+                   greatest(date_trunc('minute', since), %(now)s)) as span
   from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
 ),
 """
-# What was counted since, with its owner; what was counted over unseen time has no minute. Asked of
-# each press apart and with both ends named: else the planner expects a third of all, and reads it.
+# What was counted since, with its owner. Asked of each press apart and with both ends named: else
+# the planner expects a third of all, and reads it.
 _COUNTED = """
 counted as (
-  select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at,
-         o.unseen
+  select o.press, date_trunc('minute', o.at) as minute, o.segment, o.measure, o.amount, o.at
   from asked a
   cross join lateral (
     select * from mes.owned_count o
     where o.press = a.press and o.measure in ('stroke', 'wh') and not o.unseen
       and o.at >= a.start and o.at < a.until offset 0) o
-  union all
-  select o.press, null, o.segment, o.measure, o.amount, o.at, o.unseen
-  from asked a
-  cross join lateral (
-    select * from mes.owned_count o where a.gaps and o.press = a.press and o.unseen offset 0) o
 ),
 """
 # Who owned which time: a scanned run goes before an assigned one, nobody (null) has the rest.
@@ -154,9 +214,9 @@ fact as (
          case when measure = 'wh' and during.state = 'unknown' then amount else 0 end as unknown_wh
   from counted c
   cross join lateral (
-    select case when c.unseen then 'unknown' else coalesce((
+    select coalesce((
       select s.state from mes.press_state s where s.press = c.press and s.span @> c.at
-    ), 'unknown') end as state) as during
+    ), 'unknown') as state) as during
   union all
   select press, minute, segment, 0,
          case state when 'running' then seconds else 0 end,

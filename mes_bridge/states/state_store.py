@@ -4,7 +4,7 @@ The caller holds the press's lock. Readings that come in the order of their `at`
 the derivation stands; an older one has it begin again at the last stroke before it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,6 @@ from mes_bridge import readings
 from mes_bridge.states import press_state
 from mes_bridge.states.press_state import (
     Meanings,
-    PressState,
     Rules,
     Seen,
     Sign,
@@ -43,6 +42,7 @@ class _Telling:
 class _Row:
     """A row of the query in `_load`."""
 
+    press: str
     stop_after: timedelta
     silence: timedelta
     by_signal: bool
@@ -62,15 +62,45 @@ def advance(
 
     None when nothing changed. No signs: only the clock has moved.
     """
-    rules, watch = _load(connection, press)
+    return advance_all(connection, {press: signs}, now).get(press)
+
+
+def advance_all(
+    connection: Connection, signs: Mapping[str, Sequence[Sign]], now: datetime
+) -> dict[str, datetime]:
+    """The same of many presses; returns the instant of each whose states changed."""
+    found = _load(connection, list(signs))
+    steps = [
+        step for press in sorted(signs)
+        if (step := _step(connection, press, signs[press], *found[press], now)) is not None
+    ]  # fmt: skip
+    _save(connection, steps)
+    return _write(connection, steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What a press comes to: its watch, when the clock moves it next, its states from `start`."""
+
+    press: str
+    watch: Watch
+    due: datetime | None
+    start: datetime
+    spans: Sequence[Span]
+
+
+def _step(
+    connection: Connection, press: str, signs: Sequence[Sign], rules: Rules, watch: Watch | None,
+    now: datetime,
+) -> _Step | None:  # fmt: skip
     if watch is not None and any(_is_late(sign, watch) for sign in signs):
         watch, signs = _again(connection, press, min(sign.at for sign in signs), rules)
     start = watch.since if watch else min((sign.at for sign in signs), default=None)
     after, settled = press_state.follow(watch, signs, rules)
     if after is None or start is None:
         return None
-    _save(connection, press, after, press_state.due(after, rules, now))
-    return _write(connection, press, start, [*settled, *press_state.tail(after, rules, now)])
+    spans = [*settled, *press_state.tail(after, rules, now)]
+    return _Step(press, after, press_state.due(after, rules, now), start, spans)
 
 
 def overdue(connection: Connection, now: datetime) -> list[str]:
@@ -100,21 +130,23 @@ def _is_late(sign: Sign, watch: Watch) -> bool:
     return sign.at < (watch.since if isinstance(sign, Stroke) else watch.latest)
 
 
-def _load(connection: Connection, press: str) -> tuple[Rules, Watch | None]:
+def _load(connection: Connection, presses: Sequence[str]) -> dict[str, tuple[Rules, Watch | None]]:
     with connection.cursor(row_factory=class_row(_Row)) as cursor:
-        row = cursor.execute(
+        rows = cursor.execute(
             """
-            select p.stop_after, plant.silence, p.run_channel is not null as by_signal, w.since,
+            select p.name as press, p.stop_after, plant.silence,
+                   p.run_channel is not null as by_signal, w.since,
                    w.last_seen, w.latest, w.last_stroke, w.last_signal, w.bad_since, w.unknown
             from plant.press p
             cross join plant.site plant
             left join mes.press_watch w on w.press = p.name
-            where p.name = %s
+            where p.name = any(%s)
             """,
-            [press],
-        ).fetchone()
-    assert row is not None  # its readings named it
-    return Rules(row.stop_after, row.silence, row.by_signal), _watch(row)
+            [presses],
+        ).fetchall()
+    return {
+        row.press: (Rules(row.stop_after, row.silence, row.by_signal), _watch(row)) for row in rows
+    }
 
 
 def _watch(row: _Row) -> Watch | None:
@@ -131,8 +163,8 @@ def _watch(row: _Row) -> Watch | None:
     )
 
 
-def _save(connection: Connection, press: str, watch: Watch, due: datetime | None) -> None:
-    connection.execute(
+def _save(connection: Connection, steps: Sequence[_Step]) -> None:
+    connection.cursor().executemany(
         """
         insert into mes.press_watch as w
           (press, since, last_seen, latest, last_stroke, last_signal, bad_since, unknown, due)
@@ -144,39 +176,49 @@ def _save(connection: Connection, press: str, watch: Watch, due: datetime | None
             last_signal = excluded.last_signal, bad_since = excluded.bad_since,
             unknown = excluded.unknown, due = excluded.due
         """,
-        {
-            "press": press,
-            "since": watch.since,
-            "seen": watch.seen,
-            "latest": watch.latest,
-            "stroke": watch.since if watch.stroke else None,
-            "signal": watch.signal,
-            "bad": watch.bad_since,
-            "unknown": TimestamptzMultirange(TimestamptzRange(*pause) for pause in watch.unknown),
-            "due": due,
-        },
+        [_saved(step) for step in steps],
     )
 
 
-def _write(
-    connection: Connection, press: str, start: datetime, spans: Iterable[Span]
-) -> datetime | None:
-    """Put the states from `start` on in place of those that were there."""
-    old = _spans_from(connection, press, start)
-    new = press_state.merged([*_before(old, start), *spans])
-    if new == old:
-        return None
-    unlike = (min(a.start, b.start) for a, b in zip(old, new, strict=False) if a != b)
-    first = next(unlike, start)
+def _saved(step: _Step) -> dict[str, object]:
+    watch = step.watch
+    return {
+        "press": step.press,
+        "since": watch.since,
+        "seen": watch.seen,
+        "latest": watch.latest,
+        "stroke": watch.since if watch.stroke else None,
+        "signal": watch.signal,
+        "bad": watch.bad_since,
+        "unknown": TimestamptzMultirange(TimestamptzRange(*pause) for pause in watch.unknown),
+        "due": step.due,
+    }
+
+
+def _write(connection: Connection, steps: Sequence[_Step]) -> dict[str, datetime]:
+    """Put the states from each start on in place of those that were there, where they differ."""
+    there = _spans_from(connection, steps)
+    changed: dict[str, datetime] = {}
+    for step in steps:
+        old = there.get(step.press, [])
+        new = press_state.merged([*_before(old, step.start), *step.spans])
+        if new != old:
+            unlike = (min(a.start, b.start) for a, b in zip(old, new, strict=False) if a != b)
+            changed[step.press] = max(next(unlike, step.start), step.start)
+            _replace(connection, step, new)
+    return changed
+
+
+def _replace(connection: Connection, step: _Step, new: Sequence[Span]) -> None:
     connection.execute(
-        "delete from mes.press_state where press = %s and (upper_inf(span) or upper(span) >= %s)",
-        [press, start],
+        "delete from mes.press_state "
+        "where press = %s and span && tstzrange(%s - interval '1 microsecond', null)",
+        [step.press, step.start],
     )
     connection.cursor().executemany(
         "insert into mes.press_state (press, span, state) values (%s, %s, %s)",
-        [(press, TimestamptzRange(one.start, one.end), one.state) for one in new],
+        [(step.press, TimestamptzRange(one.start, one.end), one.state) for one in new],
     )
-    return max(first, start)
 
 
 def _before(old: Sequence[Span], start: datetime) -> list[Span]:
@@ -187,16 +229,25 @@ def _before(old: Sequence[Span], start: datetime) -> list[Span]:
     ]
 
 
-def _spans_from(connection: Connection, press: str, start: datetime) -> list[Span]:
-    rows: list[tuple[datetime, datetime | None, PressState]] = connection.execute(
+def _spans_from(connection: Connection, steps: Sequence[_Step]) -> dict[str, list[Span]]:
+    """The states of each press that end at its start or later."""
+    rows = connection.execute(
         """
-        select lower(span), upper(span), state from mes.press_state
-        where press = %s and (upper_inf(span) or upper(span) >= %s)
-        order by span
+        select a.press, lower(s.span), upper(s.span), s.state
+        from unnest(%s::text[], %s::timestamptz[]) as a(press, start)
+        cross join lateral (
+          select span, state from mes.press_state s
+          where s.press = a.press and s.span && tstzrange(a.start - interval '1 microsecond', null)
+          offset 0
+        ) s
+        order by a.press, s.span
         """,
-        [press, start],
-    ).fetchall()
-    return [Span(*row) for row in rows]
+        [[step.press for step in steps], [step.start for step in steps]],
+    )
+    found: dict[str, list[Span]] = {}
+    for press, *span in rows:
+        found.setdefault(press, []).append(Span(*span))
+    return found
 
 
 def _again(

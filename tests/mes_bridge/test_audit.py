@@ -44,7 +44,7 @@ def test_an_untouched_plant_has_no_residual(hall: Hall) -> None:
     result = hall.audit()
     assert result.residual == 0
     assert {row.equation for row in result.rows} == {
-        "strokes", "parts", "reports", "stock", "wear", "coil", "balance",
+        "strokes", "parts", "reports", "stock", "made", "wear", "coil", "balance",
     }  # fmt: skip
     assert str(result).endswith("residual 0")
 
@@ -61,8 +61,12 @@ def test_a_deleted_count_is_found_and_named(hall: Hall) -> None:
 
 
 def test_a_running_sum_that_does_not_fit_is_found(hall: Hall) -> None:
-    hall.connection.execute("update mes.mount_wear set strokes = strokes + 3")
+    hall.connection.execute("update mes.die_wear set strokes = strokes + 3")
     assert [(row.equation, row.residual) for row in hall.audit().wrong] == [("wear", 3)]
+    hall.connection.execute("update mes.run_made set strokes = strokes + 2, idle_wh = 7")
+    assert {(row.equation, row.residual) for row in hall.audit().wrong} == {
+        ("wear", 3), ("made", 2), ("made", 7),
+    }  # fmt: skip
 
 
 def test_a_count_moved_to_another_time_is_found(hall: Hall) -> None:

@@ -18,6 +18,7 @@ STEP = some.one_of(
     some.tuples(some.just("change"), some.just(""), MINUTE, some.integers(1, 9)),
     some.tuples(some.just("move"), some.just(""), MINUTE, MINUTE),
     some.tuples(some.just("delete"), some.just(""), MINUTE, MINUTE),
+    some.tuples(some.just("dismount"), some.just(""), MINUTE, MINUTE),
 )
 SQL: dict[str, LiteralString] = {
     "count": "insert into mes.count (channel, press, measure, from_at, at, amount, kind) "
@@ -30,12 +31,13 @@ SQL: dict[str, LiteralString] = {
     "change": "update mes.count set amount = %(n)s where at <= %(at)s and measure = 'stroke'",
     "move": "update mes.count set at = %(to)s, press = 'P2' where at = %(at)s",
     "delete": "delete from mes.count where at > %(at)s",
+    "dismount": "delete from mes.die_mount where span @> %(at)s",
 }
 WORN = """
 select coalesce(sum(w.strokes), 0)::bigint, (
   select coalesce(sum(c.amount), 0)::bigint from mes.die_mount m
   join mes.count c on c.press = m.press and c.measure = 'stroke' and m.span @> c.at)
-from mes.mount_wear w
+from mes.die_wear w
 """
 
 
