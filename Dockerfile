@@ -19,7 +19,8 @@ RUN python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-di
  && /opt/pressline/bin/pip install --no-cache-dir --no-deps /wheel/pressline-*.whl
 
 FROM python:3.11.14-slim-bookworm
-RUN useradd --system --uid 10001 --home /var/lib/pressline --create-home pressline
+RUN useradd --system --uid 10001 --home /var/lib/pressline --create-home pressline \
+ && install --directory --owner pressline --mode 700 /tls
 COPY --from=build /opt/pressline /opt/pressline
 COPY config /etc/pressline
 ENV PATH=/opt/pressline/bin:$PATH PYTHONUNBUFFERED=1

@@ -25,6 +25,7 @@ from pressline.commands import (
     plant,
     quarantine,
     scenario,
+    tls,
     web,
 )
 
@@ -41,7 +42,7 @@ for name, group in {
     "edge": edge.edge, "ingest": ingest.ingest, "bridge": bridge.bridge, "web": web.web,
     "plant": plant.plant, "masters": masters.masters, "people": people.people,
     "quarantine": quarantine.quarantine, "scenario": scenario.scenario, "broker": broker.broker,
-    "new": new.new,
+    "tls": tls.tls, "new": new.new,
 }.items():  # fmt: skip
     app.add_typer(group, name=name)
 

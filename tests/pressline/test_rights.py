@@ -22,7 +22,7 @@ EVERYBODY = {
     "/", "/wall", "/wall/{line:path}", "/api/line", "/api/events", "/healthz", "/sign-in",
     "/api/sign-in", "/api/sign-out", "/api/session", "/terminal/worker.js",
     "/terminal/{press:path}", "/api/people/{press:path}", "/qr/work-order/{code:path}.svg",
-    "/qr/die/{code:path}.svg", "/qr/reason/{code:path}.svg",
+    "/trust", "/trust/pressline-ca.crt", "/qr/die/{code:path}.svg", "/qr/reason/{code:path}.svg",
 }  # fmt: skip
 NEEDS = {
     "/api/acts": BY_ACT,

@@ -14,7 +14,7 @@ from web_process import process
 
 from database.connection import connect
 from database.errors import OutdatedError
-from pressline.web.shell.application import serve
+from pressline.web.shell.application import Doors, serve
 
 # Serving is the same on every flavour of the database.
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
@@ -54,7 +54,7 @@ def test_an_old_schema_is_refused_with_the_cure(new_database: Callable[[], str])
     with connect(url) as connection:
         connection.execute("delete from migration where name like '0003%'")
     with pytest.raises(OutdatedError, match="pressline migrate"):
-        serve(url, "127.0.0.1", 0)
+        serve(url, Doors("127.0.0.1", 0))
 
 
 def test_while_the_database_is_away_people_are_told(database: str) -> None:

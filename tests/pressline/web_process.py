@@ -11,8 +11,8 @@ import httpx
 
 PROGRAM = """
 import sys
-from pressline.web.shell.application import serve
-serve(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+from pressline.web.shell.application import Doors, serve
+serve(sys.argv[1], Doors(sys.argv[2], int(sys.argv[3])))
 """
 
 

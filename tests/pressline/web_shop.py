@@ -18,7 +18,7 @@ from mes_bridge import acts
 from mes_bridge.acts import Act
 from mes_bridge.bridge import Bridge
 from people import staff
-from pressline.web.shell.application import Server, configured, make_application
+from pressline.web.shell.application import Doors, Server, configured, make_application
 
 MORNING = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)  # 09:00 in the plant
 POLL = timedelta(seconds=5)
@@ -201,7 +201,7 @@ class Site:
 def served(database: str, shop: WebShop, proxy: str = "") -> Generator[Site]:
     """The application on a free port, in a thread; the clock is the shop's."""
     app = make_application(database, lambda: shop.now)
-    config = configured(app, "127.0.0.1", 0, proxy)
+    config = configured(app, Doors("127.0.0.1", 0, proxy=proxy))
     config.timeout_graceful_shutdown = 1
     server = Server(config, app.state.feed)
     thread = threading.Thread(target=server.run)

@@ -9,7 +9,9 @@ import ipaddress
 import os
 import re
 import socket
-from collections.abc import AsyncGenerator, Sequence
+import threading
+from collections.abc import AsyncGenerator, Generator, Sequence
+from dataclasses import dataclass
 from types import FrameType
 
 import structlog
@@ -24,12 +26,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from database.migrate import require_current
 from people import roles
+from pressline.tls import Served
 from pressline.web.api import acts
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, notifications, qr, terminal, wall
 from pressline.web.office import bom, item, lot, people, work_order, work_orders
 from pressline.web.office import roles as role_pages
-from pressline.web.shell import health, home, listing, live, problems, sign_in
+from pressline.web.shell import health, home, listing, live, problems, sign_in, trust
 from pressline.web.shell.limits import Limits, PromptProtocol
 from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
@@ -52,16 +55,20 @@ HEADERS = {
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
     people, item, bom, lot, freshness, quarantine, sign_in, acts, live, qr, listing, role_pages,
+    trust,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")
 GRACE = 2  # seconds that answers in flight are given at the end
 
 
-def make_application(database: str, clock: Clock = present, names: Sequence[str] = ()) -> FastAPI:
+def make_application(
+    database: str, clock: Clock = present, names: Sequence[str] = (), served: Served | None = None
+) -> FastAPI:
     """The application on one database; `clock` says what time it is.
 
-    `names` are hosts by which it may be asked for, beside loopback.
+    `names` are hosts by which it may be asked for, beside loopback; `served` the certificate that
+    it is served with, if it serves HTTPS itself.
     """
 
     @contextlib.asynccontextmanager
@@ -83,7 +90,7 @@ def make_application(database: str, clock: Clock = present, names: Sequence[str]
                     await following
 
     app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.state.clock = clock
+    app.state.clock, app.state.served = clock, served
     app.state.feed = live.Feed(database, clock)
     for router in routers():
         require_rights(router)
@@ -91,9 +98,29 @@ def make_application(database: str, clock: Clock = present, names: Sequence[str]
     problems.answer_for(app)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Limits)
-    app.add_middleware(Guard, names=frozenset({*LOOPBACK, *(name.lower() for name in names)}))
+    app.add_middleware(Guard, names=_known(names))
     app.add_middleware(Measured)  # outermost: what the guard refuses counts, too
     return app
+
+
+def make_plain_door(served: Served, port: int, names: Sequence[str] = ()) -> FastAPI:
+    """What is served beside HTTPS: how a device learns to trust it, and the way there.
+
+    `port` is that of HTTPS. Nobody signs in here, and nothing is asked of the database.
+    """
+    app = FastAPI(title="pressline", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.clock, app.state.served, app.state.https_port = present, served, port
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    for router in (trust.router, trust.outside):
+        require_rights(router)
+        app.include_router(router)
+    problems.answer_for(app)
+    app.add_middleware(Guard, names=_known(names))
+    return app
+
+
+def _known(names: Sequence[str]) -> frozenset[str]:
+    return frozenset({*LOOPBACK, *(name.lower() for name in names)})
 
 
 class NoRightError(Exception):
@@ -208,42 +235,92 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(
-    database: str, host: str, port: int, *, names: Sequence[str] = (), proxy: str = ""
-) -> None:
-    """Serve until SIGTERM or SIGINT; waits for a database that is away at the start.
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where the pages are served, and how.
 
-    `names`: hosts by which the pages are asked for, beside loopback and `host`. `proxy`: addresses
-    whose X-Forwarded-For and -Proto are believed.
+    `names`: hosts by which they are asked for, beside loopback and `host`. `proxy`: addresses whose
+    X-Forwarded-For and -Proto are believed. `served`: the certificate of HTTPS, else it is HTTP.
+    `plain`: the port of the door beside HTTPS that tells how to trust it (None: there is none).
+    """
+
+    host: str
+    port: int
+    names: Sequence[str] = ()
+    proxy: str = ""
+    served: Served | None = None
+    plain: int | None = None
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every name by which the pages may be asked for."""
+        return (self.host, *self.names, *(self.served.names if self.served else ()))
+
+
+def serve(database: str, doors: Doors) -> None:
+    """Serve until SIGTERM or SIGINT; waits for a database that is away at the start.
 
     Raises ListenError when the port is taken, OutdatedError when the schema is not this program's.
     """
-    with bound(host, port) as door:
+    with bound(doors.host, doors.port) as door, _beside(doors):
         require_current(database)
-        _serve_at(door, make_application(database, names=(host, *names)), host, port, proxy)
+        _serve_at(door, make_application(database, names=doors.known, served=doors.served), doors)
 
 
-def _serve_at(door: socket.socket, app: FastAPI, host: str, port: int, proxy: str) -> None:
-    if not _is_loopback(host):
-        log.warning(
-            "the pages can be reached from the network",
-            host=host,
-            cure="put TLS in front; badge and PIN travel in clear text otherwise",
-        )
-    config = configured(app, host, port, proxy)
-    log.info("pages are served", url=f"http://{host}:{port}/")
+def _serve_at(door: socket.socket, app: FastAPI, doors: Doors) -> None:
+    _warn(doors)
+    config = configured(app, doors)
+    scheme = "https" if doors.served else "http"
+    log.info("pages are served", url=f"{scheme}://{doors.host}:{doors.port}/")
     Server(config, app.state.feed).run(sockets=[door])
 
 
-def configured(app: FastAPI, host: str, port: int, proxy: str = "") -> uvicorn.Config:
+def _warn(doors: Doors) -> None:
+    if doors.served is None and not _is_loopback(doors.host):
+        log.warning(
+            "the pages can be reached from the network",
+            host=doors.host,
+            cure="serve HTTPS (pressline tls make, web run --tls) or put TLS in front; badge and "
+            "PIN travel in clear text otherwise",
+        )
+    if doors.served is not None and doors.served.is_old(present()):
+        log.warning(
+            "the certificate of the pages ends soon, or has ended",
+            until=f"{doors.served.until:%Y-%m-%d}",
+            cure="make another (pressline tls make), then start the pages again",
+        )
+
+
+@contextlib.contextmanager
+def _beside(doors: Doors) -> Generator[None]:
+    """The door without HTTPS, in a thread of its own, while the other one is open."""
+    if doors.served is None or doors.plain is None:
+        yield
+        return
+    app = make_plain_door(doors.served, doors.port, doors.known)
+    with bound(doors.host, doors.plain) as door:
+        config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [door]}, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.should_exit = True
+            thread.join(GRACE)
+
+
+def configured(app: FastAPI, doors: Doors) -> uvicorn.Config:
     """How the application is served; only a proxy that is named is believed who asks, and how."""
     return uvicorn.Config(
         app,
-        host=host,
-        port=port,
+        host=doors.host,
+        port=doors.port,
         http=PromptProtocol,
-        proxy_headers=bool(proxy),
-        forwarded_allow_ips=proxy or None,
+        proxy_headers=bool(doors.proxy),
+        forwarded_allow_ips=doors.proxy or None,
+        ssl_certfile=doors.served.certificate if doors.served else None,
+        ssl_keyfile=doors.served.key if doors.served else None,
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=GRACE,
