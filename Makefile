@@ -42,6 +42,9 @@ floor: install ## Random floors against an independent model; ARGS="--seeds 2000
 schema: install ## Write database/schema.sql anew from the migrations
 	@$(BIN)/python -m database.schema
 
+dump: install ## Write tests/dumps/plant_NNNN.sql.gz: a plant with a past, of the schema as it is
+	@$(BIN)/python -m tests.dumps
+
 proto: install ## Compile edge_agent/sparkplug.proto
 	@$(BIN)/python -m grpc_tools.protoc -I edge_agent --python_out=edge_agent edge_agent/sparkplug.proto
 
@@ -52,4 +55,4 @@ lock: install ## Look for newer packages and write requirements/*.lock and NOTIC
 clean: ## Remove the environment and what tests left
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache build *.egg-info
 
-.PHONY: help install install-demo demo test quick check bench fault floor schema proto lock clean
+.PHONY: help install install-demo demo test quick check bench fault floor schema dump proto lock clean

@@ -16,8 +16,9 @@ from database.connection import connect
 from database.errors import BlockedError, NewerError, SetAsideError
 from database.migrate import migrate, require_current
 from database.references import loose
+from tests import dumps
 
-EARLIER = Path(__file__).with_name("plant_0010.sql")
+EARLIER = dumps.FOLDER / "plant_0010.sql"
 PLAIN = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 FIRST = "0010_quarantine"  # the last migration of that plant
 
