@@ -12,6 +12,17 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+CREATE FUNCTION erp.count_version() RETURNS trigger
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    AS $$
+begin
+  if to_jsonb(new) - '{version,routing_version}'::text[] is distinct from to_jsonb(old) - '{version,routing_version}'::text[] then
+    new.version := old.version + 1;
+  end if;
+  return new;
+end $$;
+
 CREATE FUNCTION erp.keep_balance() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -272,6 +283,7 @@ CREATE TABLE erp.die (
     opening_strokes bigint DEFAULT 0 NOT NULL,
     ideal_spm numeric,
     planned_spm numeric,
+    version integer DEFAULT 1 NOT NULL,
     CONSTRAINT die_ideal_spm CHECK ((ideal_spm > (0)::numeric)),
     CONSTRAINT die_life CHECK ((life_strokes > 0)),
     CONSTRAINT die_planned_spm CHECK ((planned_spm > (0)::numeric))
@@ -282,6 +294,8 @@ COMMENT ON COLUMN erp.die.opening_strokes IS 'Strokes made before pressline coun
 COMMENT ON COLUMN erp.die.ideal_spm IS 'Ideal strokes per minute; null: the top speed of the press is the ideal.';
 
 COMMENT ON COLUMN erp.die.planned_spm IS 'Strokes per minute the plan counts on; null: the ideal speed.';
+
+COMMENT ON COLUMN erp.die.version IS 'Counts the changes of the die, its presses and its outputs.';
 
 CREATE TABLE mes.die_mount (
     id bigint NOT NULL,
@@ -696,6 +710,8 @@ CREATE TABLE erp.item (
     over_tolerance numeric DEFAULT 0 NOT NULL,
     until date,
     container bigint,
+    version integer DEFAULT 1 NOT NULL,
+    routing_version integer DEFAULT 1 NOT NULL,
     CONSTRAINT item_container CHECK ((container > 0)),
     CONSTRAINT item_kind CHECK ((kind = ANY (ARRAY['part'::text, 'coil'::text, 'blank'::text, 'bought'::text]))),
     CONSTRAINT item_over_tolerance CHECK ((over_tolerance >= (0)::numeric))
@@ -706,6 +722,8 @@ COMMENT ON COLUMN erp.item.over_tolerance IS 'Share of the ordered quantity that
 COMMENT ON COLUMN erp.item.until IS 'The last day on which new orders for it are taken, in plant time; null: it is made. Orders that are there run to their end.';
 
 COMMENT ON COLUMN erp.item.container IS 'Parts of a full container, at which a report is made; null: none is.';
+
+COMMENT ON COLUMN erp.item.routing_version IS 'Counts the changes of its list of operations.';
 
 CREATE TABLE erp.lot (
     item text NOT NULL,
@@ -718,6 +736,19 @@ CREATE TABLE erp.number_series (
     year integer NOT NULL,
     last bigint NOT NULL
 );
+
+CREATE TABLE erp.partner (
+    code text NOT NULL,
+    name text NOT NULL,
+    short_name text DEFAULT ''::text NOT NULL,
+    kind text NOT NULL,
+    contact text DEFAULT ''::text NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    version integer DEFAULT 1 NOT NULL,
+    CONSTRAINT partner_kind CHECK ((kind = ANY (ARRAY['customer'::text, 'supplier'::text, 'both'::text])))
+);
+
+COMMENT ON TABLE erp.partner IS 'Whom the plant sells to and buys from; who is not active any more stays for what names them.';
 
 ALTER TABLE erp.production_report ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME erp.production_report_id_seq
@@ -1728,6 +1759,9 @@ ALTER TABLE ONLY erp.number_series
 ALTER TABLE ONLY erp.work_order_operation
     ADD CONSTRAINT operation_once UNIQUE (work_order, seq);
 
+ALTER TABLE ONLY erp.partner
+    ADD CONSTRAINT partner_pkey PRIMARY KEY (code);
+
 ALTER TABLE ONLY erp.production_report
     ADD CONSTRAINT production_report_pkey PRIMARY KEY (id);
 
@@ -2101,17 +2135,29 @@ CREATE TRIGGER die_press_removed_told AFTER DELETE ON erp.die_press REFERENCING 
 
 CREATE TRIGGER die_removed_told AFTER DELETE ON erp.die REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
+CREATE TRIGGER die_version BEFORE UPDATE ON erp.die FOR EACH ROW EXECUTE FUNCTION erp.count_version();
+
 CREATE TRIGGER item_added_told AFTER INSERT ON erp.item REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER item_changed_told AFTER UPDATE ON erp.item REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER item_removed_told AFTER DELETE ON erp.item REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
+CREATE TRIGGER item_version BEFORE UPDATE ON erp.item FOR EACH ROW EXECUTE FUNCTION erp.count_version();
+
 CREATE TRIGGER location_added_told AFTER INSERT ON erp.location REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER location_changed_told AFTER UPDATE ON erp.location REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER location_removed_told AFTER DELETE ON erp.location REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER partner_added_told AFTER INSERT ON erp.partner REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER partner_changed_told AFTER UPDATE ON erp.partner REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER partner_removed_told AFTER DELETE ON erp.partner REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER partner_version BEFORE UPDATE ON erp.partner FOR EACH ROW EXECUTE FUNCTION erp.count_version();
 
 CREATE TRIGGER reason_added_told AFTER INSERT ON erp.reason REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('kind,code', '');
 

@@ -5,14 +5,14 @@ the prefix of their kind (`WO:1001`) or leave it out. What is written exactly li
 that code; anything else is taken only where it can mean one alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
 from psycopg import sql
 
 from database.connection import Connection
-from people.codes import LONGEST, without_prefix
+from people.codes import LONGEST, alike, without_prefix
 
 Kind = Literal["work_order", "die", "lot", "reason"]
 
@@ -40,6 +40,13 @@ def meant(connection: Connection, kind: Kind, given: str) -> str | None:
     ).fetchall()
     codes = [code for (code,) in found]
     return codes[0] if len(codes) == 1 or (codes and codes[0] in forms) else None
+
+
+def like(code: str, there: Iterable[str]) -> str | None:
+    """A code that is there and that a reader takes for this one: itself before any other."""
+    shown = alike(code)
+    found = [other for other in there if alike(other) == shown]
+    return code if code in found else min(found, default=None)
 
 
 def read(connection: Connection, text: str) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    create_model,
 )
 from pydantic_core import ErrorDetails
 
@@ -23,6 +24,13 @@ Code = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=80, pattern=PRINTABLE),
 ]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE),
+]
+Words = Annotated[
+    str, StringConstraints(strip_whitespace=True, max_length=200, pattern=PRINTABLE)
+]  # one line, which may be empty
 Reason = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE),
@@ -57,6 +65,7 @@ PROBLEMS = (
     ("string_too_short", "empty"),
     ("string_too_long", "too_long"),
     ("string_pattern_mismatch", "not_one_line"),
+    ("too_short", "missing"),
     ("string", "not_text"),
     ("int", "not_a_number"),
     ("decimal", "not_a_number"),
@@ -71,6 +80,9 @@ PROBLEMS = (
     ("timezone", "no_instant"),
     ("uuid", "unclear"),
 )
+
+
+BEYOND = {"less_than", "less_than_equal"}  # a number, but too large a one
 
 
 class Arguments(BaseModel):
@@ -97,12 +109,34 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
             raise _wrong_line(first["loc"][1], str(first["loc"][-1]), first) from None
         if argument == "reason" and first["type"] in {"missing", "string_too_short"}:
             raise Refused("reason_missing") from None
-        if _is_exact(model, argument) and first["type"] != "missing":
+        if _is_exact(model, argument) and first["type"] not in {"missing", *BEYOND}:
             raise Refused("amount_wrong", argument=argument, given=first["input"]) from None
         if argument in {"qty", "count"} and first["type"] not in {"missing", "greater_than"}:
             raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
         problem = next((p for kind, p in PROBLEMS if first["type"].startswith(kind)), "unclear")
-        raise Refused("args_wrong", argument=argument, problem=problem) from None
+        field = model.model_fields.get(argument)
+        word = (field.title if field else None) or argument
+        raise Refused("args_wrong", argument=word, problem=problem) from None
+
+
+def partly(model: type[Arguments], noun: str, **more: Any) -> type[Arguments]:
+    """`noun.change`: the document, its version as it was seen, and any of the model's fields.
+
+    What is not given stays, null is nothing. Fields are checked with those that stay. `more`:
+    type and default of what belongs to the document beside its own fields.
+    """
+    named: dict[str, Any] = {noun: (Code, ...), "version": (int | None, None)}
+    fields: dict[str, Any] = {name: (Any, None) for name in model.model_fields if name != "code"}
+    every: Any = {**named, **fields, **more}
+    return create_model("Change", __base__=Arguments, **every)
+
+
+def whole(given: Arguments, model: type[Arguments], before: Mapping[str, Any]) -> dict[str, Any]:
+    """The whole document after `partly(model)`, checked; raises Refused."""
+    named = given.model_fields_set & model.model_fields.keys()
+    said = {name: getattr(given, name) for name in named}
+    after = {name: before[name] for name in model.model_fields} | said
+    return read(model, {n: value for n, value in after.items() if value is not None}).model_dump()
 
 
 def _wrong_line(line: int, argument: str, error: ErrorDetails) -> Refused:

@@ -50,7 +50,7 @@ class Listing:
 
     It may use `%(lines)s`, the lines that the person sees (null: all of them). `key` makes an order
     that is total; none of it is null. `find`: columns in which a text is looked for. `exact`:
-    columns that are filtered by a value.
+    columns that are filtered by a value. `deeds`: acts that make what it lists.
     """
 
     name: str
@@ -61,6 +61,7 @@ class Listing:
     find: Sequence[str] = ()
     exact: Sequence[str] = ()
     newest_first: bool = False
+    deeds: Sequence[str] = ()
 
     def column(self, name: str) -> Column:
         """The column of that name."""

@@ -38,7 +38,8 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
     "die.see", "first_article.release", "freshness.see", "item.see", "message.replay", "notice.see",
-    "people.see", "press.see", "role.see", "stock.see", "trail.see", "undated.see",
+    "partner.see", "people.see", "press.see", "role.see", "stock.see", "trail.see",
+    "undated.see",
     "work_order.see",
 )  # fmt: skip
 roles.know([*ACTS, *LOOKS])

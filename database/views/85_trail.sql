@@ -25,6 +25,7 @@ begin
       ('erp', 'location', 'code', ''),
       ('erp', 'reason', 'kind,code', ''),
       ('erp', 'change_order', 'code', ''),
+      ('erp', 'partner', 'code', ''),
       ('erp', 'work_order', 'code', '')
     ) s (folder, name, keys, secret)
   loop

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from psycopg.rows import class_row, dict_row
 
 from database.connection import Connection
-from erp_core.items import items
+from erp_core.items import items, routings
 from erp_core.refusal import Refused
 
 # (state, step) -> state; what is not here is refused.
@@ -166,7 +166,7 @@ def write_lines(connection: Connection, bom: Bom, wanted: Sequence[Line]) -> Bom
 
 
 def _check(connection: Connection, item: str, wanted: Sequence[Line]) -> None:
-    steps = {seq for seq, _, _ in items.routing(connection, item)} or {10}
+    steps = {seq for seq, _, _ in routings.of(connection, item)} or {10}
     for n, line in enumerate(wanted):
         if not items.known(connection, line.component):
             raise Refused("item_not_there", item=line.component)

@@ -25,6 +25,8 @@ class Item:
     over_tolerance: Decimal
     until: date | None = None
     container: int | None = None
+    version: int = 1
+    routing_version: int = 1
 
 
 def find(connection: Connection, code: str) -> Item | None:
@@ -42,14 +44,6 @@ def version_order(version: str) -> list[tuple[int, int, str]]:
     """Sort key of a version: numbers in it count as numbers, so that `A10` follows `A9`."""
     pieces = re.findall(r"\d+|\D+", version)
     return [(1, int(piece), "") if piece.isdecimal() else (0, 0, piece) for piece in pieces]
-
-
-def routing(connection: Connection, item: str) -> list[tuple[int, str, str | None]]:
-    """The routing of an item: sequence number, name, die (None: any that makes the item)."""
-    rows = connection.execute(
-        "select seq, name, die from erp.routing where item = %s order by seq", [item]
-    )
-    return [(seq, name, die) for seq, name, die in rows]
 
 
 def made_by(connection: Connection, item: str, die: str) -> bool:

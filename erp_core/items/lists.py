@@ -16,6 +16,7 @@ ITEMS = Listing(
         Column("on_hand", "qty", unit="unit"), Column("boms", "count"), Column("until", "day"),
     ),
     key=("code",), find=("code", "name_zh", "name_en"), exact=("kind",),
+    deeds=("item.create",),
 )  # fmt: skip
 
 BOMS = Listing(

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from database.connection import Connection
+from erp_core.items.item_acts import moved
+from erp_core.items.routings import Step, die_fault, makes, numbered
 from erp_core.masters.fault import Fault, Place
 from erp_core.masters.file import Masters, StepRow, StockRow
 from erp_core.masters.kept import Kept, kept, resets
-from erp_core.production.work_orders import Step
 from erp_core.stock.ledger import LOCATIONS
 from people.codes import alike
 
@@ -38,8 +39,8 @@ class Known:
     """What may be referred to: what the database has and what the file brings."""
 
     items: Mapping[str, str]  # item -> kind
-    dies: frozenset[str]
-    makes: frozenset[tuple[str, str]]  # (die, item)
+    makes: Mapping[str, frozenset[str]]  # die -> items that it makes at some time
+    moved: frozenset[str]  # items whose stock has moved
     locations: frozenset[str]
     badges: Mapping[str, str]  # badge -> person
     orders: Mapping[str, str]  # work order -> item
@@ -50,7 +51,7 @@ class Known:
     kept: Kept
 
 
-NOTHING = Known({}, frozenset(), frozenset(), frozenset(), {}, {}, {}, {}, {}, {}, {})
+NOTHING = Known({}, {}, frozenset(), frozenset(), {}, {}, {}, {}, {}, {}, {})
 
 
 def check(
@@ -78,11 +79,7 @@ def check(
 
 def steps(rows: Sequence[StepRow]) -> list[Step]:
     """Operations with their numbers: given, else ten more than the one before."""
-    made: list[Step] = []
-    for row in rows:
-        seq = row.seq or (made[-1].seq if made else 0) + 10
-        made.append(Step(seq, row.name or row.die or str(seq), row.die))
-    return made
+    return numbered([(row.seq, row.name, row.die) for row in rows])
 
 
 def opening_key(row: StockRow) -> str:
@@ -94,8 +91,14 @@ def _known(connection: Connection | None, masters: Masters) -> Known:
     there = _in_database(connection, masters) if connection else NOTHING
     return Known(
         items={**there.items, **{row.code: row.kind for row in masters.item}},
-        dies=there.dies | {row.code for row in masters.die},
-        makes=there.makes | {(d.code, o.item) for d in masters.die for o in d.outputs},
+        makes={
+            **there.makes,
+            **{
+                d.code: there.makes.get(d.code, frozenset()) | {o.item for o in d.outputs}
+                for d in masters.die
+            },
+        },
+        moved=there.moved,
         locations=there.locations | {row[0] for row in LOCATIONS},
         badges=there.badges,
         orders=there.orders,
@@ -116,8 +119,8 @@ def _in_database(connection: Connection, masters: Masters) -> Known:
     )
     return Known(
         items=dict(execute("select code, kind from erp.item").fetchall()),
-        dies=frozenset(code for (code,) in execute("select code from erp.die")),
-        makes=frozenset((d, i) for d, i in execute("select die, item from erp.die_output")),
+        makes={die: frozenset(items) for die, items in makes(connection).items()},
+        moved=frozenset(moved(connection)),
         locations=frozenset(code for (code,) in execute("select code from erp.location")),
         badges=dict(badges.fetchall()),
         orders=dict(execute("select code, item from erp.work_order").fetchall()),
@@ -266,9 +269,10 @@ def _item_references(masters: Masters) -> Iterator[tuple[Place, str]]:
 
 def _die_faults(place: Place, rows: Sequence[StepRow], item: str, known: Known) -> Iterator[Fault]:
     for n, die in ((n, row.die) for n, row in enumerate(rows) if row.die is not None):
-        if die not in known.dies:
+        fault = die_fault(item, die, known.makes)
+        if fault == "die_not_there":
             yield Fault((*place, n), f"there is no die {die}", "add a [[die]] or mend the code")
-        elif (die, item) not in known.makes:
+        elif fault is not None:
             cure = f"add {item} to the outputs of the die, or name another die"
             yield Fault((*place, n), f"die {die} does not make {item}", cure)
 
@@ -288,7 +292,7 @@ def _circles(masters: Masters, known: Known) -> Iterator[Fault]:
 
 def _unmakeable(masters: Masters, known: Known, today: date) -> Iterator[Fault]:
     """Orders for what is not made here, what nothing makes, or what is not made any more."""
-    made = {item for _, item in known.makes}
+    made = frozenset[str]().union(*known.makes.values())
     for n, order in enumerate(masters.work_order):
         kind, end = known.items.get(order.item, ""), known.ends.get(order.item)
         if kind in ("coil", "bought"):
@@ -347,6 +351,11 @@ def _reachable(parts: Mapping[str, set[str]], start: str) -> set[str]:
 def _contradictions(masters: Masters, known: Known) -> Iterator[Fault]:
     """What the database has already, and differently."""
     yield from _other_lines(masters, known)
+    for n, row in enumerate(masters.item):
+        unit = known.kept.get("item", {}).get(row.code, {}).get("unit", row.unit)
+        if unit != row.unit and row.code in known.moved:
+            what = f"stock of {row.code} has moved in {unit}: its unit stays"
+            yield Fault(("item", n, "unit"), what, f"write {unit}, or make another item")
     for n, order in enumerate(masters.work_order):
         item = known.orders.get(order.code, order.item)
         if item != order.item:

@@ -7,7 +7,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,34 +18,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
     ValidationError,
     model_validator,
 )
 
 from erp_core.masters.errors import MastersError
 from erp_core.masters.fault import Source, worded
-
-
-def _exact(value: object) -> object:
-    """A quantity as a Decimal: what stands in the file, not its nearest binary fraction."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
-        raise ValueError("is not a number; write one, such as 0.35")  # noqa: TRY004 - pydantic reports ValueErrors
-    try:
-        return Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError("is not a number; write one, such as 0.35") from None
-
-
-def _ratio(value: object) -> Fraction:
-    """Parts per stroke: 2, "2" or "1/4"."""
-    text = str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
-    match = re.fullmatch(r"\s*(\d+)\s*(?:/\s*(\d+)\s*)?", text)
-    if not match or not int(match[1]) or (match[2] is not None and not int(match[2])):
-        raise ValueError('is not a ratio; write 2 or "1/4" (one part every four strokes)')
-    if not 1 <= int(match[1]) <= MOST_PARTS or int(match[2] or 1) > MOST_PARTS:
-        raise ValueError(f"cannot be; write numbers up to {MOST_PARTS}")
-    return Fraction(int(match[1]), int(match[2] or 1))
+from erp_core.values import MOST, Parts, Quantity, Share, Speed, Worn
 
 
 def _text(value: object) -> object:
@@ -54,19 +33,7 @@ def _text(value: object) -> object:
 
 Code = Annotated[str, BeforeValidator(_text), Field(pattern=r"^\S(.*\S)?$", max_length=100)]
 OrderCode = Annotated[str, BeforeValidator(_text), Field(pattern=r"^[^\s/]([^/]*[^\s/])?$")]
-# More is not meant: a press with 1,000 strokes a minute makes so many in two years.
-MOST = 1_000_000_000
-MOST_PARTS = 1000  # per stroke
-FASTEST = 5000  # strokes per minute
-
 Whole = Annotated[int, Field(strict=True, gt=0, le=MOST)]
-Quantity = Annotated[
-    Decimal, BeforeValidator(_exact), Field(gt=0, le=MOST, max_digits=24, decimal_places=12)
-]
-Share = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=1)]
-Worn = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=2)]
-Speed = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=FASTEST)]
-Parts = Annotated[Fraction, PlainValidator(_ratio)]
 Names = Annotated[tuple[Code, ...], Field(default=())]
 
 

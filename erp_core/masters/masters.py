@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from psycopg import DataError, errors
 
 from database.connection import Connection
+from erp_core.items import routings
 from erp_core.masters.check import Floor, check, opening_key, steps
 from erp_core.masters.errors import MastersError
 from erp_core.masters.file import BomRow, DieRow, Masters, OrderRow, PersonRow, StockRow, read
@@ -22,6 +23,8 @@ from erp_core.production import work_orders
 from erp_core.quality import reasons
 from erp_core.stock import ledger
 from erp_core.stock.ledger import Cause
+from erp_core.tooling import dies
+from erp_core.tooling.dies import Dated
 from people import staff
 
 WHO = "pressline"
@@ -162,39 +165,16 @@ def _write_die(connection: Connection, die: DieRow) -> None:
             *(die.speed, die.planned_speed),
         ],
     )
-    connection.execute("delete from erp.die_press where die = %s", [die.code])
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into erp.die_press (die, press) values (%s, %s) on conflict do nothing",
-            [(die.code, press) for press in die.presses],
-        )
-    _write_outputs(connection, die)
-
-
-def _write_outputs(connection: Connection, die: DieRow) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into erp.die_output (die, item, from_at, parts_num, parts_den)
-            values (%s, %s, coalesce(%s::timestamptz, '-infinity'), %s, %s)
-            on conflict (die, item, from_at) do update
-            set parts_num = excluded.parts_num, parts_den = excluded.parts_den
-            """,
-            [
-                (die.code, o.item, o.since, o.parts.numerator, o.parts.denominator)
-                for o in die.outputs
-            ],
-        )
+    dies.put_presses(connection, die.code, die.presses)
+    dies.put_outputs(
+        connection, die.code,
+        [Dated(o.item, o.since, o.parts.numerator, o.parts.denominator) for o in die.outputs],
+    )  # fmt: skip
 
 
 def _write_routings(connection: Connection, masters: Masters) -> None:
-    items = [row.item for row in masters.routing]
-    connection.execute("delete from erp.routing where item = any(%s)", [items])
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            "insert into erp.routing (item, seq, name, die) values (%s, %s, %s, %s)",
-            [(row.item, *step) for row in masters.routing for step in steps(row.operations)],
-        )
+    for row in masters.routing:
+        routings.put(connection, row.item, steps(row.operations))
 
 
 def _write_people(connection: Connection, listed: Sequence[PersonRow], now: datetime) -> list[str]:

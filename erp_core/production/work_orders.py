@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import NamedTuple
 
 from psycopg.rows import class_row
 
 from database.connection import Connection
-from erp_core.items import boms, items
+from erp_core.items import boms, items, routings
+from erp_core.items.routings import Step
 from erp_core.refusal import Refused
 from erp_core.stock import shortages
 from people.errors import UnknownError
@@ -76,14 +76,6 @@ class Operation:
     last: bool
 
 
-class Step(NamedTuple):
-    """One operation of a routing: its number, name, and die, if it is tied to one."""
-
-    seq: int
-    name: str
-    die: str | None
-
-
 WHOLE = (Step(10, "10", None),)  # an item without a routing is made in one operation
 
 
@@ -107,7 +99,7 @@ def create(
     )
     if made.rowcount == 0:
         raise Refused("code_taken", name=code)
-    steps = routing or [Step(*row) for row in items.routing(connection, item)] or WHOLE
+    steps = routing or routings.of(connection, item) or WHOLE
     _write_operations(connection, code, sorted(steps))
     return get(connection, code)
 

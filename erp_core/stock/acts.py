@@ -5,13 +5,12 @@ from types import MappingProxyType
 from uuid import UUID
 
 from erp_core.items import items
+from erp_core.items.item_acts import COUNTED
 from erp_core.refusal import Refused
 from erp_core.stock import ledger
 from erp_core.stock.ledger import Cause, Move
 from people.acts import Deed, Done, Kind, Kinds, Outcome, check_undo
 from people.arguments import Arguments, Code, Quantity
-
-COUNTED = {"pcs", "set"}  # units that are whole
 
 
 class Receive(Arguments):

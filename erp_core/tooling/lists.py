@@ -16,7 +16,7 @@ DIES = Listing(
         Column("code", noun="die"), Column("called"), Column("makes"), Column("presses"),
         Column("life_strokes", "count"), Column("planned_spm", "qty"),
     ),
-    key=("code",), find=("code", "called", "makes"),
+    key=("code",), find=("code", "called", "makes"), deeds=("die.create",),
 )  # fmt: skip
 
 LISTS = (DIES,)

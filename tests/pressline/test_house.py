@@ -30,6 +30,9 @@ PLAN = {f"work_order.{step}" for step in
         ("create", "change", "check", "reopen", "release", "retire")
         } | {"change_order.apply"}  # fmt: skip
 STORE = {"stock.receive", "stock.count", "stock.move"}
+DESIGN = {"item.create", "item.change", "routing.change", "die.create", "die.change",
+          "partner.create", "partner.change"}  # fmt: skip
+PARTNERS = {"partner.see"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
           "message.replay", "trail.see", "freshness.see"}  # fmt: skip
 EVERYBODY = {"work_order.see", "notice.see", "press.see"}
@@ -38,13 +41,13 @@ NOT_OPERATORS = {"stock.see", "item.see", "die.see"}
 MATRIX = {
     "operator": FLOOR | EVERYBODY,
     "leader": FLOOR | DECIDE | {"weigh", "consume"} | EVERYBODY | NOT_OPERATORS,
-    "planner": PLAN | {"undo"} | EVERYBODY | NOT_OPERATORS,
-    "warehouse": STORE | {"weigh", "consume", "undo"} | EVERYBODY | NOT_OPERATORS,
+    "planner": PLAN | DESIGN | PARTNERS | {"undo"} | EVERYBODY | NOT_OPERATORS,
+    "warehouse": STORE | PARTNERS | {"weigh", "consume", "undo"} | EVERYBODY | NOT_OPERATORS,
     "quality": {"first_article", "first_article.release", "scrap", "output", "segment", "undo"}
+    | PARTNERS | EVERYBODY | NOT_OPERATORS,
+    "it": OFFICE | PARTNERS | {"swap", "undo"} | EVERYBODY | NOT_OPERATORS,
+    "manager": FLOOR | DECIDE | {"weigh", "consume"} | PLAN | DESIGN | STORE | PARTNERS | OFFICE
     | EVERYBODY | NOT_OPERATORS,
-    "it": OFFICE | {"swap", "undo"} | EVERYBODY | NOT_OPERATORS,
-    "manager": FLOOR | DECIDE | {"weigh", "consume"} | PLAN | STORE | OFFICE | EVERYBODY
-    | NOT_OPERATORS,
 }  # fmt: skip
 
 MASTERS: dict[str, Any] = {
@@ -367,4 +370,5 @@ def test_every_act_and_argument_has_a_word_for_its_refusals() -> None:
     for name, kind in house.ACTS.items():
         assert name in refusal.WORDS["act"], name
         for field, about in kind.arguments.model_fields.items():
-            assert (about.alias or field) in refusal.WORDS["argument"], (name, field)
+            word = about.title or about.alias or field
+            assert word in refusal.WORDS["argument"], (name, field)

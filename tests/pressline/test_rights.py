@@ -36,6 +36,8 @@ NEEDS = {
     "/lot/{name:path}": "press.see",
     "/item/{code:path}": "item.see",
     "/bom/{name:path}": "item.see",
+    "/die/{code:path}": "die.see",
+    "/partner/{code:path}": "partner.see",
     "/freshness": "freshness.see",
     "/lists": "press.see",
     "/attention": "accept",
@@ -55,6 +57,7 @@ LISTED = {
     "change_orders": "work_order.see", "undated": "undated.see",
     "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
+    "partners": "partner.see",
 }  # fmt: skip
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}
 

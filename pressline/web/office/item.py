@@ -7,14 +7,17 @@ from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
 
 from database.connection import Connection
-from erp_core.items import boms, items
+from erp_core.items import boms, routings
+from erp_core.items.item_acts import ITEM
+from erp_core.items.routing_acts import Change as Routing
 from erp_core.stock import ledger
-from people import history
+from people.staff import Person
 from plant import clock
-from pressline.web.shell import figures
+from pressline.web.shell import document, figures, forms
+from pressline.web.shell.forms import Form
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotFoundError, SignedIn, needs
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -27,35 +30,39 @@ def item(
     request: Request, person: SignedIn, connection: Database, now: Now, code: str
 ) -> HTMLResponse:
     """An item with its bill of material, uses, dies, stock, open orders and history."""
-    found = _one(connection, _ITEM, code)
-    if found is None:
-        raise NotFoundError("item", code)
+    locale = language(request, person.locale)
+    facts = document.facts(connection, person, ITEM, code, locale)
     current = boms.in_force(connection, code, clock.day(connection, now))
     sees_stock = person.may("stock.see")
     return page(
         request,
         "item.html",
-        language(request, person.locale),
+        locale,
         figures.time_zone(connection),
         person=person,
-        item=found,
+        item=facts["row"],
+        **facts,
+        routing_form=_routing_form(connection, person, facts["row"], locale),
         bom=current,
         boms=boms.versions(connection, code),
         lines=_all(connection, _LINES, code, current),
         uses=_all(connection, _USES, code),
         dies=_all(connection, _DIES, code),
-        steps=items.routing(connection, code),
+        steps=routings.of(connection, code),
         orders=_all(connection, _ORDERS, code) if person.may("work_order.see") else [],
         stock=ledger.on_hand(connection, code) if sees_stock else None,
         places=ledger.stock_locations(connection),
-        past=history.of(connection, "item", "erp.item", code),
         most=MOST,
     )
 
 
-def _one(connection: Connection, query: LiteralString, code: str) -> Row | None:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(query, {"item": code}).fetchone()
+def _routing_form(connection: Connection, person: Person, item: Row, locale: str) -> Form | None:
+    if not person.may("routing.change"):
+        return None
+    steps = [step._asdict() for step in routings.of(connection, item["code"])]
+    args = {"item": item["code"], "version": item["routing_version"]}
+    values = {"operations": steps}
+    return forms.change(connection, "routing.change", Routing, locale, args, values)
 
 
 def _all(
@@ -66,7 +73,6 @@ def _all(
         return cursor.execute(query, values).fetchall()
 
 
-_ITEM = "select * from erp.item where code = %(item)s"
 _LINES = """
 select l.component, c.name_zh, c.name_en, l.qty, c.unit, l.seq
 from erp.bom_line l join erp.item c on c.code = l.component

@@ -30,7 +30,16 @@ from pressline.tls import Served
 from pressline.web.api import acts
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, notifications, qr, terminal, wall
-from pressline.web.office import bom, item, lot, people, work_order, work_orders
+from pressline.web.office import (
+    bom,
+    die,
+    item,
+    lot,
+    partner,
+    people,
+    work_order,
+    work_orders,
+)
 from pressline.web.office import roles as role_pages
 from pressline.web.shell import health, home, listing, live, problems, sign_in, trust
 from pressline.web.shell.limits import Limits, PromptProtocol
@@ -54,8 +63,8 @@ HEADERS = {
 }
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
-    people, item, bom, lot, freshness, quarantine, sign_in, acts, live, qr, listing, role_pages,
-    trust,
+    people, item, bom, die, partner, lot, freshness, quarantine, sign_in, acts, live, qr, listing,
+    role_pages, trust,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")

@@ -19,7 +19,7 @@ from openpyxl.cell import WriteOnlyCell
 from people import listings
 from people.listings import Column, Listing, Wanted
 from pressline.house import LISTS
-from pressline.web.shell import figures, words
+from pressline.web.shell import figures, forms, words
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database, Now
@@ -36,7 +36,7 @@ FILES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what a sheet cannot hold
-DOCUMENTS = ("work-order", "lot", "item", "bom")  # nouns that have a page
+DOCUMENTS = ("work-order", "lot", "item", "bom", "die", "partner")  # nouns that have a page
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet tells a formula in a CSV file
 
 
@@ -63,6 +63,8 @@ def _page_of(listing: Listing) -> Callable[..., Response]:
             choices={name: _choices(listing, name, locale) for name in listing.exact},
             cell_value=partial(value, locale=locale),
             query=f"?{request.url.query}" if request.url.query else "",
+            forms=[forms.create(connection, act, locale) for act in listing.deeds
+                   if person.may(act)],
         )  # fmt: skip
 
     return shown

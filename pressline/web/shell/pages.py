@@ -90,6 +90,8 @@ def page(
         reason_word=partial(words.plant_word, locale, "reason"),
         shift_word=partial(words.plant_word, locale, "shift"),
         unit_word=partial(words.plant_word, locale, "unit"),
+        room_word=partial(words.of_room, locale),
+        label=partial(words.label, locale),
         locale=locale,
         tag=words.TAGS[locale],
         here=partial(here, request),

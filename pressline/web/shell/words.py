@@ -6,17 +6,27 @@ from pathlib import Path
 
 import structlog
 
+from erp_core import refusal as erp_refusal
+from people import refusal
+
 log = structlog.get_logger()
+_ = erp_refusal  # brings its words
 
 LOCALES = ("zh", "en")
 FOLDER = Path(__file__).parents[1] / "locale"
+ROOMS = ("unit", "item_kind", "partner_kind", "truth")  # groups that rooms word themselves
 TAGS = {"zh": "zh-CN", "en": "en"}  # what a browser calls them
 
 
 @cache
 def catalogue(locale: str) -> dict[str, str]:
-    """All sentences of one language, by key."""
-    return json.loads((FOLDER / f"{locale}.json").read_text(encoding="utf-8"))
+    """All sentences of one language, by key; rooms bring the words of their codes."""
+    own = json.loads((FOLDER / f"{locale}.json").read_text(encoding="utf-8"))
+    return own | {
+        f"{group}.{code}": of_room(locale, group, code)
+        for group in ROOMS
+        for code in refusal.WORDS[group]
+    }
 
 
 def say(locale: str, key: str, **facts: object) -> str:
@@ -48,6 +58,18 @@ def lasting(locale: str, seconds: float) -> str:
 def plant_word(locale: str, group: str, code: str) -> str:
     """A word of this group (reason, shift, unit); a plant's own code stands for itself."""
     return catalogue(locale).get(f"{group}.{code}", code)
+
+
+def of_room(locale: str, group: str, code: str) -> str:
+    """A room's own word for a code, as its refusals say it; the code itself where it has none."""
+    sentence = refusal.WORDS.get(group, {}).get(code)
+    return code if sentence is None else sentence.en if locale == "en" else sentence.zh
+
+
+def label(locale: str, field: str) -> str:
+    """What a field of a document is called, as it stands above it."""
+    word = of_room(locale, "argument", field)
+    return word[:1].upper() + word[1:]
 
 
 def choose(

@@ -90,14 +90,29 @@ function rowsOf(form) {
   return rows;
 }
 
+// A field as the act has it: whole quantities are numbers; what is left empty is nothing.
+const plain = (name, value) =>
+  value === "" ? null : ["count", "qty"].includes(name) && /^\d+$/.test(value) ? Number(value) : value;
+
+// `presses[]` are all that are ticked, also none. A form with `data-nulls` says of what is left empty
+// that it is.
+function argumentsOf(form, given) {
+  const all = { ...JSON.parse(form.dataset.args), ...rowsOf(form) };
+  for (const { name } of form.elements) if (name.endsWith("[]")) all[name.slice(0, -2)] = [];
+  for (const [name, text] of given) {
+    const value = plain(name, text.trim());
+    if (name.endsWith("[]")) all[name.slice(0, -2)].push(value);
+    else if (value !== null || "nulls" in form.dataset) all[name] = value;
+  }
+  return all;
+}
+
 // One act; or one for each chosen value of the field that `data-each` names.
 function actsOf(form) {
-  const { act, args, each } = form.dataset;
-  const given = [...new FormData(form)].filter(([, value]) => value.trim() !== "");
-  const plain = given.filter(([name]) => name !== each).map(([name, value]) =>
-    [name, ["count", "qty"].includes(name) && /^\d+$/.test(value.trim()) ? Number(value) : value.trim()]);
-  const all = { ...JSON.parse(args), ...Object.fromEntries(plain), ...rowsOf(form) };
-  const chosen = given.filter(([name]) => name === each);
+  const { act, each } = form.dataset;
+  const given = [...new FormData(form)];
+  const all = argumentsOf(form, given.filter(([name]) => name !== each));
+  const chosen = given.filter(([name, value]) => name === each && value.trim() !== "");
   return (chosen.length ? chosen : [[]]).map(([name, value]) =>
     numbered(form, act, name ? { ...all, [name]: value } : all));
 }

@@ -1,0 +1,1 @@
+"""Partners: whom the plant sells to and buys from."""
