@@ -205,6 +205,7 @@ def test_a_die_makes_more_from_a_day_on_and_what_was_made_stays(shop: Connection
                  {"item": "COIL", "parts": "1/4"}],
     )  # fmt: skip
     assert done["version"] == 3
+    assert [step.what for step in history.of(shop, "die", "erp.die", "D1")] == ["die.change", None]
     assert dies.presses(shop, "D1") == ["P01", "P02"]
     assert outputs(shop, "D1", NOW - MINUTE) == [("BRACKET", 1, 1)]
     assert outputs(shop, "D1", NOW) == [("BRACKET", 1, 1), ("COIL", 1, 4)]
