@@ -232,6 +232,7 @@ SENTENCES: Mapping[str, Sentence] = MappingProxyType({
 # Facts that are codes, worded: names of arguments, what is wrong with one, acts, states.
 WORDS: Mapping[str, Mapping[str, Sentence]] = MappingProxyType({
     "argument": {
+        "id": Sentence("act", "操作"),
         "args": Sentence("arguments", "内容"),
         "work_order": Sentence("work_order", "工单"),
         "die": Sentence("die", "模具"),
