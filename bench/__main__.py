@@ -1,4 +1,4 @@
-"""`make bench`: measure, print a table, write JSON; ARGS="--only edge|ingest --json FILE"."""
+"""`make bench`: measure, print a table, write JSON; ARGS="--only edge|ingest|age --json FILE"."""
 
 import argparse
 import json
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from bench.age import age_figures
 from bench.backlog import backlog_figures
 from bench.commit import commit_figures
 from bench.crowd import crowd_figures
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[], list[Figure]]] = {
     "crowd": crowd_figures,
     "start": start_figures,
     "peers": peers_figures,
+    "age": age_figures,
 }
 
 
