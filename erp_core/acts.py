@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+from erp_core import sheets
 from erp_core.items import bom_acts as boms
 from erp_core.items import item_acts as items
 from erp_core.items import routing_acts as routings
@@ -14,5 +15,5 @@ from people.acts import Kinds
 
 ACTS: Kinds = MappingProxyType({
     **items.ACTS, **boms.ACTS, **routings.ACTS, **tooling.ACTS, **partners.ACTS,
-    **production.ACTS, **change_orders.ACTS, **stock.ACTS,
+    **production.ACTS, **change_orders.ACTS, **stock.ACTS, **sheets.ACTS,
 })  # fmt: skip

@@ -1,6 +1,6 @@
 """Arguments of acts: typed, and nothing beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -103,20 +103,31 @@ def read(model: type[A], given: Mapping[str, object]) -> A:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        argument = str((first["loc"] or ("args",))[0])
-        if len(first["loc"]) > 1 and isinstance(first["loc"][1], int):
-            raise _wrong_line(first["loc"][1], str(first["loc"][-1]), first) from None
-        if argument == "reason" and first["type"] in {"missing", "string_too_short"}:
-            raise Refused("reason_missing") from None
-        if _is_exact(model, argument) and first["type"] not in {"missing", *BEYOND}:
-            raise Refused("amount_wrong", argument=argument, given=first["input"]) from None
-        if argument in {"qty", "count"} and first["type"] not in {"missing", "greater_than"}:
-            raise Refused("qty_not_a_number", argument=argument, given=first["input"]) from None
-        problem = next((p for kind, p in PROBLEMS if first["type"].startswith(kind)), "unclear")
-        field = model.model_fields.get(argument)
-        word = (field.title if field else None) or argument
-        raise Refused("args_wrong", argument=word, problem=problem) from None
+        raise next(wrong(model, error))[1] from None
+
+
+def wrong(model: type[Arguments], error: ValidationError) -> Iterator[tuple[str, Refused]]:
+    """What is wrong with which argument, all of it."""
+    for each in error.errors(include_url=False, include_context=False):
+        argument = str((each["loc"] or ("args",))[0])
+        if len(each["loc"]) > 1 and isinstance(each["loc"][1], int):
+            yield argument, _wrong_line(each["loc"][1], str(each["loc"][-1]), each)
+        else:
+            yield argument, _wrong(model, argument, each)
+
+
+def _wrong(model: type[Arguments], argument: str, error: ErrorDetails) -> Refused:
+    kind, given = error["type"], error["input"]
+    if argument == "reason" and kind in {"missing", "string_too_short"}:
+        return Refused("reason_missing")
+    field = model.model_fields.get(argument)
+    word = (field.title if field else None) or argument
+    if _is_exact(model, argument) and kind not in {"missing", *BEYOND}:
+        return Refused("amount_wrong", argument=word, given=given)
+    if argument in {"qty", "count"} and kind not in {"missing", "greater_than"}:
+        return Refused("qty_not_a_number", argument=word, given=given)
+    problem = next((word for begin, word in PROBLEMS if kind.startswith(begin)), "unclear")
+    return Refused("args_wrong", argument=word, problem=problem)
 
 
 def partly(model: type[Arguments], noun: str, **more: Any) -> type[Arguments]:

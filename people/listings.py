@@ -50,7 +50,8 @@ class Listing:
 
     It may use `%(lines)s`, the lines that the person sees (null: all of them). `key` makes an order
     that is total; none of it is null. `find`: columns in which a text is looked for. `exact`:
-    columns that are filtered by a value. `deeds`: acts that make what it lists.
+    columns that are filtered by a value. `deeds`: acts that make what it lists;
+    `sheet`: the act that reads it in.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Listing:
     exact: Sequence[str] = ()
     newest_first: bool = False
     deeds: Sequence[str] = ()
+    sheet: str | None = None
 
     def column(self, name: str) -> Column:
         """The column of that name."""

@@ -16,7 +16,7 @@ ITEMS = Listing(
         Column("on_hand", "qty", unit="unit"), Column("boms", "count"), Column("until", "day"),
     ),
     key=("code",), find=("code", "name_zh", "name_en"), exact=("kind",),
-    deeds=("item.create",),
+    deeds=("item.create",), sheet="item.import",
 )  # fmt: skip
 
 BOMS = Listing(
@@ -60,7 +60,7 @@ ROUTINGS = Listing(
         Column("item", noun="item"), Column("seq", "count"), Column("name"),
         Column("die", noun="die"),
     ),
-    key=("item", "seq"), find=("item", "name", "die"), exact=("die",),
+    key=("item", "seq"), find=("item", "name", "die"), exact=("die",), sheet="routing.import",
 )  # fmt: skip
 
 LISTS = (ITEMS, BOMS, BOM_LINES, ROUTINGS)

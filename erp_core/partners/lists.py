@@ -14,7 +14,7 @@ PARTNERS = Listing(
         Column("active", "word", word="truth"),
     ),
     key=("code",), find=("code", "called", "short_name", "contact"), exact=("kind", "active"),
-    deeds=("partner.create",),
+    deeds=("partner.create",), sheet="partner.import",
 )  # fmt: skip
 
 LISTS = (PARTNERS,)

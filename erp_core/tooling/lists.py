@@ -17,6 +17,7 @@ DIES = Listing(
         Column("life_strokes", "count"), Column("planned_spm", "qty"),
     ),
     key=("code",), find=("code", "called", "makes"), deeds=("die.create",),
+    sheet="die.import",
 )  # fmt: skip
 
 LISTS = (DIES,)

@@ -59,6 +59,7 @@ LISTED = {
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
     "partners": "partner.see",
 }  # fmt: skip
+SHEETS = {"items": "item", "routings": "routing", "dies": "die", "partners": "partner"}
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}
 
 
@@ -79,6 +80,10 @@ def test_every_route_asks_for_what_is_written_here() -> None:
     for name, right in LISTED.items():
         for path in (f"/{name}", f"/{name}.csv", f"/{name}.xlsx", f"/api/v1/{name}"):
             wanted[path] = {right}
+    for name, noun in SHEETS.items():
+        wanted[f"/sheets/{name}"] = wanted[f"/api/sheets/{name}"] = {f"{noun}.import"}
+        for form in ("csv", "xlsx"):
+            wanted[f"/sheets/{name}.{form}"] = {LISTED[name]}
     assert routes() == wanted
 
 

@@ -41,8 +41,8 @@ from pressline.web.office import (
     work_orders,
 )
 from pressline.web.office import roles as role_pages
-from pressline.web.shell import health, home, listing, live, problems, sign_in, trust
-from pressline.web.shell.limits import Limits, PromptProtocol
+from pressline.web.shell import health, home, listing, live, problems, sheet, sign_in, trust
+from pressline.web.shell.limits import FILES_AT, Limits, PromptProtocol
 from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
@@ -64,10 +64,11 @@ HEADERS = {
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
     people, item, bom, die, partner, lot, freshness, quarantine, sign_in, acts, live, qr, listing,
-    role_pages, trust,
+    role_pages, trust, sheet,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")
+FILE_TYPE = "application/octet-stream"
 GRACE = 2  # seconds that answers in flight are given at the end
 
 
@@ -222,8 +223,9 @@ def _foreign(request: Request) -> JSONResponse | None:
     if origin is not None and origin.split("://", 1)[-1] != request.headers.get("host"):
         return _refusal(403, "foreign_origin", f"{origin} is not this server; use its own pages")
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "application/json":
-        return _refusal(415, "not_json", "The body must be sent as application/json")
+    wanted = FILE_TYPE if request.url.path.startswith(FILES_AT) else "application/json"
+    if kind != wanted:  # neither can be sent by a plain form
+        return _refusal(415, "not_json", f"The body must be sent as {wanted}")
     return None
 
 

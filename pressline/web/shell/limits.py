@@ -13,6 +13,8 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LONGEST_ADDRESS = 4096  # bytes of path and query
 LARGEST_BODY = 64 * 1024  # bytes; an act has a few hundred
+LARGEST_FILE = 5 * 1024 * 1024  # bytes of a sheet that is read in
+FILES_AT = "/api/sheets/"
 IN_TIME = 10.0  # seconds for the head of a request, and again for its body
 BODILESS = ("GET", "HEAD", "OPTIONS")
 
@@ -43,11 +45,16 @@ class Limits:
             answer = _refusal(408, "too_slow", f"The body did not come within {IN_TIME:.0f} s")
             await answer(scope, receive, send)
         except _TooLargeError:
-            answer = _refusal(413, "too_large", f"More than {LARGEST_BODY} bytes; send less")
+            text = f"More than {_largest(scope)} bytes; send less"
+            answer = _refusal(413, "too_large", text)
             await answer(scope, receive, send)
         else:
             if body is not None:
                 await self.app(scope, _again(body, receive), send)
+
+
+def _largest(scope: Scope) -> int:
+    return LARGEST_FILE if scope["path"].startswith(FILES_AT) else LARGEST_BODY
 
 
 class _TooLargeError(Exception):
@@ -56,18 +63,19 @@ class _TooLargeError(Exception):
 
 async def _body(scope: Scope, receive: Receive) -> bytes | None:
     """The body, or None when the client has gone; raises _TooLargeError."""
-    if _told_length(scope) > LARGEST_BODY:
+    most = _largest(scope)
+    if _told_length(scope) > most:
         raise _TooLargeError
-    body, more = b"", True
+    body, more = bytearray(), True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         body += message.get("body", b"")
         more = message.get("more_body", False)
-        if len(body) > LARGEST_BODY:
+        if len(body) > most:
             raise _TooLargeError
-    return body
+    return bytes(body)
 
 
 def _told_length(scope: Scope) -> int:

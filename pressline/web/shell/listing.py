@@ -63,6 +63,7 @@ def _page_of(listing: Listing) -> Callable[..., Response]:
             choices={name: _choices(listing, name, locale) for name in listing.exact},
             cell_value=partial(value, locale=locale),
             query=f"?{request.url.query}" if request.url.query else "",
+            sheet=listing.sheet if listing.sheet and person.may(listing.sheet) else None,
             forms=[forms.create(connection, act, locale) for act in listing.deeds
                    if person.may(act)],
         )  # fmt: skip
@@ -157,11 +158,12 @@ def _csv(listing: Listing, rows: list[Row], locale: str, zone: ZoneInfo) -> byte
     writer.writerow(_head(listing, locale))
     for row in rows:
         cells = [value(column, row, locale) for column in shown_columns(listing)]
-        writer.writerow([_plain(cell, zone) for cell in cells])
+        writer.writerow([file_text(cell, zone) for cell in cells])
     return b"\xef\xbb\xbf" + text.getvalue().encode()
 
 
-def _plain(cell: object, zone: ZoneInfo) -> str:
+def file_text(cell: object, zone: ZoneInfo) -> str:
+    """A value in a CSV file; what a spreadsheet would take for a formula is marked as text."""
     if cell is None:
         return ""
     if isinstance(cell, datetime):
@@ -179,13 +181,13 @@ def _sheet(listing: Listing, rows: list[Row], locale: str, zone: ZoneInfo) -> by
     sheet.append(_head(listing, locale))
     for row in rows:
         cells = [value(column, row, locale) for column in shown_columns(listing)]
-        sheet.append([_cell(sheet, cell, zone) for cell in cells])
+        sheet.append([file_cell(sheet, cell, zone) for cell in cells])
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
 
 
-def _cell(sheet: Any, given: object, zone: ZoneInfo) -> object:
+def file_cell(sheet: Any, given: object, zone: ZoneInfo) -> object:
     """Text stays text, also where it begins like a formula; instants are the plant's clock."""
     if isinstance(given, datetime):
         return given.astimezone(zone).replace(tzinfo=None, microsecond=0)

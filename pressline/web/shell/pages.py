@@ -70,6 +70,13 @@ def per_cent(share: object) -> str:
     return "–" if share is None else f"{float(str(share)) * 100:.1f} %"
 
 
+def render(template: str, locale: str, **facts: Any) -> str:
+    """A piece of a page in one language."""
+    return templates.get_template(template).render(
+        t=partial(words.say, locale), number=number, locale=locale, **facts
+    )
+
+
 def page(
     request: Request, template: str, locale: str, zone: str, status: int = 200, **facts: Any
 ) -> HTMLResponse:

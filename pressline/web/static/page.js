@@ -3,6 +3,7 @@ import { follow } from "./follow.js";
 import { queried, signInFrom } from "./paths.js";
 import { renew } from "./renewal.js";
 import { listen } from "./replay.js";
+import { readSheets } from "./sheet.js";
 import { uuid } from "./uuid.js";
 
 async function post(path, body) {
@@ -189,6 +190,7 @@ async function countWaiting() {
   }
 }
 
+readSheets({ announce, tell });
 listen({ post, renew: () => renew({ anew: true }), announce, tell });
 countWaiting();
 setInterval(countWaiting, 30000);
