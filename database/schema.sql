@@ -1168,9 +1168,19 @@ CREATE VIEW mes.owned_count AS
    FROM ((mes.count c
      LEFT JOIN LATERAL ( SELECT g.id AS segment,
             r.id AS run
-           FROM (mes.run r
-             JOIN mes.run_segment g ON (((g.run = r.id) AND (g.span @> c.at))))
-          WHERE ((r.press = c.press) AND (r.source = 'scan'::text) AND (r.span @> c.at) AND (((NOT c.unseen) AND (c.kind <> 'gap'::text)) OR ((lower(r.span) <= c.from_at) AND (NOT (EXISTS ( SELECT
+           FROM (( SELECT run.id,
+                    run.span
+                   FROM mes.run
+                  WHERE ((run.press = c.press) AND (run.source = 'scan'::text) AND (run.span <= tstzrange(c.at, NULL::timestamp with time zone, '[]'::text)))
+                  ORDER BY run.span DESC
+                 LIMIT 1) r
+             CROSS JOIN LATERAL ( SELECT run_segment.id,
+                    run_segment.span
+                   FROM mes.run_segment
+                  WHERE ((run_segment.run = r.id) AND (run_segment.span <= tstzrange(c.at, NULL::timestamp with time zone, '[]'::text)))
+                  ORDER BY run_segment.span DESC
+                 LIMIT 1) g)
+          WHERE ((r.span @> c.at) AND (g.span @> c.at) AND (((NOT c.unseen) AND (c.kind <> 'gap'::text)) OR ((lower(r.span) <= c.from_at) AND (NOT (EXISTS ( SELECT
                    FROM plant.shift s
                   WHERE ((s.span && tstzrange(c.from_at, c.at, '(]'::text)) AND (NOT ((lower(s.span) <= c.from_at) AND (s.span @> c.at))))))))))) scanned ON (true))
      LEFT JOIN LATERAL ( SELECT g.id AS segment,
@@ -2027,6 +2037,8 @@ CREATE INDEX count_press ON mes.count USING btree (press, measure, at) INCLUDE (
 
 CREATE INDEX count_unseen ON mes.count USING btree (press, at) WHERE unseen;
 
+CREATE INDEX counter_event_owner ON mes.counter_event USING btree (COALESCE(press, meter), n);
+
 CREATE INDEX counter_rule_channel ON mes.counter_rule USING btree (channel, id DESC);
 
 CREATE INDEX die_mount_open ON mes.die_mount USING btree (die) WHERE (upper(span) IS NULL);
@@ -2052,6 +2064,10 @@ CREATE UNIQUE INDEX run_output_once ON mes.run_output USING btree (run, item) WH
 CREATE INDEX run_output_operation ON mes.run_output USING btree (operation);
 
 CREATE INDEX run_output_run ON mes.run_output USING btree (run);
+
+CREATE INDEX run_scanned ON mes.run USING btree (press, span) WHERE (source = 'scan'::text);
+
+CREATE INDEX run_segment_in_order ON mes.run_segment USING btree (run, span);
 
 CREATE INDEX segment_output_of ON mes.segment_output USING btree (run_output);
 

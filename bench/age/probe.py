@@ -134,7 +134,7 @@ def _read(connection: Connection[Any], at: datetime, bad: int | None) -> None:
             insert into signal.reading (arrived, at, channel, count, quality, outbox, number)
             select %(at)s, told.at, k.channel,
                    case when told.quality = 192
-                        then 1000001 + extract(epoch from %(at)s - k.base_at)::bigint end,
+                        then coalesce(k.pend_value, k.base_value) + 1 end,
                    told.quality, 1,
                    o.number + row_number() over (order by told.at, k.channel)
             from mes.counter k

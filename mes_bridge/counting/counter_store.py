@@ -329,8 +329,8 @@ def _event(connection: Connection, one: Booking, act: UUID | None) -> int:
             set at = %(at)s, new_value = %(new)s, amount = e.amount + %(amount)s,
                 gaps = e.gaps + 1, outbox = %(outbox)s, number = %(number)s
             where e.id = (select id from mes.counter_event
-                          where press is not distinct from %(press)s::text
-                            and meter is not distinct from %(meter)s::text
+                          where coalesce(press, meter) = coalesce(%(press)s::text, %(meter)s::text)
+                            and press is not distinct from %(press)s::text
                           order by n desc limit 1)
               and e.kind = 'gap' and e.channel = %(channel)s
               and (e.gaps > 1 or e.at - e.from_at <= %(short)s)
@@ -367,8 +367,8 @@ def _insert_event(connection: Connection, one: Booking, act: UUID | None) -> int
                %(from_at)s, %(at)s, %(old)s, %(new)s, %(amount)s, %(unseen)s, %(held)s, %(act)s,
                %(outbox)s, %(number)s
         from mes.counter_event
-        where press is not distinct from %(press)s::text
-          and meter is not distinct from %(meter)s::text
+        where coalesce(press, meter) = coalesce(%(press)s::text, %(meter)s::text)
+          and press is not distinct from %(press)s::text
         returning id
         """,
         _event_values(one, act),

@@ -113,8 +113,12 @@ where exists (select from mes.count c where c.press = a.press and c.unseen and c
 """
 _FORGET: LiteralString = """
 delete from mes.unseen_owned u
-using unnest(%(presses)s::text[], %(starts)s::timestamptz[]) as a(press, start)
-where u.press = a.press and u.at >= a.start
+where u.count = any(array(
+  select old.count
+  from unnest(%(presses)s::text[], %(starts)s::timestamptz[]) as a(press, start)
+  cross join lateral (
+    select x.count from mes.unseen_owned x
+    where x.press = a.press and x.at >= a.start offset 0) old))
 returning u.press, u.segment, u.measure, u.amount
 """
 _OWN: LiteralString = """
