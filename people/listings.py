@@ -112,6 +112,11 @@ def page(connection: Connection, listing: Listing, wanted: Wanted) -> Found:
     return Found(shown, _cursor(listing, shown[-1]) if more else None, count, totals)
 
 
+def first(connection: Connection, listing: Listing, wanted: Wanted) -> list[dict[str, Any]]:
+    """The first rows alone, neither counted nor summed."""
+    return _rows(connection, listing, wanted, wanted.size)
+
+
 def all_rows(connection: Connection, listing: Listing, wanted: Wanted) -> list[dict[str, Any]]:
     """The whole list under a filter, at most MOST rows, for a file."""
     return _rows(connection, listing, wanted, MOST)

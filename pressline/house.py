@@ -8,7 +8,9 @@ from typing import Any
 from database.connection import Connection
 from erp_core import acts as erp_acts
 from erp_core import lists as erp_lists
+from erp_core import waits as erp_waits
 from mes_bridge import acts as mes_acts
+from mes_bridge import lists as mes_lists
 from mes_bridge import undated
 from people import acts, personnel, roles
 from people import lists as people_lists
@@ -33,8 +35,9 @@ def _joined(*rooms: Kinds) -> dict[str, Kind[Any]]:
 _OWN: Kinds = MappingProxyType(_joined(personnel.ACTS, erp_acts.ACTS, mes_acts.ACTS, undated.ACTS))
 ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
 LISTS: Mapping[str, Listing] = MappingProxyType(
-    by_name((*erp_lists.LISTS, *undated.LISTS, *people_lists.LISTS))
+    by_name((*erp_lists.LISTS, *mes_lists.LISTS, *people_lists.LISTS))
 )
+WAITS = erp_waits.WAITS
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
     "die.see", "first_article.release", "freshness.see", "item.see", "message.replay", "notice.see",

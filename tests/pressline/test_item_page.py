@@ -46,7 +46,7 @@ def test_stock_is_received_counted_and_taken_back_on_it(
         page.keyboard.press("Enter")
         page.locator("nav a[href='/lists']").click()
         page.locator("a[href='/items']").click()
-        page.locator("[name=q]").fill("COIL #1")
+        page.locator("main [name=q]").fill("COIL #1")
         page.keyboard.press("Enter")
         page.locator("a", has_text="COIL #1/2").click()
         expect(page.locator("h1")).to_contain_text("冷轧卷 1.2")

@@ -153,7 +153,7 @@ def test_a_list_is_found_from_the_header_and_fits_the_screen(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.locator(".pages a").last.click()
         expect(page.locator("tbody tr").first).to_contain_text("N-1")
-        page.locator("[name=q]").fill("N-007")
+        page.locator("main [name=q]").fill("N-007")
         page.keyboard.press("Enter")
         expect(page.locator("tbody tr")).to_have_count(1)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -40,6 +40,7 @@ NEEDS = {
     "/partner/{code:path}": "partner.see",
     "/freshness": "freshness.see",
     "/lists": "press.see",
+    "/search": "press.see",
     "/attention": "accept",
     "/notifications": "notice.see",
     "/api/badges": "notice.see",
@@ -55,6 +56,7 @@ NEEDS = {
 LISTED = {
     "items": "item.see", "boms": "item.see", "bom_lines": "item.see",
     "change_orders": "work_order.see", "undated": "undated.see",
+    "work_orders": "work_order.see",
     "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
     "partners": "partner.see",

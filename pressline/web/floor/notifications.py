@@ -81,10 +81,10 @@ def badges(person: SignedIn, connection: Database) -> dict[str, int | None]:
     }
 
 
-def open_for(connection: Connection, person: Person, number: int = 1) -> Part:
+def open_for(connection: Connection, person: Person, number: int = 1, size: int = OPEN) -> Part:
     """What waits for people of this person's role on their lines; a manager sees everybody's."""
     values = _whose(person)
-    cut = Cut(_count(connection, _OPEN, values), number, OPEN)
+    cut = Cut(_count(connection, _OPEN, values), number, size)
     with connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(_ROWS + _OPEN + _OLDEST, {**values, **_limits(cut)})
         return Part(cut, [_with_place(row) for row in cursor], "number")

@@ -41,7 +41,7 @@ from pressline.web.office import (
     work_orders,
 )
 from pressline.web.office import roles as role_pages
-from pressline.web.shell import health, home, listing, live, problems, sheet, sign_in, trust
+from pressline.web.shell import health, home, listing, live, problems, search, sheet, sign_in, trust
 from pressline.web.shell.limits import FILES_AT, Limits, PromptProtocol
 from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
@@ -64,7 +64,7 @@ HEADERS = {
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
     people, item, bom, die, partner, lot, freshness, quarantine, sign_in, acts, live, qr, listing,
-    role_pages, trust, sheet,
+    role_pages, trust, sheet, search,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")

@@ -177,6 +177,16 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// “/” goes to the search, Escape back; not where somebody types.
+document.addEventListener("keydown", (event) => {
+  const find = document.getElementById("find");
+  if (!find || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Escape" && event.target === find) return find.blur();
+  if (event.key !== "/" || event.target.closest("input, select, textarea")) return;
+  event.preventDefault();
+  find.select();
+});
+
 // How much waits, beside the page's name.
 async function countWaiting() {
   if (!document.getElementById("notifications") || document.hidden) return;
