@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, LiteralString
 
-from psycopg import sql
+from psycopg import errors, sql
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
@@ -61,10 +61,13 @@ returning t.code, t.version
 """)
 
 
-def _run(record: Record, deed: Deed, query: sql.SQL, rows: list[Row]) -> dict[str, int]:
+def _run(
+    record: Record, deed: Deed, query: sql.SQL, rows: list[Row], only: Sequence[str] = ()
+) -> dict[str, int]:
+    """Write these columns of rows (all, where none are named) in one statement; their versions."""
     if not rows:
         return {}
-    names = list(record.model.model_fields)
+    names = only or list(record.model.model_fields)
     composed = query.format(
         table=record.name,
         names=sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -74,11 +77,33 @@ def _run(record: Record, deed: Deed, query: sql.SQL, rows: list[Row]) -> dict[st
 
 
 def _undo(record: Record, deed: Deed, rows: Sequence[tuple[Key, int, Any]]) -> None:
-    _lock(record, deed.connection, [code for (code,), _, _ in rows])
+    codes = [code for (code,), _, _ in rows]
+    _lock(record, deed.connection, codes)
+    query = sql.SQL("select code, version from {} where code = any(%s)").format(record.name)
+    there = dict(deed.connection.execute(query, [codes]).fetchall())
     for (code,), version, _ in rows:
-        records.as_left(deed.connection, record, code, version)
+        if there.get(code) != version:
+            raise Refused("undo_stands", name=code)
+    _remove(record, deed.connection, [code for (code,), _, before in rows if before is None])
+    for names, group in _alike_in(rows).items():
+        _run(record, deed, _UPDATE, group, ["code", *names])
+
+
+def _alike_in(rows: Sequence[tuple[Key, int, Any]]) -> dict[tuple[str, ...], list[Row]]:
+    """Rows to put back by the columns that are put back in them."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
     for (code,), _, before in rows:
-        if before is None:
-            records.remove(deed.connection, record, code)
-        else:
-            records.put(deed.connection, record, code, before)
+        if before:
+            groups.setdefault(tuple(sorted(before)), []).append({"code": code, **before})
+    return groups
+
+
+def _remove(record: Record, connection: Connection, codes: Sequence[str]) -> None:
+    """Take rows back that nothing names yet; raises Refused undo_used."""
+    try:
+        with connection.transaction():
+            query = sql.SQL("delete from {} where code = any(%s)").format(record.name)
+            connection.execute(query, [list(codes)])
+    except errors.ForeignKeyViolation:
+        for code in codes:  # which of them it is
+            records.remove(connection, record, code)

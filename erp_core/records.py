@@ -86,14 +86,16 @@ def make(deed: Deed, record: Record, given: Row) -> None:
     """Insert a row; raises Refused code_there, code_like and what the noun's rule says."""
     code = given["code"]
     other = like(code, codes(deed.connection, record))
+    if other == code:
+        raise Refused("code_there", name=code)
     if other is not None:
-        raise Refused("code_there" if other == code else "code_like", name=code, other=other)
+        raise Refused("code_like", name=code, other=other)
     _keep(deed.connection, record, None, given)
     values = {name: given[name] for name in record.model.model_fields}
     try:
         _insert(deed.connection, record, values)
     except errors.UniqueViolation:  # somebody was faster by a blink
-        raise Refused("code_there", name=code, other=code) from None
+        raise Refused("code_there", name=code) from None
 
 
 def codes(connection: Connection, record: Record) -> list[str]:
@@ -106,7 +108,7 @@ def seen(deed: Deed, record: Record, code: str, version: int | None) -> Row:
     """The row, locked, as the person saw it; raises Refused."""
     row = find(deed.connection, record, code, lock=True)
     if row is None:
-        raise Refused(f"{record.noun}_not_there", **{record.noun: code})
+        raise Refused("document_not_there", name=code)
     if version is not None and version != row["version"]:
         who, at = deed.last_change(record.noun, code)
         raise Refused("changed_meanwhile", name=code, who=who, at=at)

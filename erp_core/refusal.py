@@ -65,9 +65,9 @@ tell({
         "still to come, or none for now.",
         "{item} 此前的产出不再更改：{at} 已过。请填写将来的时间，或留空表示从现在起。",
     ),
-    "partner_not_there": Sentence(
-        "There is no partner {partner}. Check the code, or create the partner first.",
-        "没有往来单位 {partner}。请核对编码，或先建立往来单位。",
+    "document_not_there": Sentence(
+        "There is no {name}. Check the code, or create it first.",
+        "没有 {name}。请核对编码，或先新建。",
     ),
     "undo_used": Sentence(
         "{name} is used already: it cannot be taken back. Change it instead.",

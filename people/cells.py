@@ -28,7 +28,7 @@ class Cell:
 
     place: str
     value: Any
-    wrong: str | None = None
+    wrong: Refused | None = None
 
 
 Line = list[Cell]
@@ -107,13 +107,26 @@ def _excel(content: bytes) -> Iterator[Line]:
         sheet = next(each for each in book.worksheets if each.sheet_state == "visible")
         part = f"xl/worksheets/{sheet._worksheet_path.rsplit('/', 1)[-1]}"  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] - it names its part nowhere else
         sheet.reset_dimensions()
-        for number, row in enumerate(sheet.iter_rows(max_col=MOST_COLUMNS), 1):
-            yield from _kept([_cell(each, n, number, merged.get(part, set()))
-                              for n, each in enumerate(row, 1)], number)  # fmt: skip
+        yield from _rows(sheet, merged.get(part, set()))
     except Refused:
         raise
     except Exception:
         raise Refused("file_unreadable") from None
+
+
+def _rows(sheet: Any, merged: set[str]) -> Iterator[Line]:
+    """The rows of a sheet, as wide as its header: what stands beside it is nobody's column."""
+    width, at = MOST_COLUMNS, 0
+    for at, row in enumerate(sheet.iter_rows(max_col=width), 1):
+        head = [_cell(each, n, at, merged) for n, each in enumerate(row, 1)]
+        yield from _kept(head, at)
+        filled = [n for n, cell in enumerate(head, 1) if cell.value is not None]
+        if filled:
+            width = filled[-1]
+            break
+    for number, row in enumerate(sheet.iter_rows(min_row=at + 1, max_col=width), at + 1):
+        line = [_cell(each, n, number, merged) for n, each in enumerate(row, 1)]
+        yield from _kept(line, number)
 
 
 def _unpacked(content: bytes) -> dict[str, set[str]]:
@@ -139,11 +152,11 @@ def _cell(given: Any, column: int, row: int, merged: set[str]) -> Cell:
     where = place(column, row)
     value = given.value
     if where in merged:
-        return Cell(where, value, "sheet_merged")
+        return Cell(where, value, Refused("sheet_merged"))
     if given.data_type == "f":
-        return Cell(where, value, "sheet_formula")
+        return Cell(where, value, Refused("sheet_formula"))
     if given.data_type == "e":
-        return Cell(where, value, "sheet_error")
+        return Cell(where, value, Refused("sheet_error", given=value))
     return Cell(where, value.strip() or None if isinstance(value, str) else value)
 
 
@@ -174,15 +187,15 @@ tell({
         "这不是工作簿或 CSV 文件。请用 Excel 另存为 .xlsx 后重新选择。",
     ),
     "sheet_merged": Sentence(
-        "this cell is merged with others; unmerge them and write each value in its own cell",
-        "该单元格是合并单元格；请取消合并，每格单独填写",
+        "This cell is merged with others. Unmerge them and write each value in its own cell.",
+        "该单元格是合并单元格。请取消合并，每格单独填写。",
     ),
     "sheet_formula": Sentence(
-        "a formula stands here; paste its value instead",
-        "这里是公式；请粘贴为数值",
+        "A formula stands here. Paste its value instead.",
+        "这里是公式。请粘贴为数值。",
     ),
     "sheet_error": Sentence(
-        "{given} is an error of the sheet; write the value",
-        "{given} 是表格错误值；请填写数值",
+        "{given} is an error of the sheet. Write the value.",
+        "{given} 是表格错误值。请填写数值。",
     ),
 })  # fmt: skip

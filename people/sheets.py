@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cache
 from typing import Annotated, Any, LiteralString
 
 from psycopg import sql
@@ -293,7 +294,7 @@ def _columns(sheet: Sheet, head: Line) -> dict[int, About]:
     for n, cell in enumerate(head):
         about = named.get(alike(str(cell.value or "")))
         if cell.wrong is not None:
-            faults.append((cell.place, Refused(cell.wrong, given=cell.value)))
+            faults.append((cell.place, cell.wrong))
         elif about is not None and about in columns.values():
             faults.append((cell.place, Refused("sheet_column_twice", given=cell.value)))
         elif about is not None:
@@ -339,7 +340,7 @@ def shown(about: About, given: Any, locale: str) -> Any:
 def value(about: About, cell: Cell) -> Any:
     """What a cell says for a column; raises Refused with what is wrong and what to write."""
     if cell.wrong is not None:
-        raise Refused(cell.wrong, given=cell.value)
+        raise cell.wrong
     if cell.value is None:
         return None
     return _READ[about.form](about, cell.value)
@@ -392,11 +393,16 @@ def _day(_about: About, given: Any) -> date:
 
 
 def _choice(about: About, given: Any) -> str:
-    codes = {alike(each): code for code in about.codes for each in _words(about.group, code)}
-    found = codes.get(alike(str(given)))
+    found = _by_word(about.group, about.codes).get(alike(str(given)))
     if found is None and about.closed:
         raise NoChoiceError(_seen(given), about.group, about.codes)
     return found or _text(about, given)
+
+
+@cache
+def _by_word(group: str, codes: tuple[str, ...]) -> Mapping[str, str]:
+    """The codes of a group, by what people write for them."""
+    return {alike(each): code for code in codes for each in _words(group, code)}
 
 
 def _words(group: str, code: str) -> list[str]:
@@ -406,10 +412,10 @@ def _words(group: str, code: str) -> list[str]:
 def _truth(_about: About, given: Any) -> bool:
     if isinstance(given, bool):
         return given
-    for code, meant in (("true", True), ("false", False)):
-        if alike(str(given)) in {alike(each) for each in _words("truth", code)}:
-            return meant
-    raise NoChoiceError(_seen(given), "truth", ("true", "false"))
+    found = _by_word("truth", ("true", "false")).get(alike(str(given)))
+    if found is None:
+        raise NoChoiceError(_seen(given), "truth", ("true", "false"))
+    return found == "true"
 
 
 def _seen(given: Any) -> str:
@@ -434,43 +440,43 @@ tell({
         "again.",
         "{file} 与预览时的文件不同，可能已被修改。请重新预览。",
     ),
-    "sheet_missing": Sentence("nothing stands here; fill it in", "此处为空；请填写"),
+    "sheet_missing": Sentence("Nothing stands here. Fill it in.", "此处为空。请填写。"),
     "sheet_twice": Sentence(
-        "stands in {place} already; keep one of the two rows",
-        "与 {place} 重复；请只保留一行",
+        "It stands in {place} already. Keep one of the two rows.",
+        "与 {place} 重复。请只保留一行。",
     ),
     "sheet_column_unknown": Sentence(
-        "{given} is no column of this sheet; take the header from the downloaded file, or delete "
-        "the column",
-        "没有名为 {given} 的列；请使用下载文件中的表头，或删除该列",
+        "{given} is no column of this sheet. Take the header from the downloaded file, or delete "
+        "the column.",
+        "没有名为 {given} 的列。请使用下载文件中的表头，或删除该列。",
     ),
     "sheet_column_twice": Sentence(
-        "the column {given} stands here a second time; delete one of them",
-        "列 {given} 重复；请删除其中一列",
+        "The column {given} stands here a second time. Delete one of them.",
+        "列 {given} 重复。请删除其中一列。",
     ),
     "sheet_column_missing": Sentence(
-        "the column {argument} is missing; add it",
-        "缺少列“{argument}”；请补上",
+        "The column {argument} is missing. Add it.",
+        "缺少列“{argument}”。请补上。",
     ),
     "sheet_no_text": Sentence(
-        "{given} is no text; write it as text",
-        "{given} 不是文字；请以文本格式填写",
+        "{given} is no text. Write it as text.",
+        "{given} 不是文字。请以文本格式填写。",
     ),
     "sheet_no_number": Sentence(
-        "{given} is no number; write digits only, with a point before decimals (0.5)",
-        "{given} 不是数字；请只填数字，小数点用“.”（例如 0.5）",
+        "{given} is no number. Write digits only, with a point before decimals (0.5).",
+        "{given} 不是数字。请只填数字，小数点用“.”（例如 0.5）。",
     ),
     "sheet_no_whole": Sentence(
-        "{given} is no whole number; write one without decimals",
-        "{given} 不是整数；请填写不带小数的数字",
+        "{given} is no whole number. Write one without decimals.",
+        "{given} 不是整数。请填写不带小数的数字。",
     ),
     "sheet_no_day": Sentence(
-        "{given} is no date; write 2026-12-01",
-        "{given} 不是日期；请写成 2026-12-01",
+        "{given} is no date. Write 2026-12-01.",
+        "{given} 不是日期。请写成 2026-12-01。",
     ),
     "sheet_no_choice": Sentence(
-        "{given} is none of the choices; write one of {codes}",
-        "{given} 不在可选项中；请填写以下之一：{codes}",
+        "{given} is none of the choices. Write one of {codes}.",
+        "{given} 不在可选项中。请填写以下之一：{codes}。",
     ),
 }, {
     "argument": {

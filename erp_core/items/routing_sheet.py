@@ -38,8 +38,8 @@ def _rule(connection: Connection, changes: Sequence[Change]) -> Iterator[Broken]
         item, die = change.after["item"], change.after["die"]
         if item not in there:
             yield change, "item", Refused("item_not_there", item=item)
-        elif (code := routings.die_fault(item, die, makes)) is not None:
-            yield change, "die", Refused(code, die=die, item=item)
+        elif (wrong := routings.die_refused(item, die, makes)) is not None:
+            yield change, "die", wrong
 
 
 def _write(deed: Deed, changes: Sequence[Change]) -> None:

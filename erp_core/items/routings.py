@@ -34,6 +34,14 @@ def die_fault(item: str, die: str | None, makes: Mapping[str, Set[str]]) -> str 
     return "die_makes_not" if die in makes else "die_not_there"
 
 
+def die_refused(item: str, die: str | None, makes: Mapping[str, Set[str]]) -> Refused | None:
+    """The same, as people are told."""
+    fault = die_fault(item, die, makes)
+    if fault == "die_not_there":
+        return Refused("die_not_there", die=die)
+    return None if fault is None else Refused("die_makes_not", die=die, item=item)
+
+
 def of(connection: Connection, item: str) -> list[Step]:
     """The operations of an item, in their order."""
     rows = connection.execute(
@@ -61,9 +69,9 @@ def faults(
         if step.seq in seen:
             yield step, "seq", Refused("seq_twice", seq=step.seq, item=item)
         seen.add(step.seq)
-        code = die_fault(item, step.die, made)
-        if code is not None:
-            yield step, "die", Refused(code, die=step.die, item=item)
+        wrong = die_refused(item, step.die, made)
+        if wrong is not None:
+            yield step, "die", wrong
 
 
 def check(connection: Connection, item: str, steps: Sequence[Step]) -> None:

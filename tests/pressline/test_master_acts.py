@@ -130,7 +130,7 @@ def test_a_unit_stays_once_stock_has_moved_also_for_a_file(shop: Connection, do:
         ("item.create", {**ITEM, "over_tolerance": "2"}, "args_wrong"),
         ("item.create", {**ITEM, "over_tolerance": "0,02"}, "amount_wrong"),
         ("item.create", {**ITEM, "colour": "red"}, "args_wrong"),
-        ("item.change", {"item": "NONE", "until": None}, "item_not_there"),
+        ("item.change", {"item": "NONE", "until": None}, "document_not_there"),
         ("item.change", {"item": "BRACKET", "name_zh": None}, "args_wrong"),
         ("item.change", {"item": "BRACKET", "until": "soon"}, "args_wrong"),
         ("routing.change", {"item": "NONE", "operations": []}, "item_not_there"),
@@ -154,7 +154,7 @@ def test_a_unit_stays_once_stock_has_moved_also_for_a_file(shop: Connection, do:
             {"item": "BRACKET", "parts": 2, "from": "2026-03-01T00:00Z"}]}, "output_in_past"),
         ("die.change", {"die": "D1"}, "nothing_changes"),
         ("partner.create", {"code": "K1", "name": "宁波车灯", "kind": "friend"}, "args_wrong"),
-        ("partner.change", {"partner": "K1", "active": False}, "partner_not_there"),
+        ("partner.change", {"partner": "K1", "active": False}, "document_not_there"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_and_nothing_is_written(

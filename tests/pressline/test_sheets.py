@@ -195,25 +195,25 @@ def test_operations_are_added_and_changed_and_taken_back(
     [
         ([["BRK-210", "a", "a", "part", "kgs", 0]], ["E2: kgs is no unit here. Write one of"]),
         ([["BRK-210", "a", "a", "thing", "pcs", 0]],
-         ["D2: thing is none of the choices; write one of part, coil, blank, bought item"]),
+         ["D2: thing is none of the choices. Write one of part, coil, blank, bought item"]),
         ([["BRK-210", "a", "a", "part", "pcs", "0,5"]],
-         ["F2: 0,5 is no number; write digits only, with a point before decimals (0.5)"]),
+         ["F2: 0,5 is no number. Write digits only, with a point before decimals (0.5)."]),
         ([["BRK-210", "a", "a", "part", "pcs", 0, "1.12.2026"]],
-         ["G2: 1.12.2026 is no date; write 2026-12-01"]),
+         ["G2: 1.12.2026 is no date. Write 2026-12-01"]),
         ([BRACKET, [None] * 8, ["X", "a", "a", "part", "pcs", 0, 46000]],
-         ["G4: 46000 is no date; write 2026-12-01"]),
+         ["G4: 46000 is no date. Write 2026-12-01"]),
         ([["BRK-210", "a", "a", "part", "pcs", 0, None, "=1+1"]],
-         ["H2: a formula stands here; paste its value instead"]),
+         ["H2: A formula stands here. Paste its value instead"]),
         ([BRACKET, [*BRACKET[:2], *BRACKET[2:]]],
-         ["A3: stands in A2 already; keep one of the two rows"]),
+         ["A3: It stands in A2 already. Keep one of the two rows"]),
         ([["brk-210", "a", "a", "part", "pcs", 0]], ["A2: brk-210 differs from BRK-210 in case"]),
         ([["NEW", None, "a", "part", "pcs", 0]], ["B2: Chinese name: missing"]),
-        ([[None, "a", "a", "part", "pcs", 0]], ["A2: nothing stands here; fill it in"]),
+        ([[None, "a", "a", "part", "pcs", 0]], ["A2: Nothing stands here. Fill it in"]),
         ([["NEW", "a", "a", "part", "pcs", 7, None, 1.5]],
-         ["H2: 1.5 is no whole number; write one without decimals"]),
+         ["H2: 1.5 is no whole number. Write one without decimals"]),
         ([["NEW", "a", "a", "part", "pcs", 7, None, 0]],
          ["F2: tolerance above (0.02 is 2 %): too large", "H2: parts in a container: too small"]),
-        ([["NEW", True, "a", "part", "pcs", 0]], ["B2: True is no text; write it as text"]),
+        ([["NEW", True, "a", "part", "pcs", 0]], ["B2: True is no text. Write it as text"]),
     ],
 )  # fmt: skip
 def test_each_wrong_cell_is_told_with_its_place_and_its_cure(
@@ -238,8 +238,8 @@ def test_each_wrong_cell_is_told_with_its_place_and_its_cure(
     ("head", "fault"),
     [
         (["code", "colour"], "B1: colour is no column of this sheet"),
-        (["code", "code"], "B1: the column code stands here a second time"),
-        (["name_zh"], "A1: the column code is missing; add it"),
+        (["code", "code"], "B1: The column code stands here a second time"),
+        (["name_zh"], "A1: The column code is missing. Add it"),
     ],
 )
 def test_a_renamed_column_is_told(manager: httpx.Client, head: list[str], fault: str) -> None:
@@ -251,7 +251,7 @@ def test_a_renamed_column_is_told(manager: httpx.Client, head: list[str], fault:
 def test_a_merged_cell_is_told(manager: httpx.Client) -> None:
     content = workbook(HEAD, BRACKET, ["NEW", "a", None, "part", "pcs"], one="B3:C3")
     assert send(manager, content)[1]["faults"] == [
-        "B3: this cell is merged with others; unmerge them and write each value in its own cell"
+        "B3: This cell is merged with others. Unmerge them and write each value in its own cell."
     ]
 
 
