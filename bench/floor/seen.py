@@ -43,6 +43,8 @@ def _look_away(world: World, rng: random.Random, press: Press) -> None:
         gap = Span(since, until)
         if _clear(world, press, gap):
             press.unseen.append(gap)
+            if not _fed(world):
+                press.unseen.remove(gap)
 
 
 def _clear(world: World, press: Press, gap: Span) -> bool:
@@ -56,6 +58,19 @@ def _clear(world: World, press: Press, gap: Span) -> bool:
     near = [each for each in press.unseen
             if each.since - MINUTE < gap.until and gap.since < each.until + MINUTE]  # fmt: skip
     return not near and gap.until < world.end - MINUTE
+
+
+def _fed(world: World) -> bool:
+    """Whether the second operation took no more than is known of the first.
+
+    Where it did, a leader decides on its report (second_makes_more_than_the_first tells that).
+    """
+    first, second = (
+        Counter(p.order for p in work(press, world.items, world.borders).parts
+                if p.order and (p.kind == "production" or press.name == "P02"))
+        for press in (world.presses["P01"], world.presses["P02"])
+    )  # fmt: skip
+    return second <= first
 
 
 def _away(world: World, rng: random.Random, press: Press) -> Span | None:
@@ -106,10 +121,14 @@ def _tell_scrap(world: World, rng: random.Random, press: Press, away: Span | Non
 
 
 def _lately(world: World, press: Press, at: int) -> tuple[str, int]:
-    """An order with the good parts of its newest job by then, less what was told and is used."""
+    """An order with the good parts of its newest job by then, less what was told and is used.
+
+    One that was scanned by then: nobody tells scrap of a side's order that is yet to come.
+    """
     made = work(press, world.items, world.borders)
+    known = {deed.order for deed in press.deeds if deed.kind == "scan" and deed.at <= at}
     good = Counter((p.job, p.order) for p in made.parts
-                   if p.at <= at and p.kind == "production" and p.order)  # fmt: skip
+                   if p.at <= at and p.kind == "production" and p.order in known)  # fmt: skip
     if not good:
         return "", 0
     job, order = max(good, key=lambda key: (made.jobs.index(key[0]), key[1]))
