@@ -83,6 +83,33 @@ def reconcile(connection: Connection, work_order: str, cause: Cause) -> None:
             shortages.review(connection, line.component, cause.at)
 
 
+def drained(connection: Connection, item: str, lot: str) -> Iterator[tuple[str, Decimal, Decimal]]:
+    """What orders took of a lot that nobody said was on the press: the oldest on hand.
+
+    Gives each order with what it had drained of other lots before, and what of this one.
+    """
+    orders = connection.execute(
+        "select distinct work_order from erp.stock_move "
+        "where item = %s and lot = %s and to_location = 'PRODUCTION' and work_order is not null "
+        "order by 1",
+        [item, lot],
+    ).fetchall()
+    for (order,) in orders:
+        line = next((each for each in materials(connection, order) if each.component == item), None)
+        before = ZERO
+        for each, taken in _beyond(line).items() if line else ():
+            if each == lot and taken:
+                yield order, before, taken
+            before += taken
+
+
+def _beyond(line: Material) -> dict[str | None, Decimal]:
+    """What each lot gave beyond what it was to, in the order in which they began to give."""
+    wanted = _targets(line)
+    del wanted[None]
+    return {lot: max(qty - wanted.get(lot, ZERO), ZERO) for lot, qty in line.issued.items()}
+
+
 def _targets(line: Material) -> dict[str | None, Decimal]:
     """What each lot is to have given in all; no lot (None): what any lots give beside.
 
@@ -111,10 +138,8 @@ def _of_lots(connection: Connection, line: Material) -> Iterator[Move]:
 
 def _of_rest(connection: Connection, line: Material, work_order: str) -> Iterator[Move]:
     """What was made without a known lot, beside all that lots gave beyond what they were to."""
-    wanted = _targets(line)
-    rest = wanted.pop(None)
-    beyond = {lot: max(qty - wanted.get(lot, ZERO), ZERO) for lot, qty in line.issued.items()}
-    owed = rest - sum(beyond.values(), ZERO)
+    beyond = _beyond(line)
+    owed = _targets(line)[None] - sum(beyond.values(), ZERO)
     if owed > 0:
         piles, missing = take(_on_hand(connection, line.component), owed)
         if missing:
@@ -222,4 +247,5 @@ select item, lot, sum(case when to_location = 'PRODUCTION' then qty else -qty en
 from erp.stock_move
 where work_order = %(order)s and 'PRODUCTION' in (from_location, to_location)
 group by item, lot
+order by min(id)
 """

@@ -489,13 +489,53 @@ order by r.id, o.id
 """
 
 # What a scale showed of a lot, beside what came and went of it until then and what the strokes
-# before it took by the formula; and what people declared to be gone, beside its moves.
+# before it took by the formula, also where nobody said which lot was on; and what people declared
+# to be gone, beside its moves.
 _WEIGHED: LiteralString = """
 with used as (
   select w.act, sum(r.parts * r.qty_per) as qty, max(r.came) as came
   from mes.coil_weight w
   join audit_lot_part r on r.component = w.item and r.lot = w.lot and r.at < w.at
   group by w.act
+), charged as (
+  select coalesce(r.to_order, o.work_order) as work_order, u.component as item, u.lot,
+         sum(u.parts * x.qty_per) as qty
+  from erp.report_use u
+  join erp.production_report r on r.id = u.report
+  join erp.work_order_operation o on o.id = r.operation
+  join erp.work_order_material x on x.work_order = coalesce(r.to_order, o.work_order)
+    and x.component = u.component
+  where u.lot is not null
+    and (r.state = 'accepted' or ('excess' = any (r.flags) and r.state in ('waiting', 'rejected')))
+  group by 1, 2, 3
+), gave as (
+  select m.work_order, m.item, m.lot, min(m.id) as first,
+         sum(case when m.to_location = 'PRODUCTION' then m.qty else -m.qty end) as qty
+  from erp.stock_move m
+  where m.work_order is not null and 'PRODUCTION' in (m.from_location, m.to_location)
+    and m.item in (select item from mes.coil_weight)
+  group by 1, 2, 3
+), beyond as (
+  select g.work_order, g.item, g.lot, g.first,
+         greatest(g.qty - greatest(coalesce(c.qty, 0), 0), 0) as qty
+  from gave g left join charged c on c.work_order = g.work_order and c.item = g.item
+    and c.lot = g.lot
+), drained as (
+  select b.*, sum(b.qty) over (partition by b.work_order, b.item order by b.first) - b.qty as before
+  from beyond b
+), unknown as (
+  select w.act, op.work_order, sum(p.parts * p.qty_per) as qty
+  from mes.coil_weight w
+  join audit_lot_part p on p.component = w.item and p.lot is null and p.at < w.at
+  join mes.run_output o on o.id = p.run_output
+  join erp.work_order_operation op on op.id = o.operation
+  group by 1, 2
+), unnamed as (
+  select w.act, sum(least(greatest(u.qty - d.before, 0), d.qty)) as qty
+  from mes.coil_weight w
+  join drained d on d.item = w.item and d.lot = w.lot
+  join unknown u on u.act = w.act and u.work_order = d.work_order
+  group by 1
 ), moved as (
   select w.act, sum(case when t.kind = 'stock' then m.qty else -m.qty end) as qty
   from mes.coil_weight w
@@ -510,8 +550,9 @@ with used as (
            (select max(upper(span)) from plant.shift where upper(span) < due))) as last
   from mes.timer cross join plant.site where name = 'boundary'
 ), weighed as (
-  select w.*, coalesce(m.qty, 0) - coalesce(u.qty, 0) as booked, u.came
+  select w.*, coalesce(m.qty, 0) - coalesce(u.qty, 0) - coalesce(n.qty, 0) as booked, u.came
   from mes.coil_weight w left join moved m using (act) left join used u using (act)
+  left join unnamed n using (act)
 )
 select 'weighed' as equation, w.press, null::bigint as run, null::date as day,
        w.item || ' ' || w.lot || ' at ' || w.at as subject, w.qty as recounted, w.booked,

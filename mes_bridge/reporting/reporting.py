@@ -74,7 +74,9 @@ def accept(connection: Connection, name: str, who: str, now: datetime) -> Report
         report = take_up(connection, report, who, now)
     if report.state == "accepted" and report.name != name:
         return report
-    return reports.accept(connection, report.id, who, now)
+    accepted = reports.accept(connection, report.id, who, now)
+    weighing.follow_run(connection, accepted.run, now)
+    return accepted
 
 
 def take_up(connection: Connection, rejected: Report, who: str, now: datetime) -> Report:
@@ -114,6 +116,7 @@ def reverse(connection: Connection, name: str, who: str, reason: str, now: datet
     press = press_of(connection, name)
     taken = reports.reverse(connection, report.id, who, reason, now, press)
     if taken.state == "waiting":
+        weighing.follow_run(connection, taken.run, now)
         return taken
     postings.take_back(connection, taken, who, now)
     remind_of(connection, report.run, now)

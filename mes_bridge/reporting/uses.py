@@ -146,9 +146,9 @@ def _stretches(
 
 
 def made_from(
-    connection: Connection, run_outputs: Sequence[int], of: tuple[str, str], until: datetime
+    connection: Connection, run_outputs: Sequence[int], of: tuple[str, str | None], until: datetime
 ) -> Counter[int]:
-    """Parts of each output that strokes before `until` made from an item's lot."""
+    """Parts of each output that strokes before `until` made from an item's lot (None: unknown)."""
     given = {"outputs": list(run_outputs), "until": until}
     rows = connection.execute(STROKES.encode(), given).fetchall() if run_outputs else []
     made: Counter[int] = Counter()

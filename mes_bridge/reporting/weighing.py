@@ -13,6 +13,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from database.connection import Connection
+from erp_core.production import backflush
 from erp_core.stock import ledger, shortages
 from erp_core.stock.ledger import COUNT, RAW, Cause, Move
 from mes_bridge.moment import Moment
@@ -64,20 +65,32 @@ def follow(connection: Connection, run_outputs: Sequence[int], now: datetime) ->
           select m.item, m.lot from mes.run_output o
           join mes.run r on r.id = o.run
           join mes.material_mount m on m.press = r.press and m.span && r.span
-          where o.id = any(%s))
+          where o.id = any(%(outputs)s)
+          union all
+          select m.item, m.lot from mes.run_output o
+          join erp.work_order_operation op on op.id = o.operation
+          join erp.stock_move m on m.work_order = op.work_order and m.lot is not null
+          where o.id = any(%(outputs)s))
         order by w.at, w.act
         """,
-        [list(run_outputs)],
+        {"outputs": list(run_outputs)},
     ).fetchall()
     for row in rows:
         _true_up(connection, Weight(*row), now)
+
+
+def follow_run(connection: Connection, run: int, now: datetime) -> None:
+    """The same for all outputs of a run, one of whose reports was decided."""
+    rows = connection.execute("select id from mes.run_output where run = %s order by id", [run])
+    follow(connection, [output for (output,) in rows], now)
 
 
 def _true_up(connection: Connection, weight: Weight, now: datetime) -> Decimal:
     """Post what is missing of the difference; returns all of it (signed, in the item's unit)."""
     ledger.lock_items(connection, [weight.item])
     known, posted, moves = _booked(connection, weight)
-    difference = weight.qty - (known - _used(connection, weight))
+    used = _used(connection, weight) + _drained(connection, weight)
+    difference = weight.qty - (known - used)
     missing = difference - posted
     if missing:
         source, target = (COUNT, RAW) if missing > 0 else (RAW, COUNT)
@@ -129,4 +142,34 @@ def _used(connection: Connection, weight: Weight) -> Decimal:
         [weight.item, weight.lot],
     ).fetchall()
     parts = uses.made_from(connection, [output for output, _ in rows], weight[1:3], weight.at)
+    return sum((parts[output] * per for output, per in rows), Decimal(0))
+
+
+def _drained(connection: Connection, weight: Weight) -> Decimal:
+    """What strokes before the weighing took from the lot while nobody said which one was on.
+
+    Such strokes take from the oldest lots on hand, one after the other: the first of them took what
+    was drained first.
+    """
+    total = Decimal(0)
+    for order, before, taken in backflush.drained(connection, weight.item, weight.lot):
+        unknown = _unknown(connection, weight, order)
+        total += min(max(unknown - before, Decimal(0)), taken)
+    return total
+
+
+def _unknown(connection: Connection, weight: Weight, order: str) -> Decimal:
+    """What the strokes of an order before the weighing took of the item without a known lot."""
+    rows = connection.execute(
+        """
+        select o.id, x.qty_per
+        from mes.run_output o
+        join erp.work_order_operation op on op.id = o.operation
+        join erp.work_order_material x on x.work_order = op.work_order and x.component = %s
+        where op.work_order = %s and not o.given order by o.id
+        """,
+        [weight.item, order],
+    ).fetchall()
+    outputs = [output for output, _ in rows]
+    parts = uses.made_from(connection, outputs, (weight.item, None), weight.at)
     return sum((parts[output] * per for output, per in rows), Decimal(0))
