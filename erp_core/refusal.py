@@ -118,6 +118,12 @@ tell({
         "{item} would be made from itself ({way}). Take out the line that leads back.",
         "{item} 会由自身制成（{way}）。请删除造成循环的那一行。",
     ),
+    "change_moves": Sentence(
+        "{component} goes to another operation in this version, and one of both is at work for "
+        "{work_order}. Hold that order, or let it stay as it is.",
+        "此版本将 {component} 改到另一工序，而 {work_order} 的其中一道工序已开工。"
+        "请暂停该工单，或保持不变。",
+    ),
     "bom_used": Sentence(
         "{work_order} takes its material by {name} already, so it stays released. Make another "
         "version instead.",

@@ -173,6 +173,7 @@ def _give(connection: Connection, order: WorkOrder, bom: Bom) -> list[list[str]]
     steps = _not_begun(connection, order.code)
     if not steps:
         return []
+    _check_moved(connection, order, bom, steps)
     before = connection.execute(
         "delete from erp.work_order_material where work_order = %(order)s "
         "and coalesce(seq, (select min(seq) from erp.work_order_operation "
@@ -183,6 +184,29 @@ def _give(connection: Connection, order: WorkOrder, bom: Bom) -> list[list[str]]
     work_orders.fix_material(connection, order, bom.version, steps)
     work_orders.count_change(connection, order.code)
     return [[c, f"{qty:f}", str(seq or ""), version or ""] for c, qty, seq, version in before]
+
+
+def _check_moved(connection: Connection, order: WorkOrder, bom: Bom, steps: Sequence[int]) -> None:
+    """A component that goes from an operation at work to another, or back, cannot be given in part.
+
+    The order has one line of a component: it would be used twice, or not at all.
+    """
+    row = connection.execute(
+        """
+        with first as (select min(seq) as seq from erp.work_order_operation
+                       where work_order = %(order)s)
+        select m.component from erp.work_order_material m cross join first
+        join erp.bom_line l on l.item = %(item)s and l.version = %(version)s
+          and l.component = m.component
+        where m.work_order = %(order)s
+          and (coalesce(m.seq, first.seq) = any (%(steps)s))
+            <> (coalesce(l.seq, first.seq) = any (%(steps)s))
+        order by 1 limit 1
+        """,
+        {"order": order.code, "item": bom.item, "version": bom.version, "steps": list(steps)},
+    ).fetchone()
+    if row is not None:
+        raise Refused("change_moves", work_order=order.code, component=row[0])
 
 
 def _not_begun(connection: Connection, order: str) -> list[int]:

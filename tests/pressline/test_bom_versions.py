@@ -321,6 +321,32 @@ def test_what_began_under_the_new_version_is_not_taken_back(shop: Connection, do
     assert material(shop, code) == B
 
 
+@pytest.mark.parametrize(("before", "after", "at_work"), [(10, 20, 10), (20, 10, 10)])
+def test_a_component_that_changes_its_operation_is_not_given_while_one_of_both_is_at_work(
+    shop: Connection, do: Do, before: int, after: int, at_work: int
+) -> None:
+    do("bom.create", item="BRACKET", version="A2")
+    steel = line("COIL", "0.25")
+    for version, step in (("A2", before), ("B", after)):
+        if version == "B":
+            do("bom.create", item="BRACKET", version="B")
+        lines = [steel, line("SCREW", 2, operation=step)]
+        do("bom.change", item="BRACKET", version=version, lines=lines)
+        do("bom.check", item="BRACKET", version=version)
+    do("bom.release", item="BRACKET", version="A2", from_day=TODAY.isoformat())
+    code = order(do)
+    begin(shop, code, at_work)
+    seen = change_order(shop, {code: "not_started"})
+    said = refused(do, "change_moves", "change_order.apply", **seen)
+    assert (
+        f"SCREW goes to another operation in this version, and one of both is at work for {code}"
+        in said
+    )
+    kept = change_order(shop, {code: "hold"})
+    assert do("change_order.apply", **kept)["held"] == 1
+    assert {row[0] for row in material(shop, code)} == {"COIL", "SCREW"}
+
+
 def test_a_hundred_orders_are_changed_in_a_moment_of_locks(shop: Connection, do: Do) -> None:
     codes = [order(do) for _ in range(100)]
     version_b(do)
