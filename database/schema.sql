@@ -389,6 +389,51 @@ CREATE TABLE signal.outbox (
 
 COMMENT ON TABLE signal.outbox IS 'One row per edge outbox (a new disk is a new outbox); number is the watermark: every record up to it is committed.';
 
+CREATE TABLE erp.die_press (
+    die text NOT NULL,
+    press text NOT NULL
+);
+
+COMMENT ON TABLE erp.die_press IS 'Presses a die fits; a die without rows fits every press.';
+
+CREATE TABLE erp.work_order_operation (
+    id bigint NOT NULL,
+    work_order text NOT NULL,
+    seq integer NOT NULL,
+    name text NOT NULL,
+    die text,
+    last boolean NOT NULL,
+    begun timestamp with time zone
+);
+
+COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock.';
+
+COMMENT ON COLUMN erp.work_order_operation.begun IS 'When it was first at work on a press; null: not yet.';
+
+CREATE TABLE mes.run (
+    id bigint NOT NULL,
+    press text NOT NULL,
+    die text NOT NULL,
+    span tstzrange NOT NULL,
+    source text NOT NULL,
+    act uuid,
+    CONSTRAINT run_source CHECK ((source = ANY (ARRAY['scan'::text, 'assigned'::text])))
+);
+
+COMMENT ON COLUMN mes.run.source IS 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
+
+CREATE TABLE mes.run_output (
+    id bigint NOT NULL,
+    run bigint NOT NULL,
+    item text NOT NULL,
+    operation bigint,
+    given boolean DEFAULT false NOT NULL
+);
+
+COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
+
+COMMENT ON COLUMN mes.run_output.given IS 'No stroke makes these parts: they were excess of the run''s own output, and a person gave them to this order.';
+
 CREATE TABLE mes.press_state (
     press text NOT NULL,
     span tstzrange NOT NULL,
@@ -447,32 +492,6 @@ CREATE TABLE erp.work_order (
     CONSTRAINT work_order_state CHECK ((state = ANY (ARRAY['draft'::text, 'released'::text, 'running'::text, 'held'::text, 'produced'::text, 'closed'::text, 'cancelled'::text])))
 );
 
-CREATE TABLE erp.work_order_operation (
-    id bigint NOT NULL,
-    work_order text NOT NULL,
-    seq integer NOT NULL,
-    name text NOT NULL,
-    die text,
-    last boolean NOT NULL,
-    begun timestamp with time zone
-);
-
-COMMENT ON COLUMN erp.work_order_operation.last IS 'Only the last operation puts parts into stock.';
-
-COMMENT ON COLUMN erp.work_order_operation.begun IS 'When it was first at work on a press; null: not yet.';
-
-CREATE TABLE mes.run (
-    id bigint NOT NULL,
-    press text NOT NULL,
-    die text NOT NULL,
-    span tstzrange NOT NULL,
-    source text NOT NULL,
-    act uuid,
-    CONSTRAINT run_source CHECK ((source = ANY (ARRAY['scan'::text, 'assigned'::text])))
-);
-
-COMMENT ON COLUMN mes.run.source IS 'scan: opened at the press. assigned: a supervisor gave unattributed strokes to an order; it owns only strokes that no scanned run owns.';
-
 CREATE TABLE mes.run_made (
     segment bigint NOT NULL,
     strokes bigint NOT NULL,
@@ -522,18 +541,6 @@ CREATE TABLE mes.disposition (
 COMMENT ON TABLE mes.disposition IS 'What people decided about excess, append-only: so many parts of an output are of that kind. A transfer is taken from one output (more than 0) and given to another (less).';
 
 COMMENT ON COLUMN mes.disposition.at IS 'An instant of the shift that made the parts: scrap counts there.';
-
-CREATE TABLE mes.run_output (
-    id bigint NOT NULL,
-    run bigint NOT NULL,
-    item text NOT NULL,
-    operation bigint,
-    given boolean DEFAULT false NOT NULL
-);
-
-COMMENT ON COLUMN mes.run_output.operation IS 'Null: the die makes this part, but no order was scanned for it; its parts are unattributed.';
-
-COMMENT ON COLUMN mes.run_output.given IS 'No stroke makes these parts: they were excess of the run''s own output, and a person gave them to this order.';
 
 CREATE TABLE people.act (
     id uuid NOT NULL,
@@ -693,13 +700,6 @@ CREATE TABLE erp.die_output (
 );
 
 COMMENT ON TABLE erp.die_output IS 'Parts per stroke of each output, as a ratio, dated: the newest row not after an instant holds.';
-
-CREATE TABLE erp.die_press (
-    die text NOT NULL,
-    press text NOT NULL
-);
-
-COMMENT ON TABLE erp.die_press IS 'Presses a die fits; a die without rows fits every press.';
 
 CREATE TABLE erp.item (
     code text NOT NULL,

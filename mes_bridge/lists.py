@@ -11,7 +11,8 @@ WORK_ORDERS = Listing(
     from erp.work_order w
     join erp.item i on i.code = w.item
     left join people.person p on p.code = w.created_by
-    where %(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s)
+    where %(lines)s::text[] is null or w.code in (
+      select l.work_order from board.order_line l where l.line = any (%(lines)s))
     """,
     (
         Column("code", noun="work-order"), Column("item", noun="item"), Column("name", "name"),

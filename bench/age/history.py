@@ -123,8 +123,9 @@ MASTERS = (
     from {_PRESSES} p
     """,
     """
-    insert into people.person (code, name, role, badge)
-    values ('boss', 'Boss', 'manager', 'B-BOSS'), ('bench', 'Bench', 'leader', 'B-BENCH')
+    insert into people.person (code, name, role, lines, badge)
+    values ('boss', 'Boss', 'manager', '{}', 'B-BOSS'),
+      ('bench', 'Bench', 'leader', '{}', 'B-BENCH'), ('lead', 'Lead', 'leader', '{L1}', 'B-LEAD')
     """,
     """
     insert into erp.location (code, name_zh, name_en, kind)

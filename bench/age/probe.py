@@ -18,7 +18,7 @@ from psycopg import Connection
 ROUNDS, ENOUGH_S = 7, 12.0  # rounds beside the first, which warms up; fewer once it takes that long
 SECONDS = 12  # of the bridge
 ACTS = 150
-BADGES = {"pages": "B-BOSS", "acts": "B-BENCH"}
+BADGES = {"pages": "B-BOSS", "line": "B-LEAD", "acts": "B-BENCH"}
 
 
 def _first(*names: str) -> Any:
@@ -66,6 +66,13 @@ def _page(client: Any, address: str) -> None:
 def work_orders(url: str, now: datetime) -> Iterable[list[float]]:
     """The page of work orders."""
     client = _client(url, now, BADGES["pages"])
+    yield []
+    yield _rounds(lambda: _page(client, "/work-orders"))
+
+
+def work_orders_of_line(url: str, now: datetime) -> Iterable[list[float]]:
+    """The same page for the leader of one line, who sees the orders that run or fit there."""
+    client = _client(url, now, BADGES["line"])
     yield []
     yield _rounds(lambda: _page(client, "/work-orders"))
 
@@ -173,7 +180,8 @@ def _act(client: Any, n: int) -> None:
 
 
 MEASURED = {
-    "work_orders": work_orders, "press_at": press_at, "bridge_second": bridge_second,
+    "work_orders": work_orders, "work_orders_of_line": work_orders_of_line, "press_at": press_at,
+    "bridge_second": bridge_second,
     "on_hand": on_hand, "list": lists, "act": act,
 }  # fmt: skip
 

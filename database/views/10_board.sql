@@ -281,23 +281,26 @@ create or replace view board.work_order_progress as
     where op.work_order = w.code
   ) energy on true;
 
--- Whether an order ran on one of these lines, or can run there: its dies fit; any line while no die says.
+-- The lines on which an order ran, or can run: its dies fit a press there; any line while no die says. A line may stand twice.
+create or replace view board.order_line as
+  select op.work_order, p.line
+  from erp.work_order_operation op
+  join erp.die_press f on f.die = op.die
+  join plant.press p on p.name = f.press
+  union all
+  select op.work_order, l.line
+  from erp.work_order_operation op cross join (select distinct line from plant.press) l
+  where op.die is null or op.die not in (select f.die from erp.die_press f)
+  union all
+  select op.work_order, p.line
+  from erp.work_order_operation op
+  join mes.run_output o on o.operation = op.id
+  join mes.run r on r.id = o.run
+  join plant.press p on p.name = r.press;
+
 create or replace function board.order_on_lines(code text, lines text[]) returns boolean
 language sql stable security definer set search_path = '' as $$
-  select exists (
-    select from erp.work_order_operation op
-    join plant.press p on p.line = any (lines)
-      and (op.die is null
-           or not exists (select from erp.die_press f where f.die = op.die)
-           or exists (select from erp.die_press f where f.die = op.die and f.press = p.name))
-    where op.work_order = code
-  ) or exists (
-    select from erp.work_order_operation op
-    join mes.run_output o on o.operation = op.id
-    join mes.run r on r.id = o.run
-    join plant.press p on p.name = r.press and p.line = any (lines)
-    where op.work_order = code
-  )
+  select exists (select from board.order_line l where l.work_order = code and l.line = any (lines))
 $$;
 
 -- For time series and timelines in Grafana.

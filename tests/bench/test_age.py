@@ -85,12 +85,20 @@ def test_a_stroke_more_is_a_day_apart(aged: Connection) -> None:
 def test_all_is_measured_and_the_day_is_as_the_code_derives_it() -> None:
     figures = {figure.name: figure for figure in age.age_figures(SMALL)}
     assert figures["age_day_apart"].value == 0
-    for name in ("work_orders", "press_at", "bridge_second", "on_hand", "list"):
+    for name in (
+        "work_orders",
+        "work_orders_of_line",
+        "press_at",
+        "bridge_second",
+        "on_hand",
+        "list",
+    ):
         assert figures[f"age_{name}_s"].value is not None, name
     assert "age_act_ratio" in figures
     missing = [name for name, figure in figures.items() if figure.value is None]
     known = figures["age_act_ratio"].value is not None
     assert missing == (["age_list_s_before"] if known else [
-        "age_work_orders_s_before", "age_press_at_s_before", "age_bridge_second_s_before",
+        "age_work_orders_s_before", "age_work_orders_of_line_s_before", "age_press_at_s_before",
+        "age_bridge_second_s_before",
         "age_on_hand_s_before", "age_list_s_before", "age_act_ratio",
     ])  # fmt: skip

@@ -97,7 +97,8 @@ _ORDERS = """
 select w.code, w.item, w.qty, i.name_zh, i.name_en
 from erp.work_order w join erp.item i on i.code = w.item
 where w.state in ('released', 'running')
-  and (%(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s))
+  and (%(lines)s::text[] is null or w.code in (
+      select l.work_order from board.order_line l where l.line = any (%(lines)s)))
 order by w.due nulls last, w.code
 """
 _DIES = """

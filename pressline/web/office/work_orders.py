@@ -67,7 +67,8 @@ with meant as (
   where w.state = any (%(states)s)
     and (%(q)s = '' or position(lower(%(q)s) in lower(
       w.code || ' ' || w.item || ' ' || i.name_zh || ' ' || i.name_en)) > 0)
-    and (%(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s))
+    and (%(lines)s::text[] is null or w.code in (
+      select l.work_order from board.order_line l where l.line = any (%(lines)s)))
 )
 """
 _COUNT = "select count(*) from meant"
