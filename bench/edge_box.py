@@ -17,6 +17,7 @@ import psycopg
 from bench.steps import LOOK_S, Steps, pause, until
 from bench.surroundings import Disk, WallClock
 from database.errors import UnreachableError
+from edge_agent.outbox import UNANSWERED
 from pressline.demo.processes import Child
 from pressline.demo.river import River
 
@@ -111,11 +112,15 @@ class EdgeBox:
         """Until the database has what the outbox holds now: a lost disk takes the rest with it.
 
         What an old copy holds has numbers that the database knows of others: it must first have
-        found out, and begun anew.
+        found out, and begun anew; or been answered, where nothing came after the image was taken.
         """
-        yield from until(lambda: self._in_use() and self._stands()[0] not in self._copies)
+        yield from until(lambda: self._in_use() and self._is_known())
         uuid, last = self._stands()
         yield from until(lambda: self._watermark(uuid) >= last)
+
+    def _is_known(self) -> bool:
+        """Whether the database has answered the outbox since it was put back, if it was."""
+        return self._stands()[0] not in self._copies or UNANSWERED not in self._meta()
 
     def _in_use(self) -> bool:
         """Whether the agent has its outbox and something in it: one just started has not."""
@@ -127,9 +132,12 @@ class EdgeBox:
 
     def _stands(self) -> tuple[str, int]:
         """The outbox's identity and its newest record; 0 before the first."""
+        known = self._meta()
+        return str(known.get("uuid", "")), int(str(known.get("last", 0)))
+
+    def _meta(self) -> dict[str, object]:
         with closing(sqlite3.connect(f"file:{self.outbox}?mode=ro", uri=True)) as outbox:
-            known = dict(outbox.execute("select key, value from meta"))
-        return str(known.get("uuid", "")), int(known.get("last", 0))
+            return dict(outbox.execute("select key, value from meta"))
 
     def _watermark(self, uuid: str) -> int:
         try:
