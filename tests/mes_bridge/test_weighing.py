@@ -67,3 +67,30 @@ def test_what_was_declared_to_be_gone_comes_back_by_an_act(hall: Hall) -> None:
     hall.shop.lead("08:17", "undo", of=gone["act"], reason="told twice")
     assert left(hall) == 50
     assert not hall.audit().residual
+
+
+def test_what_strokes_without_a_coil_took_is_in_the_scale_already(connection: Connection) -> None:
+    """50 kg of no known coil come from C1; then it is on, 10 kg are made of it, 80 kg weighed."""
+    hall = Hall.opened(connection)
+    got = Cause("S1", "bought", clock("06:00"), "got/C1")
+    ledger.receive(connection, "COIL", "C1", Decimal(100), got)
+    hall.shop.producing("08:00", hall.shop.order(ORDER, "BRK"))
+    hall.stroke("08:01", 100)
+    hall.timers("08:05")
+    hall.timers("08:15")
+    assert left(hall) == 50
+    hall.shop.do("08:16", "scan", work_order=ORDER, lot="C1")
+    hall.read("08:17", 120)
+    hall.advance("08:18")
+    weighed = hall.shop.lead("08:20", "weigh", lot="C1", qty=80)
+    hall.timers("08:30")
+    assert left(hall) == 80
+    assert not hall.audit().residual
+    # Taken off once more, as it was before: the audit names it.
+    ledger.move(
+        connection,
+        ledger.Move("COIL", "C1", Decimal(50), "RAW", "COUNT"),
+        Cause("S1", "weighed", clock("08:20"), f"weigh/{weighed['act']}/9"),
+    )
+    (row,) = [row for row in hall.audit().rows if row.residual]
+    assert (row.equation, row.subject[:7], row.residual) == ("weighed", "COIL C1", 50)
