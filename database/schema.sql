@@ -58,6 +58,17 @@ begin
   return coalesce(new, old);
 end $$;
 
+CREATE FUNCTION erp.operation_using(code text, named integer) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select coalesce(
+    (select o.seq from erp.work_order_operation o where o.work_order = code and o.seq = named),
+    (select min(o.seq) from erp.work_order_operation o where o.work_order = code))
+$$;
+
+COMMENT ON FUNCTION erp.operation_using(code text, named integer) IS 'The operation that the line names, where the order has it; else the first one.';
+
 CREATE FUNCTION mes.begin_operation() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''

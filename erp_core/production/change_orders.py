@@ -176,8 +176,7 @@ def _give(connection: Connection, order: WorkOrder, bom: Bom) -> list[list[str]]
     _check_moved(connection, order, bom, steps)
     before = connection.execute(
         "delete from erp.work_order_material where work_order = %(order)s "
-        "and coalesce(seq, (select min(seq) from erp.work_order_operation "
-        "where work_order = %(order)s)) = any (%(steps)s) "
+        "and erp.operation_using(%(order)s, seq) = any (%(steps)s) "
         "returning component, qty_per, seq, bom",
         {"order": order.code, "steps": steps},
     ).fetchall()
@@ -193,14 +192,12 @@ def _check_moved(connection: Connection, order: WorkOrder, bom: Bom, steps: Sequ
     """
     row = connection.execute(
         """
-        with first as (select min(seq) as seq from erp.work_order_operation
-                       where work_order = %(order)s)
-        select m.component from erp.work_order_material m cross join first
+        select m.component from erp.work_order_material m
         join erp.bom_line l on l.item = %(item)s and l.version = %(version)s
           and l.component = m.component
         where m.work_order = %(order)s
-          and (coalesce(m.seq, first.seq) = any (%(steps)s))
-            <> (coalesce(l.seq, first.seq) = any (%(steps)s))
+          and (erp.operation_using(%(order)s, m.seq) = any (%(steps)s))
+            <> (erp.operation_using(%(order)s, l.seq) = any (%(steps)s))
         order by 1 limit 1
         """,
         {"order": order.code, "item": bom.item, "version": bom.version, "steps": list(steps)},
@@ -252,8 +249,7 @@ def _material_back(
 ) -> None:
     begun = connection.execute(
         "select from erp.work_order_material m join erp.work_order_operation o "
-        "on o.work_order = m.work_order and o.seq = coalesce(m.seq, "
-        "(select min(seq) from erp.work_order_operation where work_order = m.work_order)) "
+        "on o.work_order = m.work_order and o.seq = erp.operation_using(m.work_order, m.seq) "
         "where m.work_order = %s and m.bom = %s and o.begun is not null limit 1",
         [order.code, version],
     ).fetchone()

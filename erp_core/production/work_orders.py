@@ -182,8 +182,7 @@ def fix_material(
         from erp.bom_line l
         where l.item = %(item)s and l.version = %(bom)s
           and (%(steps)s::integer[] is null
-            or coalesce(l.seq, (select min(o.seq) from erp.work_order_operation o
-                                where o.work_order = %(order)s)) = any (%(steps)s))
+            or erp.operation_using(%(order)s, l.seq) = any (%(steps)s))
         """,
         {"order": order.code, "item": order.item, "bom": bom,
          "steps": None if steps is None else list(steps)},

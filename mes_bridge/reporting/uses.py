@@ -177,10 +177,7 @@ with component as (
   join erp.work_order_operation op on op.id = o.operation
   join erp.work_order_material m on m.work_order = op.work_order
   where o.id = any(%(outputs)s) and not o.given
-    and op.seq = coalesce(
-      (select u.seq from erp.work_order_operation u
-       where u.work_order = op.work_order and u.seq = m.seq),
-      (select min(f.seq) from erp.work_order_operation f where f.work_order = op.work_order))
+    and op.seq = erp.operation_using(op.work_order, m.seq)
 )
 """
 MOUNTS = f"""{COMPONENT}

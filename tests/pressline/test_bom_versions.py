@@ -321,6 +321,20 @@ def test_what_began_under_the_new_version_is_not_taken_back(shop: Connection, do
     assert material(shop, code) == B
 
 
+def test_a_line_of_an_operation_that_the_order_does_not_have_is_used_at_its_first(
+    shop: Connection, do: Do
+) -> None:
+    """The order was made before the routing had its second operation."""
+    shop.execute("delete from erp.routing where item = 'BRACKET' and seq = 20")
+    code = order(do)
+    shop.execute("insert into erp.routing values ('BRACKET', 20, 'assemble', null)")
+    version_b(do)
+    done = do("change_order.apply", **change_order(shop, {code: "not_started"}))
+    assert material(shop, code) == B
+    do("undo", act=done["act"])
+    assert material(shop, code) == A
+
+
 @pytest.mark.parametrize(("before", "after", "at_work"), [(10, 20, 10), (20, 10, 10)])
 def test_a_component_that_changes_its_operation_is_not_given_while_one_of_both_is_at_work(
     shop: Connection, do: Do, before: int, after: int, at_work: int
