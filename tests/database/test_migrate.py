@@ -253,18 +253,40 @@ def test_append_only_tables_are_never_emptied(database: str) -> None:
                 connection.execute(sql.SQL("truncate {} cascade").format(sql.Identifier(*table)))
 
 
-def test_programs_that_migrate_at_once_do_it_in_turn(flavour: Flavour) -> None:
+@pytest.fixture
+def empty(flavour: Flavour) -> Iterator[str]:
+    """A database that nobody has migrated."""
     with psycopg.connect(flavour.server.url, autocommit=True) as admin:
         admin.execute("create database race template template0")
     flavour.made.append("race")
-    address, applied = flavour.server.url_of("race"), list[list[str]]()
-    threads = [threading.Thread(target=lambda: applied.append(migrate(address))) for _ in range(3)]
+    yield flavour.server.url_of("race")
+    flavour.drop_all()
+
+
+def test_programs_that_migrate_at_once_do_it_in_turn(empty: str) -> None:
+    applied = list[list[str]]()
+    threads = [threading.Thread(target=lambda: applied.append(migrate(empty))) for _ in range(3)]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    flavour.drop_all()
     assert sorted(map(bool, applied)) == [False, False, True]
+
+
+def test_the_first_table_is_made_by_one_program_while_the_others_wait(empty: str) -> None:
+    """`create table if not exists` of two at once fails in the catalogue, now and then."""
+    applied = list[list[str]]()
+    with connect(empty) as first:
+        first.execute("select pg_advisory_xact_lock(hashtext('pressline migration'))")
+        later = threading.Thread(target=lambda: applied.append(migrate(empty)))
+        later.start()
+        waiting = "select true from pg_locks where locktype = 'advisory' and not granted"
+        while first.execute(waiting).fetchone() is None:
+            assert later.is_alive()
+        first.execute("create table migration (name text primary key)")
+        first.commit()
+        later.join()
+    assert applied[0][0] == "0001_signal"
 
 
 @PLAIN
