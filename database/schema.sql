@@ -1404,6 +1404,47 @@ ALTER TABLE people.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     CACHE 1
 );
 
+CREATE TABLE people.job (
+    id bigint NOT NULL,
+    kind text NOT NULL,
+    key text NOT NULL,
+    queue text,
+    args jsonb DEFAULT '{}'::jsonb NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    due timestamp with time zone NOT NULL,
+    tries integer DEFAULT 0 NOT NULL,
+    error text,
+    failed_at timestamp with time zone,
+    act uuid,
+    CONSTRAINT job_failed_says_why CHECK (((failed_at IS NULL) OR (error IS NOT NULL))),
+    CONSTRAINT job_tries CHECK ((tries >= 0))
+);
+
+COMMENT ON TABLE people.job IS 'What is still to be done: written in the transaction of its cause, gone with the transaction of its effect.';
+
+COMMENT ON COLUMN people.job.key IS 'Names the cause within its kind; the same cause again is the same job.';
+
+COMMENT ON COLUMN people.job.queue IS 'Jobs of one queue are done in their order, by one worker at a time, several at once where the kind can.';
+
+COMMENT ON COLUMN people.job.due IS 'Not before then; after a failure the instant of the next try.';
+
+COMMENT ON COLUMN people.job.tries IS 'How often it failed.';
+
+COMMENT ON COLUMN people.job.error IS 'Why the last try failed.';
+
+COMMENT ON COLUMN people.job.failed_at IS 'Since when nobody tries it any more; null while it is tried.';
+
+COMMENT ON COLUMN people.job.act IS 'The act that it follows, if any.';
+
+ALTER TABLE people.job ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.job_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE people.sign_in (
     id bigint CONSTRAINT login_id_not_null NOT NULL,
     at timestamp with time zone CONSTRAINT login_at_not_null NOT NULL,
@@ -1936,6 +1977,12 @@ ALTER TABLE ONLY people.device
 ALTER TABLE ONLY people.device
     ADD CONSTRAINT device_token_hash_key UNIQUE (token_hash);
 
+ALTER TABLE ONLY people.job
+    ADD CONSTRAINT job_once UNIQUE (kind, key);
+
+ALTER TABLE ONLY people.job
+    ADD CONSTRAINT job_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY people.sign_in
     ADD CONSTRAINT login_pkey PRIMARY KEY (id);
 
@@ -2097,6 +2144,10 @@ CREATE INDEX act_undone ON people.act USING btree (((args ->> 'act'::text))) WHE
 CREATE INDEX change_by ON people.change USING btree (act) WHERE (act IS NOT NULL);
 
 CREATE INDEX change_of ON people.change USING btree ("table", key, id);
+
+CREATE INDEX job_due ON people.job USING btree (due, id) WHERE (failed_at IS NULL);
+
+CREATE INDEX job_queue ON people.job USING btree (queue, due) WHERE (queue IS NOT NULL);
 
 CREATE INDEX login_at ON people.sign_in USING btree (at);
 

@@ -8,14 +8,16 @@ puts the kinds of all rooms into one table. A preview is the act itself, rolled 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Generic
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
-from people import arguments, staff
+from people import arguments, jobs, staff, worker
 from people.arguments import A, Arguments
+from people.jobs import JobKinds
 from people.refusal import Refused
 from people.staff import Person
 
@@ -58,6 +60,14 @@ class Deed:
         """The act is about this document."""
         if f"{noun}/{key}" not in self.about:
             self.about.append(f"{noun}/{key}")
+
+    def then(self, kind: str, key: str = "", **args: Any) -> None:
+        """After the act is in the books, have a job of that kind done (`people.jobs`).
+
+        `key` tells several of one kind apart. A preview does it in process.
+        """
+        name = f"{self.act.id}/{key}" if key else str(self.act.id)
+        jobs.add(self.connection, kind, name, self.now, args=args)
 
     def last_change(self, noun: str, key: str) -> tuple[str, datetime | None]:
         """Who did the last act about a document, and when; the program where nobody did."""
@@ -121,14 +131,18 @@ def record(
         return _once(connection, act, now, kinds, replay=replay)
 
 
-def preview(connection: Connection, act: Act, now: datetime, kinds: Kinds) -> Outcome:
-    """What the act would do: it is done, its constraints are checked, and all is rolled back.
+def preview(
+    connection: Connection, act: Act, now: datetime, kinds: Kinds,
+    after: JobKinds = MappingProxyType({}),
+) -> Outcome:  # fmt: skip
+    """What the act would do: it and its after-effects are done, checked, and all is rolled back.
 
     Numbers that it would be given are given to others. Raises Refused as the act itself would.
     """
     connection.execute("select 1")
     with connection.transaction(force_rollback=True):
         outcome = _once(connection, act, now, kinds, replay=False)
+        worker.follow(connection, after, str(act.id), now)
         connection.execute("set constraints all immediate")
     return outcome
 

@@ -51,7 +51,8 @@ class Listing:
     It may use `%(lines)s`, the lines that the person sees (null: all of them). `key` makes an order
     that is total; none of it is null. `find`: columns in which a text is looked for. `exact`:
     columns that are filtered by a value. `deeds`: acts that make what it lists;
-    `sheet`: the act that reads it in.
+    `sheet`: the act that reads it in. `row_deeds`: acts on a row, `noun.verb{noun: first of key}`;
+    the row's `deeds` (no shown column) are those possible now.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Listing:
     exact: Sequence[str] = ()
     newest_first: bool = False
     deeds: Sequence[str] = ()
+    row_deeds: Sequence[str] = ()
     sheet: str | None = None
 
     def column(self, name: str) -> Column:

@@ -1,4 +1,4 @@
-"""The list of acts: who did what, to which document, when."""
+"""Lists of acts (who did what, to which document, when) and of jobs that are still to be done."""
 
 from people.listings import Column, Listing
 
@@ -17,4 +17,23 @@ ACTS = Listing(
     key=("at", "id"), exact=("act", "who"), newest_first=True,
 )  # fmt: skip
 
-LISTS = (ACTS,)
+JOBS = Listing(
+    "jobs", "job.see",
+    """
+    select j.id, j.made_at, j.kind, j.key, j.tries, coalesce(j.error, '') as error,
+           case when j.failed_at is not null then 'failed' when j.tries > 0 then 'again'
+                else 'waiting' end as state,
+           case when j.failed_at is null then j.due end as next_try,
+           case when j.failed_at is null then '{}' else '{job.retry,job.drop}'::text[] end as deeds
+    from people.job j
+    """,
+    (
+        Column("id", "count"), Column("made_at", "at"), Column("kind", "word", word="job"),
+        Column("key"), Column("state", "word", word="job_state"), Column("tries", "count"),
+        Column("next_try", "at"), Column("error"),
+    ),
+    key=("id",), find=("key", "error"), exact=("state",), newest_first=True,
+    row_deeds=("job.retry", "job.drop"),
+)  # fmt: skip
+
+LISTS = (ACTS, JOBS)

@@ -201,6 +201,14 @@ tell({
         "role.change first.",
         "这样将没有在职人员能修改权限。请先让其他角色拥有 role.change。",
     ),
+    "job_unknown": Sentence(
+        "Job {job} is not on the list any more: it was done, or dropped. Reload the page.",
+        "作业 {job} 已不在列表中：已完成或已放弃。请刷新页面。",
+    ),
+    "job_not_failed": Sentence(
+        "Job {job} is tried again by itself. Wait for its next try.",
+        "作业 {job} 会自动重试，请等待下次执行。",
+    ),
     "line_wrong": Sentence(
         "Line {line}: {argument} {given} is {problem}. Correct it and send it again.",
         "第 {line} 行：{argument} {given} {problem}。请改正后重新提交。",
@@ -233,6 +241,7 @@ tell({
         "role": Sentence("role", "角色"),
         "may": Sentence("rights", "权限"),
         "act": Sentence("act", "操作"),
+        "job": Sentence("job", "作业"),
     },
     "act": {
         "person.leave": Sentence("send somebody away", "人员离职"),
@@ -240,5 +249,7 @@ tell({
         "person.pin": Sentence("change a PIN", "更换 PIN"),
         "role.change": Sentence("change rights", "修改权限"),
         "undo": Sentence("undo", "撤销"),
+        "job.retry": Sentence("try again", "重试"),
+        "job.drop": Sentence("drop a job", "放弃作业"),
     },
 })  # fmt: skip

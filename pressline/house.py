@@ -12,9 +12,10 @@ from erp_core import waits as erp_waits
 from mes_bridge import acts as mes_acts
 from mes_bridge import lists as mes_lists
 from mes_bridge import undated
-from people import acts, personnel, roles
+from people import acts, job_acts, personnel, roles
 from people import lists as people_lists
 from people.acts import Act, Kind, Kinds, Outcome
+from people.jobs import JobKinds
 from people.listings import Listing, by_name
 from plant.clock import told_in_its_time
 
@@ -32,16 +33,19 @@ def _joined(*rooms: Kinds) -> dict[str, Kind[Any]]:
     return kinds
 
 
-_OWN: Kinds = MappingProxyType(_joined(personnel.ACTS, erp_acts.ACTS, mes_acts.ACTS, undated.ACTS))
+_OWN: Kinds = MappingProxyType(
+    _joined(personnel.ACTS, job_acts.ACTS, erp_acts.ACTS, mes_acts.ACTS, undated.ACTS)
+)
 ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
 LISTS: Mapping[str, Listing] = MappingProxyType(
     by_name((*erp_lists.LISTS, *mes_lists.LISTS, *people_lists.LISTS))
 )
+JOBS: JobKinds = MappingProxyType({})
 WAITS = erp_waits.WAITS
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
-    "die.see", "first_article.release", "freshness.see", "item.see", "message.replay", "notice.see",
-    "partner.see", "people.see", "press.see", "role.see", "stock.see", "trail.see",
+    "die.see", "first_article.release", "freshness.see", "item.see", "job.see", "message.replay",
+    "notice.see", "partner.see", "people.see", "press.see", "role.see", "stock.see", "trail.see",
     "undated.see",
     "work_order.see",
 )  # fmt: skip
@@ -57,4 +61,4 @@ def record(connection: Connection, act: Act, now: datetime) -> Outcome:
 def preview(connection: Connection, act: Act, now: datetime) -> Outcome:
     """What an act of any room would do, as `people.acts.preview` does."""
     with told_in_its_time(connection):
-        return acts.preview(connection, act, now, ACTS)
+        return acts.preview(connection, act, now, ACTS, JOBS)

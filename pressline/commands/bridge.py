@@ -26,12 +26,15 @@ def bridge_run(
     metrics_host: MetricsHost = "127.0.0.1",
     metrics_port: MetricsPort = None,
 ) -> None:
-    """Count, derive and report until stopped."""
+    """Count, derive and report, and do what waits to be done (jobs), until stopped."""
     from database.connection import database_url
     from mes_bridge.bridge import run
     from mes_bridge.metrics import REGISTRY, follow
+    from people import worker
+    from pressline.house import JOBS
     from pressline.metrics import serve
 
     follow(database_url(database))
     serve(REGISTRY, metrics_host, metrics_port)
-    run(database_url(database))
+    with worker.running(database_url(database), JOBS):
+        run(database_url(database))

@@ -20,7 +20,9 @@ from mes_bridge import plant as mes_plant
 from mes_bridge.bridge import Bridge
 from mes_bridge.proof.audit import audit
 from mes_bridge.refusal import Refused
+from people import worker
 from plant import shifts
+from pressline.house import JOBS
 from pressline.masters import floor_of
 from pressline.plant import translate
 from pressline.scenario.errors import RefusedFolderError
@@ -104,6 +106,7 @@ def _play(connection: Connection, story: Story, batch: Batch) -> list[tuple[str,
             bridge.advance(some[-1].arrived)
         bridge.run_timers(clock - MOMENT if sent else clock)  # acts come before timers at a tie
         refused += _record(connection, sent) if sent else []
+        worker.work(connection, JOBS, clock, outside=False)
     return list(dict.fromkeys(refused))
 
 
@@ -111,7 +114,8 @@ def _nothing_waits(connection: Connection) -> None:
     """A live plant goes on without a press that fails; a story must not."""
     rows = connection.execute(
         "select owner, reason from mes.press_behind "
-        "union all select name, reason from mes.timer where reason is not null"
+        "union all select name, reason from mes.timer where reason is not null "
+        "union all select kind, error from people.job where error is not null"
     ).fetchall()
     if rows:
         raise RuntimeError(f"the bridge could not go on: {rows}")

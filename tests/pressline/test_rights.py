@@ -59,7 +59,7 @@ LISTED = {
     "work_orders": "work_order.see",
     "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
-    "partners": "partner.see",
+    "partners": "partner.see", "jobs": "job.see",
 }  # fmt: skip
 SHEETS = {"items": "item", "routings": "routing", "dies": "die", "partners": "partner"}
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}

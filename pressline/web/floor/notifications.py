@@ -41,6 +41,7 @@ PLACES: Mapping[str, Callable[[Row], str]] = MappingProxyType({
     "press_behind": lambda _: "/freshness",
     "signal_unlisted": lambda _: "/freshness",
     "coil_over_weight": lambda row: path("lot", row["subject"]),
+    "job_failed": lambda _: "/jobs?state=failed",
     "act_undated": lambda row: f"/undated?{urlencode({'press': row['press']})}",
     "stock_below_zero": lambda row: path("item", row["subject"]),
     "order_without_material": lambda row: path("work-order", row["subject"]) + "#material",

@@ -63,6 +63,17 @@ def change(
     return Form(act, name or title(act, locale), made, args, nulls=True)
 
 
+def on_row(connection: Connection, act: str, row: Mapping[str, Any], key: str, locale: str) -> Form:
+    """The form of an act on one row of a list: its noun is the row's key, known fields are filled.
+
+    A change says of what is left empty that it is.
+    """
+    noun, _, verb = act.partition(".")
+    about = [each for each in fields.of(ACTS[act].arguments) if each.name != noun]
+    made = [_field(connection, each, locale, row.get(each.name, each.default)) for each in about]
+    return Form(act, title(act, locale), made, {noun: row[key]}, nulls=verb == "change")
+
+
 def title(act: str, locale: str) -> str:
     """What the act is called, as it stands on a button."""
     word = words.of_room(locale, "act", act)

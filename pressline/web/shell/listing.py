@@ -16,10 +16,13 @@ from fastapi.responses import HTMLResponse, JSONResponse, Response
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 
+from database.connection import Connection
 from people import listings
 from people.listings import Column, Listing, Wanted
+from people.staff import Person
 from pressline.house import LISTS
 from pressline.web.shell import figures, forms, words
+from pressline.web.shell.forms import Form
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database, Now
@@ -66,9 +69,18 @@ def _page_of(listing: Listing) -> Callable[..., Response]:
             sheet=listing.sheet if listing.sheet and person.may(listing.sheet) else None,
             forms=[forms.create(connection, act, locale) for act in listing.deeds
                    if person.may(act)],
+            row_forms=[_row_forms(connection, listing, row, person, locale) for row in found.rows],
         )  # fmt: skip
 
     return shown
+
+
+def _row_forms(
+    connection: Connection, listing: Listing, row: Row, person: Person, locale: str
+) -> list[Form]:
+    """What this person may do with a row now."""
+    mine = [act for act in listing.row_deeds if act in row["deeds"] and person.may(act)]
+    return [forms.on_row(connection, act, row, listing.key[0], locale) for act in mine]
 
 
 def _call_of(listing: Listing) -> Callable[..., Response]:
