@@ -1480,12 +1480,35 @@ CREATE TABLE people.notice (
     press text,
     role text CONSTRAINT notification_role_not_null NOT NULL,
     done_at timestamp with time zone,
-    done_by text
+    done_by text,
+    escalated_at timestamp with time zone,
+    escalated_to text,
+    CONSTRAINT notice_escalated_whole CHECK (((escalated_at IS NULL) = (escalated_to IS NULL)))
 );
 
 COMMENT ON TABLE people.notice IS 'What waits for someone: one row per thing, closed when it is done.';
 
 COMMENT ON COLUMN people.notice.done_by IS 'Whose act closed it; null when its cause went away by itself.';
+
+COMMENT ON COLUMN people.notice.escalated_to IS 'The role that it was told to as well, because nobody had seen to it.';
+
+CREATE TABLE people.notice_kind (
+    code text NOT NULL,
+    minutes integer,
+    next_role text,
+    CONSTRAINT notice_kind_minutes CHECK (((minutes >= 1) AND (minutes <= 43200))),
+    CONSTRAINT notice_kind_whole CHECK (((minutes IS NULL) = (next_role IS NULL)))
+);
+
+COMMENT ON TABLE people.notice_kind IS 'After how many minutes an open notice of a kind is told to the next role too; null: never.';
+
+CREATE TABLE people.notice_read (
+    notice bigint NOT NULL,
+    who text NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+COMMENT ON TABLE people.notice_read IS 'Who has read what waits, and when first; told again, it is unread again.';
 
 ALTER TABLE people.notice ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME people.notification_id_seq
@@ -1986,6 +2009,12 @@ ALTER TABLE ONLY people.job
 ALTER TABLE ONLY people.sign_in
     ADD CONSTRAINT login_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY people.notice_kind
+    ADD CONSTRAINT notice_kind_pkey PRIMARY KEY (code);
+
+ALTER TABLE ONLY people.notice_read
+    ADD CONSTRAINT notice_read_pkey PRIMARY KEY (notice, who);
+
 ALTER TABLE ONLY people.notice
     ADD CONSTRAINT notification_once UNIQUE (kind, subject);
 
@@ -2301,6 +2330,12 @@ CREATE TRIGGER change_append_only BEFORE DELETE OR UPDATE ON people.change FOR E
 
 CREATE TRIGGER change_never_emptied BEFORE TRUNCATE ON people.change FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
+CREATE TRIGGER notice_kind_added_told AFTER INSERT ON people.notice_kind REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER notice_kind_changed_told AFTER UPDATE ON people.notice_kind REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
+CREATE TRIGGER notice_kind_removed_told AFTER DELETE ON people.notice_kind REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
+
 CREATE TRIGGER person_added_told AFTER INSERT ON people.person REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', 'pin_hash,badge');
 
 CREATE TRIGGER person_changed_told AFTER UPDATE ON people.person REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', 'pin_hash,badge');
@@ -2615,6 +2650,18 @@ ALTER TABLE ONLY people.sign_in
 
 ALTER TABLE ONLY people.sign_in
     ADD CONSTRAINT login_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.notice
+    ADD CONSTRAINT notice_escalated_to_fkey FOREIGN KEY (escalated_to) REFERENCES people.role(code);
+
+ALTER TABLE ONLY people.notice_kind
+    ADD CONSTRAINT notice_kind_next_role_fkey FOREIGN KEY (next_role) REFERENCES people.role(code);
+
+ALTER TABLE ONLY people.notice_read
+    ADD CONSTRAINT notice_read_notice_fkey FOREIGN KEY (notice) REFERENCES people.notice(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY people.notice_read
+    ADD CONSTRAINT notice_read_who_fkey FOREIGN KEY (who) REFERENCES people.person(code);
 
 ALTER TABLE ONLY people.notice
     ADD CONSTRAINT notification_done_by_fkey FOREIGN KEY (done_by) REFERENCES people.person(code);

@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from database.connection import Connection
 from people import notices
 
+UNATTRIBUTED, UNLISTED = "unattributed", "signal_unlisted"  # kinds of notices
+
 STROKES = 20
 AGE = timedelta(minutes=2)
 
@@ -19,7 +21,7 @@ def raise_due(connection: Connection, now: datetime) -> int:
     found = _unattributed(connection)
     _close_settled(connection, found, now)
     return sum(
-        notices.raise_once(connection, "unattributed", press, press, "leader", now)
+        notices.raise_once(connection, UNATTRIBUTED, press, press, "leader", now)
         for press, (strokes, first) in found.items()
         if strokes > STROKES or now - first > AGE
     )
@@ -28,7 +30,7 @@ def raise_due(connection: Connection, now: datetime) -> int:
 def call_of_signals(connection: Connection, said: Iterable[tuple[str, int]], now: datetime) -> None:
     """Tell IT of values of a press's run signal that the plant file does not explain."""
     for press, value in sorted(said):
-        notices.raise_once(connection, "signal_unlisted", f"{press}/{value}", press, "it", now)
+        notices.raise_once(connection, UNLISTED, f"{press}/{value}", press, "it", now)
 
 
 def explain_signals(connection: Connection, now: datetime) -> None:
@@ -41,7 +43,7 @@ def explain_signals(connection: Connection, now: datetime) -> None:
         """
     ).fetchall()
     for (subject,) in rows:
-        notices.close(connection, "signal_unlisted", subject, now)
+        notices.close(connection, UNLISTED, subject, now)
 
 
 def _unattributed(connection: Connection) -> dict[str, tuple[int, datetime]]:
@@ -83,4 +85,4 @@ def _close_settled(
         [list(found)],
     ).fetchall()
     for (subject,) in rows:
-        notices.close(connection, "unattributed", subject, now)
+        notices.close(connection, UNATTRIBUTED, subject, now)

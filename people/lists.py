@@ -36,4 +36,17 @@ JOBS = Listing(
     row_deeds=("job.retry", "job.drop"),
 )  # fmt: skip
 
-LISTS = (ACTS, JOBS)
+NOTICE_KINDS = Listing(
+    "notice_kinds", "notice_kind.see",
+    """
+    select k.code as kind, k.minutes, k.next_role, '{notice_kind.change}'::text[] as deeds
+    from people.notice_kind k
+    """,
+    (
+        Column("kind", "word", word="notice_kind"), Column("minutes", "count"),
+        Column("next_role", "word", word="role"),
+    ),
+    key=("kind",), row_deeds=("notice_kind.change",),
+)  # fmt: skip
+
+LISTS = (ACTS, JOBS, NOTICE_KINDS)

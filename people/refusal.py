@@ -201,6 +201,14 @@ tell({
         "role.change first.",
         "这样将没有在职人员能修改权限。请先让其他角色拥有 role.change。",
     ),
+    "notice_kind_unknown": Sentence(
+        "No room raises notices of the kind {kind}. Reload the page and choose one of those shown.",
+        "没有种类为 {kind} 的通知。请刷新页面后重新选择。",
+    ),
+    "notice_kind_half": Sentence(
+        "A time and a role belong together. Give both, or neither: then nobody else is told.",
+        "时间和角色必须同时填写；都不填则不升级。",
+    ),
     "job_unknown": Sentence(
         "Job {job} is not on the list any more: it was done, or dropped. Reload the page.",
         "作业 {job} 已不在列表中：已完成或已放弃。请刷新页面。",
@@ -242,6 +250,9 @@ tell({
         "may": Sentence("rights", "权限"),
         "act": Sentence("act", "操作"),
         "job": Sentence("job", "作业"),
+        "notice_kind": Sentence("kind of notice", "通知种类"),
+        "minutes": Sentence("after minutes", "多少分钟后"),
+        "next_role": Sentence("told to as well", "升级给"),
     },
     "act": {
         "person.leave": Sentence("send somebody away", "人员离职"),
@@ -249,6 +260,7 @@ tell({
         "person.pin": Sentence("change a PIN", "更换 PIN"),
         "role.change": Sentence("change rights", "修改权限"),
         "undo": Sentence("undo", "撤销"),
+        "notice_kind.change": Sentence("change escalation", "修改升级规则"),
         "job.retry": Sentence("try again", "重试"),
         "job.drop": Sentence("drop a job", "放弃作业"),
     },

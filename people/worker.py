@@ -31,6 +31,7 @@ LOOK = 1.0  # seconds after which a worker that was not woken looks by itself
 PATIENCE = 5.0  # seconds that an effect in the middle is given at the end
 FAILED = "job_failed"  # the kind of notice
 TOLD = "leader"  # whom it waits for
+NOTICES = (notices.NoticeKind(FAILED, TOLD),)
 
 log = structlog.get_logger()
 

@@ -10,6 +10,7 @@ begin
       ('people', 'person', 'code', 'pin_hash,badge'),
       ('people', 'role', 'code', ''),
       ('people', 'role_right', 'role,may', ''),
+      ('people', 'notice_kind', 'code', ''),
       ('plant', 'site', 'site', ''),
       ('plant', 'line', 'name', ''),
       ('plant', 'press', 'name', ''),

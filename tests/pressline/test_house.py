@@ -35,7 +35,8 @@ DESIGN = {"item.create", "item.change", "routing.change", "die.create", "die.cha
           "partner.import"}  # fmt: skip
 PARTNERS = {"partner.see"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
-          "message.replay", "trail.see", "freshness.see"}  # fmt: skip
+          "message.replay", "trail.see", "freshness.see", "notice_kind.see",
+          "notice_kind.change"}  # fmt: skip
 JOBS = {"job.see", "job.retry", "job.drop"}
 EVERYBODY = {"work_order.see", "notice.see", "press.see"}
 NOT_OPERATORS = {"stock.see", "item.see", "die.see"}
@@ -321,7 +322,8 @@ def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     """Ledgers and what follows from facts are their own history; all others are told."""
     own_history = {
         "people.act", "people.act_claim", "people.change", "people.device", "people.job",
-        "people.notice", "people.session", "people.sign_in", "plant.shift", "plant.shift_break",
+        "people.notice", "people.notice_read", "people.session", "people.sign_in",
+        "plant.shift", "plant.shift_break",
         "erp.balance", "erp.change_order_line", "erp.lot", "erp.number_series",
             "erp.production_report", "erp.report_use",
         "erp.stock_move", "erp.work_order_material", "erp.work_order_operation",

@@ -44,6 +44,7 @@ NEEDS = {
     "/attention": "accept",
     "/notifications": "notice.see",
     "/api/badges": "notice.see",
+    "/api/notices/read": "notice.see",
     "/work-orders": "work_order.see",
     "/work-order/{code}": "work_order.see",
     "/work-order/{code}/run/{run}": "work_order.see",
@@ -60,6 +61,7 @@ LISTED = {
     "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
     "partners": "partner.see", "jobs": "job.see",
+    "notice_kinds": "notice_kind.see",
 }  # fmt: skip
 SHEETS = {"items": "item", "routings": "routing", "dies": "die", "partners": "partner"}
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}

@@ -4,14 +4,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from psycopg.rows import dict_row
+from pydantic import BaseModel, ConfigDict, Field
 
 from database.connection import Connection
+from people import notices
 from people.staff import Person
 from pressline.web.floor import attention
 from pressline.web.shell import figures, words
@@ -70,20 +72,40 @@ def notifications(
         what=partial(what, locale),
         to_do=partial(to_do, locale),
         lasting=lasting,
+        clock=_clock,
     )
 
 
 @router.get("/api/badges", dependencies=[needs("notice.see")])
 def badges(person: SignedIn, connection: Database) -> dict[str, int | None]:
-    """How many notifications are open for this person, and how much waits to be decided."""
+    """How many open notices this person has not read, and how much waits to be decided."""
     return {
-        "notifications": _count(connection, _OPEN, _whose(person)),
+        "notifications": _count(connection, _OPEN + _UNREAD, _whose(person)),
         "attention": attention.count(connection, person) if decides(person) else None,
     }
 
 
+class Read(BaseModel):
+    """Which notices were read; none named: all that are open for this person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    notices: Annotated[list[int], Field(max_length=500)] | None = None
+
+
+@router.post("/api/notices/read", dependencies=[needs("notice.see")])
+def read(given: Read, person: SignedIn, connection: Database, now: Now) -> dict[str, int]:
+    """Mark notices as read by this person; only what they may see. No act: it changes no book."""
+    values = {**_whose(person), "given": given.notices}
+    rows = connection.execute("select n.id" + _FROM + _OPEN + _UNREAD + _GIVEN, values).fetchall()
+    notices.mark_read(connection, [number for (number,) in rows], person.code, now)
+    return {"read": len(rows)}
+
+
 def open_for(connection: Connection, person: Person, number: int = 1, size: int = OPEN) -> Part:
-    """What waits for people of this person's role on their lines; a manager sees everybody's."""
+    """What waits for people of this person's role on their lines, unread first, longest first.
+
+    A manager sees everybody's.
+    """
     values = _whose(person)
     cut = Cut(_count(connection, _OPEN, values), number, size)
     with connection.cursor(row_factory=dict_row) as cursor:
@@ -116,13 +138,18 @@ def _say(locale: str, key: str, other: str, row: Row) -> str:
     return words.say(locale, known, **facts)
 
 
+def _clock(told: str) -> datetime:
+    """An instant as JSON has it."""
+    return datetime.fromisoformat(told)
+
+
 def _with_place(row: Row) -> Row:
     place = PLACES.get(row["kind"])
     return {**row, "place": place(row) if place else None}
 
 
 def _whose(person: Person) -> Row:
-    return {"role": person.role, "lines": scope(person)}
+    return {"role": person.role, "lines": scope(person), "who": person.code}
 
 
 def _limits(cut: Cut) -> Row:
@@ -138,15 +165,22 @@ _FROM = """
 from people.notice n
 left join board.press p on p.press = n.press
 left join people.person e on e.code = n.done_by
-where (n.role = %(role)s or %(role)s = 'manager')
+left join people.notice_read mine on mine.notice = n.id and mine.who = %(who)s
+where (%(role)s in (n.role, n.escalated_to) or %(role)s = 'manager')
   and (%(lines)s::text[] is null or n.press is null or p.line = any (%(lines)s))
 """
 _COUNT = "select count(*)" + _FROM
-_ROWS = (
-    "select n.id, n.at, n.kind, n.subject, n.press, n.role, n.done_at, p.line, e.name as done_by"
-    + _FROM
-)
+_WHAT = """
+select n.id, n.at, n.kind, n.subject, n.press, n.role, n.done_at, p.line, e.name as done_by,
+       n.escalated_at, n.escalated_to, mine.at as read_at,
+       coalesce((select json_agg(json_build_object('name', r.name, 'at', m.at) order by m.at)
+                 from people.notice_read m join people.person r on r.code = m.who
+                 where m.notice = n.id), '[]') as readers
+"""
+_ROWS = _WHAT + _FROM
 _OPEN = "and n.done_at is null "
 _DONE = "and n.done_at >= %(since)s "
-_OLDEST = "order by n.at, n.id limit %(size)s offset %(offset)s"
+_UNREAD = "and mine.at is null "
+_GIVEN = "and (%(given)s::bigint[] is null or n.id = any (%(given)s))"
+_OLDEST = "order by mine.at is not null, n.at, n.id limit %(size)s offset %(offset)s"
 _LATEST = "order by n.done_at desc, n.id desc limit %(size)s offset %(offset)s"

@@ -111,6 +111,11 @@ def _choices(
     if about.name == "presses":
         names = connection.execute("select name from plant.press order by line, position, name")
         return {name: name for (name,) in names}
+    if about.name == "next_role":
+        roles = connection.execute(
+            "select code, name_zh, name_en from people.role order by position"
+        )
+        return {code: en if locale == "en" else zh for code, zh, en in roles}
     if not about.codes:
         return None
     other = [value] if value and value not in about.codes else []

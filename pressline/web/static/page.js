@@ -127,16 +127,16 @@ function tell(form, text) {
 async function decide(form, preview) {
   const told = [];
   for (const act of actsOf(form)) {
-    const asks = preview ? { ...act, id: uuid(), preview } : act;
+    const asks = "plain" in form.dataset ? JSON.parse(form.dataset.args) : preview ? { ...act, id: uuid(), preview } : act;
     const { ok, status, said } = await post(queried(form.dataset.call ?? "/api/acts", { lang: document.documentElement.lang.slice(0, 2) }), asks);
     if (status === 401) return location.assign(signInFrom(location));
     if (!ok) return tell(form, said.message);
-    told.push(said.message);
+    if (said.message) told.push(said.message);
   }
   form.querySelector(".problem").hidden = true;
   if (preview) return show(form, told.join(" · "));
   await renew({ done: form });
-  announce(told.join(" · "));
+  if (told.length) announce(told.join(" · "));
   countWaiting();
 }
 
@@ -177,6 +177,16 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
+// Who goes where a notice leads has read it; the mark must not hold up the way there.
+document.addEventListener("click", (event) => {
+  const notice = event.target.closest("[data-read]")?.dataset.read;
+  if (!notice) return;
+  fetch("/api/notices/read", {
+    method: "POST", headers: { "Content-Type": "application/json" }, keepalive: true,
+    body: JSON.stringify({ notices: [Number(notice)] }),
+  }).catch(() => {});
+});
+
 // “/” goes to the search, Escape back; not where somebody types.
 document.addEventListener("keydown", (event) => {
   const find = document.getElementById("find");
@@ -203,4 +213,5 @@ async function countWaiting() {
 readSheets({ announce, tell });
 listen({ post, renew: () => renew({ anew: true }), announce, tell });
 countWaiting();
-setInterval(countWaiting, 30000);
+setInterval(countWaiting, 10000);
+document.addEventListener("visibilitychange", countWaiting);
