@@ -5,6 +5,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from shutil import disk_usage
 
 import pytest
 from hypothesis import settings
@@ -14,8 +15,13 @@ from database.connection import Connection, connect
 from database.server import Server, embedded_binaries, let_server_pass
 from tests import parts, quick
 
+IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - each server a folder of its own
+if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and disk_usage(IN_MEMORY).free > ROOM:
+    os.environ["TMPDIR"] = str(IN_MEMORY)  # a thousand databases are copied: on a disk it is slow
+    tempfile.tempdir = None  # asked for anew
+
 settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing
-settings.load_profile("busy machine")
+settings.load_profile("ci" if "CI" in os.environ else "busy machine")  # ci: the same examples
 
 
 @pytest.fixture(scope="session", params=flavours())

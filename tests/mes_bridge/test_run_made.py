@@ -15,8 +15,9 @@ SQL: dict[str, LiteralString] = {
     "from unnest(array[1, 2, null]) s on conflict do nothing",
     "change": "update mes.fact_minute set strokes = %(n)s, unknown_wh = %(n)s "
     "where extract(minute from minute) <= %(at)s",
-    "give": "update mes.fact_minute set segment = 3 where segment = 1 "
-    "and extract(minute from minute) > %(at)s",
+    "give": "update mes.fact_minute f set segment = 3 where segment = 1 "
+    "and extract(minute from minute) > %(at)s and not exists (select from mes.fact_minute x "
+    "where x.press = f.press and x.minute = f.minute and x.segment = 3)",
     "remove": "delete from mes.fact_minute where extract(minute from minute) >= %(at)s",
 }
 APART = """
