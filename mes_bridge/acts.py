@@ -250,10 +250,19 @@ def _scrap(moment: Moment, args: arguments.Scrap) -> Outcome:
 
 
 def _made_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
-    """The newest run that made any good part, with how many; the newest of all if none did."""
+    """The newest run of its order that made so many good parts, with how many it made.
+
+    Scanning the other side of a left/right die begins a run: what is told just after lay in the
+    box before. Where no run made so many: the newest that made any good part, else the newest.
+    """
     there = runs.producing(moment, args.item, args.work_order)
-    found = ((each, reporting.good_made(moment.connection, each.id)) for each in there)
-    return next(((each, good) for each, good in found if good > 0), (there[0], 0))
+    found = [(each, reporting.good_made(moment.connection, each.id)) for each in there]
+    some = [one for one in found if one[1] > 0]
+    if not some:
+        return there[0], 0
+    order = some[0][0].work_order
+    enough = (one for one in some if one[1] >= args.qty and one[0].work_order == order)
+    return next(enough, some[0])
 
 
 def _scrapped_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:

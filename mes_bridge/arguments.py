@@ -45,7 +45,7 @@ class FirstArticle(Arguments):
 
 
 class Scrap(Arguments):
-    """scrap{item?, qty, reason, work_order?}: parts of the newest run that made any.
+    """scrap{item?, qty, reason, work_order?}: parts of its order's newest run that made so many.
 
     The item may be left out where the die makes one part; the order names an earlier run.
     """

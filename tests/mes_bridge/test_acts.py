@@ -187,6 +187,39 @@ def test_scrap_needs_to_know_which_part_of_a_left_right_die(shop: Shop) -> None:
     )
 
 
+def test_scrap_told_after_the_other_side_changed_its_order_lay_in_the_box_before(
+    shop: Shop,
+) -> None:
+    """30 of R beside L, then 5 beside L2: 14 are told. 31 more than either of both is refused."""
+    for order, item in (("L", "LEFT"), ("L2", "LEFT"), ("R", "RIGHT")):
+        shop.order(order, item)
+    shop.producing("08:00", "L")
+    shop.do("08:05", "scan", work_order="R")
+    shop.strokes("08:10", 30)
+    shop.do("08:20", "scan", work_order="L2")
+    shop.strokes("08:21", 5)
+    assert (
+        refused(shop, "08:22", "scrap", item="RIGHT", qty=31, reason="burr")
+        == "scrap_more_than_made"
+    )
+    told = shop.do("08:22", "scrap", item="RIGHT", qty=14, reason="burr")
+    assert (told["work_order"], told["good"]) == ("R", 16)
+    last = shop.do("08:23", "scrap", item="RIGHT", qty=2, reason="burr")
+    assert (last["work_order"], last["good"]) == ("R", 3)
+    shop.report("08:30")
+    assert shop.posted("R") == {"good": 19, "scrap:burr": 16}
+
+
+def test_scrap_is_never_taken_from_another_order_than_the_newest(shop: Shop) -> None:
+    shop.order("A", "BRK")
+    shop.order("B", "BRK")
+    shop.producing("08:00", "A")
+    shop.strokes("08:05", 100)
+    shop.producing("08:10", "B")
+    shop.strokes("08:15", 5)
+    assert refused(shop, "08:16", "scrap", qty=50, reason="burr") == "scrap_more_than_made"
+
+
 def test_setup_parts_cannot_be_declared_as_scrap(shop: Shop) -> None:
     shop.order("P", "BRK")
     shop.do("08:00", "scan", work_order="P", die="D1")
