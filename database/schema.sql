@@ -79,6 +79,18 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION mes.hold(owners text[]) RETURNS boolean
+    LANGUAGE plpgsql
+    SET search_path TO ''
+    SET lock_timeout TO '100ms'
+    AS $$
+begin
+  perform from plant.press where name = any(owners) order by name for update;
+  return true;
+exception when lock_not_available then
+  return false;
+end $$;
+
 CREATE FUNCTION mes.made_by_facts() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''
@@ -1182,8 +1194,8 @@ CREATE VIEW mes.owned_count AS
            FROM (( SELECT run.id,
                     run.span
                    FROM mes.run
-                  WHERE ((run.press = c.press) AND (run.source = 'scan'::text) AND (run.span <= tstzrange(c.at, NULL::timestamp with time zone, '[]'::text)))
-                  ORDER BY run.span DESC
+                  WHERE ((run.press = c.press) AND (run.source = 'scan'::text) AND (NOT isempty(run.span)) AND (COALESCE(upper(run.span), 'infinity'::timestamp with time zone) > c.at))
+                  ORDER BY COALESCE(upper(run.span), 'infinity'::timestamp with time zone)
                  LIMIT 1) r
              CROSS JOIN LATERAL ( SELECT run_segment.id,
                     run_segment.span
@@ -1248,7 +1260,8 @@ CREATE TABLE mes.press_watch (
     latest timestamp with time zone,
     unknown tstzmultirange DEFAULT '{}'::tstzmultirange NOT NULL,
     due timestamp with time zone,
-    last_signal text
+    last_signal text,
+    counted_to timestamp with time zone
 );
 
 COMMENT ON TABLE mes.press_watch IS 'Where the derivation of each press''s states stands, so that it goes on without reading everything again.';
@@ -1262,6 +1275,8 @@ COMMENT ON COLUMN mes.press_watch.unknown IS 'Unknown spans after since that rea
 COMMENT ON COLUMN mes.press_watch.due IS 'When the clock alone changes the state next.';
 
 COMMENT ON COLUMN mes.press_watch.last_signal IS 'What the run signal said last.';
+
+COMMENT ON COLUMN mes.press_watch.counted_to IS 'No count of the press was later when its facts were last brought up to date.';
 
 CREATE VIEW mes.rule_in_force AS
  SELECT DISTINCT ON (channel) id,
@@ -2142,6 +2157,10 @@ CREATE INDEX posting_report ON mes.posting USING btree (report);
 
 CREATE INDEX posting_run_output ON mes.posting USING btree (run_output);
 
+CREATE INDEX press_state_end ON mes.press_state USING btree (press, COALESCE(upper(span), 'infinity'::timestamp with time zone));
+
+CREATE INDEX run_end ON mes.run USING btree (upper(span));
+
 CREATE INDEX run_open ON mes.run USING btree (press) WHERE upper_inf(span);
 
 CREATE UNIQUE INDEX run_output_given_once ON mes.run_output USING btree (run, operation) WHERE given;
@@ -2152,7 +2171,7 @@ CREATE INDEX run_output_operation ON mes.run_output USING btree (operation);
 
 CREATE INDEX run_output_run ON mes.run_output USING btree (run);
 
-CREATE INDEX run_scanned ON mes.run USING btree (press, span) WHERE (source = 'scan'::text);
+CREATE INDEX run_scanned_end ON mes.run USING btree (press, COALESCE(upper(span), 'infinity'::timestamp with time zone)) WHERE ((source = 'scan'::text) AND (NOT isempty(span)));
 
 CREATE INDEX run_segment_in_order ON mes.run_segment USING btree (run, span);
 

@@ -8,35 +8,23 @@ is tried again by itself, a second later and then less and less often. Someone i
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-import psycopg
-
 from database.connection import Connection
 from people import notices
 
-PATIENCE = "100ms"  # a press that is held for longer is passed over
 SOON = timedelta(seconds=1)
 LONGEST = timedelta(minutes=5)  # between two tries
 TOLD = "press_behind"  # the kind of notification
 
 
 def hold(connection: Connection, owners: Collection[str]) -> set[str]:
-    """Lock the presses among these; returns the owners that may be worked on."""
+    """Lock the presses among these; returns the owners that may be worked on.
+
+    A press that is held for longer than `mes.hold` waits is passed over.
+    """
     names = sorted(owners)
-    try:
-        with connection.transaction():
-            usual = connection.execute("select current_setting('lock_timeout')").fetchone()
-            connection.execute("select set_config('lock_timeout', %s, true)", [PATIENCE])
-            _lock(connection, names)
-            connection.execute("select set_config('lock_timeout', %s, true)", usual)
-    except psycopg.errors.LockNotAvailable:
-        return set(names) - _held_elsewhere(connection, names)
-    return set(names)
-
-
-def _lock(connection: Connection, names: Sequence[str]) -> None:
-    connection.execute(
-        "select 1 from plant.press where name = any(%s) order by name for update", [names]
-    )
+    if connection.execute("select mes.hold(%s)", [names]).fetchone() == (True,):
+        return set(names)
+    return set(names) - _held_elsewhere(connection, names)
 
 
 def _held_elsewhere(connection: Connection, names: Sequence[str]) -> set[str]:
@@ -70,7 +58,7 @@ def set_aside(
         select owner, m.outbox, coalesce(b.number, m.number), coalesce(b.arrived, m.arrived)
         from unnest(%(owners)s::text[]) as owner
         cross join mes.mark m
-        left join unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)s::timestamptz[])
+        left join unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)b::timestamptz[])
           as b(outbox, number, arrived) on b.outbox = m.outbox
         on conflict do nothing
         """,

@@ -55,6 +55,7 @@ class Bridge:
     def __init__(self, connection: Connection, *, late: timedelta = timedelta()) -> None:
         self.connection = connection
         self.late = late
+        self._has_boundary = False
 
     def advance(self, now: datetime, limit: int | None = None) -> int:
         """Take in what came behind the marks, as of `now`; returns how many records that were.
@@ -63,8 +64,6 @@ class Bridge:
         clock alone changes. Raises PlantNotLoadedError.
         """
         began = time.perf_counter()
-        with self.connection.transaction():
-            self._make_timer(now)
         self._catch_up(now)
         passed = self._work(
             lambda: take(self.connection, limit),
@@ -119,6 +118,7 @@ class Bridge:
     def _catch_up(self, now: datetime) -> None:
         """Try those that are set aside, each in a transaction of its own."""
         with self.connection.transaction():
+            self._make_timers(now)
             due = behind.due(self.connection, now)
         for owner in due:
             try:
@@ -229,15 +229,18 @@ class Bridge:
             """
             insert into mes.timer (name, due)
             select distinct 'run:' || o.run, %(now)s::timestamptz
-            from mes.owned_count o join mes.run r on r.id = o.run
-            where o.press = any(%(presses)s) and o.at >= %(start)s and o.measure = 'stroke'
-              and upper(r.span) <= %(now)s
+            from (select distinct press from mes.run  -- of each count its owner is asked: few have
+                  where press = any(%(presses)s)
+                    and upper(span) between %(start)s and %(now)s offset 0) ended
+            join mes.owned_count o on o.press = ended.press
+            join mes.run r on r.id = o.run
+            where o.at >= %(start)s and o.measure = 'stroke' and upper(r.span) <= %(now)s
             on conflict do nothing
             """,
             {"presses": sorted(presses), "start": min(starts), "now": now},
         )
 
-    def _make_timer(self, now: datetime) -> None:
+    def _make_timers(self, now: datetime) -> None:
         """Boundaries; and full containers, where an item has any."""
         self.connection.execute(
             """
@@ -246,12 +249,16 @@ class Bridge:
             """,
             [CONTAINERS, now],
         )
+        if self._has_boundary:
+            return
         there = self.connection.execute("select from mes.timer where name = %s", [BOUNDARY])
         if there.fetchone() is None:
             self.connection.execute(
                 "insert into mes.timer (name, due) values (%s, %s)",
                 [BOUNDARY, shifts.boundary_after(self.connection, now)],
             )
+        else:
+            self._has_boundary = True  # it is set anew when it is fired, and stays
 
     def _due(self, now: datetime) -> tuple[str, datetime] | None:
         return self.connection.execute(

@@ -78,7 +78,7 @@ def behind(
         """
         select r.outbox, r.number, r.arrived, r.at, r.channel, r.quality = 192, r.count,
                coalesce(r.wide, r.gauge::float8)
-        from unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)s::timestamptz[],
+        from unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)b::timestamptz[],
                     %(reach)s::bigint[]) as m(outbox, number, arrived, reach)
         cross join lateral (
           select * from signal.reading r
@@ -101,7 +101,7 @@ def arrivals(connection: Connection, stretches: Sequence[Stretch]) -> dict[int, 
           select max(r.arrived) from signal.reading r
           where r.outbox = m.outbox and r.number = m.reach and r.arrived >= m.arrived
             and r.arrived >= %(since)s), m.arrived)
-        from unnest(%(outbox)s::int[], %(arrived)s::timestamptz[], %(reach)s::bigint[])
+        from unnest(%(outbox)s::int[], %(arrived)b::timestamptz[], %(reach)s::bigint[])
           as m(outbox, arrived, reach)
         """,
         _columns(stretches),
@@ -124,7 +124,7 @@ def waiting(connection: Connection, stretches: Sequence[Stretch]) -> dict[int, f
     rows = connection.execute(
         """
         select m.outbox, extract(epoch from clock_timestamp() - first.arrived)::float
-        from unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)s::timestamptz[],
+        from unnest(%(outbox)s::int[], %(number)s::bigint[], %(arrived)b::timestamptz[],
                     %(reach)s::bigint[]) as m(outbox, number, arrived, reach)
         cross join lateral (
           select r.arrived from signal.reading r
@@ -148,7 +148,7 @@ def last_captures(
     rows = connection.execute(
         """
         select m.outbox, last.at
-        from unnest(%s::int[], %s::bigint[], %s::timestamptz[]) as m(outbox, number, arrived)
+        from unnest(%s::int[], %s::bigint[], %b::timestamptz[]) as m(outbox, number, arrived)
         cross join lateral (
           select r.at from signal.reading r
           where r.outbox = m.outbox and r.number <= m.number and r.arrived >= m.arrived

@@ -189,7 +189,7 @@ def _move(connection: Connection, reached: Reached) -> None:
     connection.execute(
         """
         update mes.mark m set number = r.number, arrived = r.arrived
-        from unnest(%s::int[], %s::bigint[], %s::timestamptz[]) as r(outbox, number, arrived)
+        from unnest(%s::int[], %s::bigint[], %b::timestamptz[]) as r(outbox, number, arrived)
         where m.outbox = r.outbox
         """,
         [list(reached), list(numbers), list(arrived)],

@@ -6,7 +6,7 @@ owns the transaction.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Literal
@@ -132,12 +132,13 @@ def count(connection: Connection, tail: Iterable[TailReading]) -> list[Booking]:
     }
     by_channel = rules.follow(connection, by_channel)
     bookings: list[Booking] = []
-    states: list[dict[str, object]] = []
+    states: list[tuple[object, ...]] = []
     for channel, counter in load(connection, list(by_channel)).items():
-        state, found = _run(_looking_back(connection, counter), by_channel[channel])
+        looking_back = _looking_back(connection, counter)
+        state, found = _run(counter, looking_back, by_channel[channel])
         states.append(_saved(channel, state, by_channel[channel][-1]))
         bookings += found
-    connection.cursor().executemany(_SAVE, states)
+    _save(connection, states)
     book(connection, bookings)
     return bookings
 
@@ -156,7 +157,7 @@ def book(connection: Connection, bookings: Sequence[Booking], act: UUID | None =
         insert into mes.count
           (channel, press, measure, from_at, at, amount, kind, event, unseen, outbox, number)
         select * from unnest(
-          %s::int[], %s::text[], %s::text[], %s::timestamptz[], %s::timestamptz[], %s::bigint[],
+          %s::int[], %s::text[], %s::text[], %b::timestamptz[], %b::timestamptz[], %s::bigint[],
           %s::text[], %s::bigint[], %s::bool[], %s::int[], %s::bigint[])
         """,
         [list(column) for column in zip(*rows, strict=True)],
@@ -214,7 +215,7 @@ def swap(
         raise SwapError(_why_no_swap(counter, press, channel_name, shown, at))
     state, pairs = result
     outbox, number = _position(connection, counter.channel)
-    connection.execute(_SAVE, _saved(counter.channel, state, None))
+    _save(connection, [_saved(counter.channel, state, None)])
     found = [Booking(counter, pair, outbox, number) for pair in pairs]
     first = Booking(counter, Pair("swap", Point(at, shown), Point(at, shown), 0), outbox, number)
     swapped = next((one for one in found if one.pair.kind == "swap"), first)
@@ -243,16 +244,18 @@ def _book_swap(
     book(connection, [one for one in others if one.pair.new.at > shown.at])
 
 
-def _run(counter: Counter, readings: Sequence[TailReading]) -> tuple[State, list[Booking]]:
+def _run(
+    counter: Counter, rules: Rules, readings: Sequence[TailReading]
+) -> tuple[State, list[Booking]]:
     state, found = counter.state, list[Booking]()
     for one in readings:
-        state, pairs = counting.step(state, counter.reading(one), counter.rules)
+        state, pairs = counting.step(state, counter.reading(one), rules)
         found += [Booking(counter, pair, one.outbox, one.number) for pair in pairs]
     return state, [one for one in found if one.pair.kind != "step" or one.pair.amount]
 
 
-def _looking_back(connection: Connection, counter: Counter) -> Counter:
-    """The counter, with its rules able to look at the readings before: rarely needed."""
+def _looking_back(connection: Connection, counter: Counter) -> Rules:
+    """The counter's rules, able to look at the readings before: rarely needed."""
 
     def before(at: datetime) -> Point | None:
         parts = _parts(connection, counter.line)
@@ -260,7 +263,8 @@ def _looking_back(connection: Connection, counter: Counter) -> Counter:
         value = found and counter.counted(found[1])
         return None if found is None or value is None else Point(found[0], value)
 
-    return replace(counter, rules=replace(counter.rules, before=before))
+    own = counter.rules
+    return Rules(own.top_rate, own.silence, own.modulus, before)
 
 
 def _parts(connection: Connection, line: int) -> list[Part]:
@@ -293,30 +297,32 @@ def _point(at: datetime | None, value: int | None) -> Point | None:
     return None if at is None or value is None else Point(at, value)
 
 
-_SAVE = """
-update mes.counter
-set base_value = %(base)s, base_at = %(base_at)s, pend_value = %(pend)s,
-    pend_at = %(pend_at)s, pend_unseen = %(pend_unseen)s, unseen = %(unseen)s,
-    told_by = %(told_by)s,
-    outbox = coalesce(%(outbox)s, outbox), number = coalesce(%(number)s, number)
-where channel = %(channel)s
-"""
+def _save(connection: Connection, states: Sequence[tuple[object, ...]]) -> None:
+    if not states:
+        return
+    connection.execute(
+        """
+        update mes.counter k
+        set base_value = s.base, base_at = s.base_at, pend_value = s.pend, pend_at = s.pend_at,
+            pend_unseen = s.pend_unseen, unseen = s.unseen, told_by = s.told_by,
+            outbox = coalesce(s.outbox, k.outbox), number = coalesce(s.number, k.number)
+        from unnest(
+          %s::int[], %s::bigint[], %b::timestamptz[], %s::bigint[], %b::timestamptz[],
+          %s::bool[], %s::bool[], %s::int[], %s::int[], %s::bigint[]
+        ) as s(channel, base, base_at, pend, pend_at, pend_unseen, unseen, told_by, outbox, number)
+        where k.channel = s.channel
+        """,
+        [list(column) for column in zip(*states, strict=True)],
+    )
 
 
-def _saved(channel: int, state: State, last: TailReading | None) -> dict[str, object]:
+def _saved(channel: int, state: State, last: TailReading | None) -> tuple[object, ...]:
     """A counter's state as it is written; `last` is the reading that brought it there."""
-    return {
-        "channel": channel,
-        "base": state.base and state.base.value,
-        "base_at": state.base and state.base.at,
-        "pend": state.pend and state.pend.value,
-        "pend_at": state.pend and state.pend.at,
-        "pend_unseen": state.pend_unseen,
-        "unseen": state.unseen,
-        "told_by": state.told_by,
-        "outbox": last and last.outbox,
-        "number": last and last.number,
-    }
+    base, pend = state.base, state.pend
+    return (
+        channel, base and base.value, base and base.at, pend and pend.value, pend and pend.at,
+        state.pend_unseen, state.unseen, state.told_by, last and last.outbox, last and last.number,
+    )  # fmt: skip
 
 
 def _event(connection: Connection, one: Booking, act: UUID | None) -> int:

@@ -6,6 +6,7 @@ a null segment what no run owns.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
@@ -18,38 +19,45 @@ def refresh(connection: Connection, press: str, from_at: datetime, now: datetime
 
 
 def refresh_all(connection: Connection, since: Mapping[str, datetime], now: datetime) -> None:
-    """Compute facts anew, from the minute of each press's instant on, as of `now`.
+    """Bring facts up to `now`: nothing that they are made of changed before each press's instant.
 
-    Earlier, where they were not complete up to that instant. What was counted over unseen time has
-    no minute: its sum changes by what of it came since, or has another owner.
+    Where they were complete up to that instant, what came since is added; else they are computed
+    anew from its minute on. What was counted over unseen time has no minute: its sum changes by
+    what of it came since, or has another owner.
     """
     asked = {"presses": list(since), "since": list(since.values()), "now": now}
-    asked["since"] = _incomplete_from(connection, asked)
-    _delete(connection, asked)
-    connection.execute(_INSERT, asked)
-    _add_unseen(connection, asked)
-    connection.execute(
-        """
-        insert into mes.press_watch (press, dirty_from)
-        select press, %(now)s from unnest(%(presses)s::text[]) as press
-        on conflict (press) do update set dirty_from = excluded.dirty_from
-        """,
-        asked,
-    )
+    stand = [_Stand(*row) for row in connection.execute(_STAND, asked)]
+    if again := [one for one in stand if not one.adds]:
+        _delete(connection, _from_minutes(again))
+    connection.execute(_ADD_FACTS, {
+        "presses": [one.press for one in stand],
+        "since": [one.since if one.adds else one.minute for one in stand],
+        "open": [one.open if one.adds else one.minute for one in stand],
+        "now": now,
+    })  # fmt: skip
+    _add_unseen(connection, _from_minutes(stand))
+    connection.execute(_COMPLETE, asked)
 
 
-def _incomplete_from(connection: Connection, asked: Mapping[str, Any]) -> list[datetime]:
-    rows = connection.execute(
-        """
-        select least(a.since, w.dirty_from)
-        from unnest(%(presses)s::text[], %(since)s::timestamptz[]) with ordinality
-          as a(press, since, place)
-        left join mes.press_watch w on w.press = a.press
-        order by a.place
-        """,
-        asked,
-    )
-    return [since for (since,) in rows]
+@dataclass(frozen=True, slots=True)
+class _Stand:
+    """Where a press's facts stand: figures changed from `since`, time is told from `open` on.
+
+    `adds`: they hold nothing from `since` on; else they are computed anew from `minute`.
+    """
+
+    press: str
+    since: datetime
+    minute: datetime
+    open: datetime
+    adds: bool
+
+
+def _from_minutes(stand: Sequence[_Stand]) -> dict[str, Any]:
+    return {
+        "presses": [one.press for one in stand],
+        "since": [one.minute for one in stand],
+    }
 
 
 def _delete(connection: Connection, asked: Mapping[str, Any]) -> None:
@@ -62,10 +70,10 @@ def _delete(connection: Connection, asked: Mapping[str, Any]) -> None:
         delete from mes.fact_minute f
         where f.ctid = any(array(
           select old.ctid
-          from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
+          from unnest(%(presses)s::text[], %(since)b::timestamptz[]) as a(press, since)
           cross join lateral (
             select x.ctid from mes.fact_minute x
-            where x.press = a.press and x.minute >= date_trunc('minute', a.since) offset 0) old))
+            where x.press = a.press and x.minute >= a.since offset 0) old))
         """,
         asked,
     )
@@ -104,10 +112,27 @@ def _added(
     ]  # fmt: skip
 
 
+_STAND: LiteralString = """
+select a.press, a.since, date_trunc('minute', least(a.since, w.dirty_from, %(now)s)), w.dirty_from,
+       coalesce(w.dirty_from <= least(a.since, %(now)s) and w.counted_to < a.since, false)
+from unnest(%(presses)s::text[], %(since)b::timestamptz[]) with ordinality
+  as a(press, since, place)
+left join mes.press_watch w on w.press = a.press
+order by a.place
+"""
+_COMPLETE: LiteralString = """
+insert into mes.press_watch (press, dirty_from, counted_to)
+select a.press, %(now)s, greatest(last_of.stroke, last_of.wh, '-infinity')
+from unnest(%(presses)s::text[]) as a(press)
+cross join lateral (
+  select (select max(at) from mes.count where press = a.press and measure = 'stroke') as stroke,
+         (select max(at) from mes.count where press = a.press and measure = 'wh') as wh) last_of
+on conflict (press) do update
+set dirty_from = excluded.dirty_from, counted_to = excluded.counted_to
+"""
 _SOME_UNSEEN: LiteralString = """
 select a.press, a.start
-from (select press, date_trunc('minute', since) as start
-      from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)) a
+from unnest(%(presses)s::text[], %(since)b::timestamptz[]) as a(press, start)
 where exists (select from mes.count c where c.press = a.press and c.unseen and c.at >= a.start)
    or exists (select from mes.unseen_owned u where u.press = a.press and u.at >= a.start)
 """
@@ -115,7 +140,7 @@ _FORGET: LiteralString = """
 delete from mes.unseen_owned u
 where u.count = any(array(
   select old.count
-  from unnest(%(presses)s::text[], %(starts)s::timestamptz[]) as a(press, start)
+  from unnest(%(presses)s::text[], %(starts)b::timestamptz[]) as a(press, start)
   cross join lateral (
     select x.count from mes.unseen_owned x
     where x.press = a.press and x.at >= a.start offset 0) old))
@@ -124,7 +149,7 @@ returning u.press, u.segment, u.measure, u.amount
 _OWN: LiteralString = """
 insert into mes.unseen_owned (count, press, at, segment, measure, amount)
 select o.id, o.press, o.at, o.segment, o.measure, o.amount
-from unnest(%(presses)s::text[], %(starts)s::timestamptz[]) as a(press, start)
+from unnest(%(presses)s::text[], %(starts)b::timestamptz[]) as a(press, start)
 cross join lateral (
   select * from mes.owned_count o where o.press = a.press and o.unseen and o.at >= a.start offset 0
 ) o
@@ -144,13 +169,13 @@ where press = %s and minute is null and segment is not distinct from %s
 """
 
 
-# Each press from its minute on.
+# Each press: its counts from `start` on, its time within `span`.
 _ASKED = """
 with asked as (
-  select press, date_trunc('minute', since) as start, 'infinity'::timestamptz as until,
-         tstzrange(date_trunc('minute', since),
-                   greatest(date_trunc('minute', since), %(now)s)) as span
-  from unnest(%(presses)s::text[], %(since)s::timestamptz[]) as a(press, since)
+  select press, since as start, 'infinity'::timestamptz as until,
+         tstzrange(open, greatest(open, %(now)s)) as span
+  from unnest(%(presses)s::text[], %(since)b::timestamptz[], %(open)b::timestamptz[])
+    as a(press, since, open)
 ),
 """
 # What was counted since, with its owner. Asked of each press apart and with both ends named: else
@@ -165,13 +190,24 @@ counted as (
       and o.at >= a.start and o.at < a.until offset 0) o
 ),
 """
-# Who owned which time: a scanned run goes before an assigned one, nobody (null) has the rest.
+# Who owned which time: a scanned run goes before an assigned one, nobody (null) has the rest. Runs
+# of a press, and its states, follow one another: in the order of their ends, from the first that
+# ends after the beginning to the first that reaches the end.
 _OWNED = """
 scanned as (
   select a.press, g.id as segment, tstzmultirange(g.span * a.span) as spans
   from asked a
-  join mes.run r on r.press = a.press and r.source = 'scan' and r.span && a.span
-  join mes.run_segment g on g.run = r.id and g.span && a.span
+  cross join lateral (
+    select id, span from mes.run
+    where press = a.press and source = 'scan' and not isempty(span)
+      and coalesce(upper(span), 'infinity') > lower(a.span)
+      and coalesce(upper(span), 'infinity') <= coalesce((
+        select coalesce(upper(span), 'infinity') from mes.run
+        where press = a.press and source = 'scan' and not isempty(span)
+          and coalesce(upper(span), 'infinity') >= upper(a.span)
+        order by coalesce(upper(span), 'infinity') limit 1), 'infinity') offset 0) r
+  cross join lateral (
+    select id, span from mes.run_segment where run = r.id and span && a.span offset 0) g
 ), taken as (
   select press, range_agg(spans) as spans from scanned group by press
 ), assigned as (
@@ -195,7 +231,15 @@ scanned as (
 _TIMED = """
 known as (
   select p.press, p.segment, s.state, p.span * s.span as span
-  from piece p join mes.press_state s on s.press = p.press and s.span && p.span
+  from piece p
+  cross join lateral (
+    select state, span from mes.press_state
+    where press = p.press and coalesce(upper(span), 'infinity') > lower(p.span)
+      and coalesce(upper(span), 'infinity') <= coalesce((
+        select coalesce(upper(span), 'infinity') from mes.press_state
+        where press = p.press and coalesce(upper(span), 'infinity') >= upper(p.span)
+        order by coalesce(upper(span), 'infinity') limit 1), 'infinity') offset 0) s
+  where s.span && p.span
 ), timed as (
   select k.press, m as minute, k.segment, k.state,
          extract(epoch from least(upper(k.span), m + interval '1 minute')
@@ -229,13 +273,18 @@ fact as (
   from timed
 )
 """
-_INSERT = (
+_ADD_FACTS = (
     _ASKED + _COUNTED + _OWNED + _TIMED + _FACTS
     + """
-insert into mes.fact_minute (press, minute, segment, strokes, running_s, stopped_s,
-                             unknown_s, run_wh, idle_wh, unknown_wh)
+insert into mes.fact_minute as f
+  (press, minute, segment, strokes, running_s, stopped_s, unknown_s, run_wh, idle_wh, unknown_wh)
 select press, minute, segment, sum(strokes), sum(running_s), sum(stopped_s),
        sum(unknown_s), sum(run_wh), sum(idle_wh), sum(unknown_wh)
 from fact group by press, minute, segment
+on conflict (press, minute, segment) do update
+set strokes = f.strokes + excluded.strokes, running_s = f.running_s + excluded.running_s,
+    stopped_s = f.stopped_s + excluded.stopped_s, unknown_s = f.unknown_s + excluded.unknown_s,
+    run_wh = f.run_wh + excluded.run_wh, idle_wh = f.idle_wh + excluded.idle_wh,
+    unknown_wh = f.unknown_wh + excluded.unknown_wh
 """
 )  # fmt: skip

@@ -74,6 +74,8 @@ def advance_all(
         step for press in sorted(signs)
         if (step := _step(connection, press, signs[press], *found[press], now)) is not None
     ]  # fmt: skip
+    if not steps:
+        return {}
     _save(connection, steps)
     return _write(connection, steps)
 
@@ -164,35 +166,30 @@ def _watch(row: _Row) -> Watch | None:
 
 
 def _save(connection: Connection, steps: Sequence[_Step]) -> None:
-    connection.cursor().executemany(
+    connection.execute(
         """
         insert into mes.press_watch as w
           (press, since, last_seen, latest, last_stroke, last_signal, bad_since, unknown, due)
-        values (%(press)s, %(since)s, %(seen)s, %(latest)s, %(stroke)s, %(signal)s, %(bad)s,
-                %(unknown)s, %(due)s)
+        select * from unnest(
+          %s::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
+          %s::text[], %b::timestamptz[], %s::tstzmultirange[], %b::timestamptz[])
         on conflict (press) do update
         set since = excluded.since, last_seen = excluded.last_seen, latest = excluded.latest,
             last_stroke = coalesce(excluded.last_stroke, w.last_stroke),
             last_signal = excluded.last_signal, bad_since = excluded.bad_since,
             unknown = excluded.unknown, due = excluded.due
         """,
-        [_saved(step) for step in steps],
+        [list(column) for column in zip(*map(_saved, steps), strict=True)],
     )
 
 
-def _saved(step: _Step) -> dict[str, object]:
+def _saved(step: _Step) -> tuple[object, ...]:
     watch = step.watch
-    return {
-        "press": step.press,
-        "since": watch.since,
-        "seen": watch.seen,
-        "latest": watch.latest,
-        "stroke": watch.since if watch.stroke else None,
-        "signal": watch.signal,
-        "bad": watch.bad_since,
-        "unknown": TimestamptzMultirange(TimestamptzRange(*pause) for pause in watch.unknown),
-        "due": step.due,
-    }
+    return (
+        step.press, watch.since, watch.seen, watch.latest, watch.since if watch.stroke else None,
+        watch.signal, watch.bad_since,
+        TimestamptzMultirange(TimestamptzRange(*pause) for pause in watch.unknown), step.due,
+    )  # fmt: skip
 
 
 def _write(connection: Connection, steps: Sequence[_Step]) -> dict[str, datetime]:
@@ -211,8 +208,7 @@ def _write(connection: Connection, steps: Sequence[_Step]) -> dict[str, datetime
 
 def _replace(connection: Connection, step: _Step, new: Sequence[Span]) -> None:
     connection.execute(
-        "delete from mes.press_state "
-        "where press = %s and span && tstzrange(%s - interval '1 microsecond', null)",
+        "delete from mes.press_state where press = %s and coalesce(upper(span), 'infinity') >= %s",
         [step.press, step.start],
     )
     connection.cursor().executemany(
@@ -234,10 +230,10 @@ def _spans_from(connection: Connection, steps: Sequence[_Step]) -> dict[str, lis
     rows = connection.execute(
         """
         select a.press, lower(s.span), upper(s.span), s.state
-        from unnest(%s::text[], %s::timestamptz[]) as a(press, start)
+        from unnest(%s::text[], %b::timestamptz[]) as a(press, start)
         cross join lateral (
           select span, state from mes.press_state s
-          where s.press = a.press and s.span && tstzrange(a.start - interval '1 microsecond', null)
+          where s.press = a.press and coalesce(upper(s.span), 'infinity') >= a.start
           offset 0
         ) s
         order by a.press, s.span

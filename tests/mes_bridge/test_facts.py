@@ -1,10 +1,14 @@
 """Facts add up: strokes, seconds and Wh per minute and run, however often they are computed."""
 
+import random
+from datetime import datetime, timedelta
+
 import pytest
 from machine_hall import Hall
 from press_shop import clock
 
 from database.connection import Connection
+from mes_bridge.bridge import Bridge
 from mes_bridge.states import facts
 
 
@@ -80,3 +84,52 @@ def test_seconds_of_a_press_add_up_to_the_clock(hall: Hall) -> None:
     hall.read("08:00:30", None)
     hall.timers("08:10:00")
     assert sum(sum(fact[3:6]) for fact in hall.facts()) == 600
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_added_second_by_second_is_what_is_computed_at_once(hall: Hall, seed: int) -> None:
+    """Clocks ahead and behind, silences, bad polls, energy, runs that begin and end between."""
+    chance = random.Random(seed)
+    hall.shop.order("WO1", "BRK")
+    day = Day(hall, chance)
+    for _ in range(50):
+        day.goes_on()
+        if chance.random() < 0.5:
+            continue
+        Bridge(hall.connection).settle(day.now)
+        added = hall.facts()
+        facts.refresh(hall.connection, "P01", clock("07:59:00"), day.now)
+        assert hall.facts() == added
+
+
+class Day:
+    """A press that does something at random, and a bridge that looks now and then."""
+
+    def __init__(self, hall: Hall, chance: random.Random) -> None:
+        self.hall, self.chance = hall, chance
+        self.now, self.strokes, self.wh, self.runs = clock("08:00:00"), 0, 0, False
+
+    def goes_on(self) -> None:
+        self.now += timedelta(seconds=self.chance.choice((1, 1, 1, 2, 7, 25)))
+        at = self.now + timedelta(seconds=self.chance.choice((0, 0, 0, 0, 3, -4)))
+        for what in self.chance.sample((self._stroke, self._bad, self._energy, self._job), 2):
+            what(at)
+        Bridge(self.hall.connection).advance(self.now)
+
+    def _stroke(self, at: datetime) -> None:
+        self.strokes += self.chance.choice((0, 1, 1, 2))
+        self.hall.read(at, self.strokes, arrived=self.now)
+
+    def _bad(self, at: datetime) -> None:
+        if self.chance.random() < 0.2:
+            self.hall.read(at, None, arrived=self.now)
+
+    def _energy(self, at: datetime) -> None:
+        self.wh += self.chance.choice((0, 10))
+        self.hall.read(at, self.wh / 1000, "E01", "energy", arrived=self.now)
+
+    def _job(self, _at: datetime) -> None:
+        if self.chance.random() < 0.3:
+            given = {} if self.runs else {"work_order": "WO1", "die": "D1"}
+            self.hall.shop.do(f"{self.now:%H:%M:%S}", "finish" if self.runs else "scan", **given)
+            self.runs = not self.runs
