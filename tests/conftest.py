@@ -15,7 +15,7 @@ from database.connection import Connection, connect
 from database.server import Server, embedded_binaries, let_server_pass
 from tests import parts, quick
 
-IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30  # noqa: S108 - each server a folder of its own
+IN_MEMORY, ROOM = Path("/dev/shm"), 4 * 2**30
 if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and disk_usage(IN_MEMORY).free > ROOM:
     os.environ["TMPDIR"] = str(IN_MEMORY)  # a thousand databases are copied: on a disk it is slow
     tempfile.tempdir = None  # asked for anew

@@ -130,6 +130,9 @@ class Day:
 
     def _job(self, _at: datetime) -> None:
         if self.chance.random() < 0.3:
-            given = {} if self.runs else {"work_order": "WO1", "die": "D1"}
-            self.hall.shop.do(f"{self.now:%H:%M:%S}", "finish" if self.runs else "scan", **given)
+            clock_time = f"{self.now:%H:%M:%S}"
+            if self.runs:
+                self.hall.shop.do(clock_time, "finish")
+            else:
+                self.hall.shop.do(clock_time, "scan", work_order="WO1", die="D1")
             self.runs = not self.runs
