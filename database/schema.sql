@@ -574,12 +574,15 @@ CREATE TABLE people.act (
     args jsonb NOT NULL,
     outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
-    about text[] DEFAULT '{}'::text[] NOT NULL
+    about text[] DEFAULT '{}'::text[] NOT NULL,
+    token bigint
 );
 
 COMMENT ON TABLE people.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
 
 COMMENT ON COLUMN people.act.about IS 'The documents that it is about, as `noun/key`.';
+
+COMMENT ON COLUMN people.act.token IS 'The token by which a program did it for the person; null: the person did.';
 
 CREATE VIEW mes.scrap_told AS
  SELECT id AS act,
@@ -1470,11 +1473,11 @@ CREATE TABLE people.sign_in (
     refusal text,
     address text,
     device bigint,
-    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text]))),
+    CONSTRAINT login_method CHECK ((method = ANY (ARRAY['badge'::text, 'pin'::text, 'token'::text]))),
     CONSTRAINT login_refusal CHECK ((ok = (refusal IS NULL)))
 );
 
-COMMENT ON TABLE people.sign_in IS 'Every attempt to sign in, also the refused ones; given is the badge or person code, never a PIN.';
+COMMENT ON TABLE people.sign_in IS 'Every attempt to sign in, also the refused ones, and calls with a wrong token; given is the badge or person code, never a PIN or a token.';
 
 COMMENT ON COLUMN people.sign_in.device IS 'The known device; null: a stranger''s, told apart by its address.';
 
@@ -1580,6 +1583,40 @@ CREATE TABLE people.session (
     expires timestamp with time zone NOT NULL,
     ended timestamp with time zone
 );
+
+CREATE TABLE people.token (
+    id bigint NOT NULL,
+    token_hash text NOT NULL,
+    person text NOT NULL,
+    name text NOT NULL,
+    rights text[] NOT NULL,
+    made timestamp with time zone NOT NULL,
+    ends timestamp with time zone NOT NULL,
+    ended timestamp with time zone,
+    ended_by text,
+    CONSTRAINT token_span CHECK ((ends > made))
+);
+
+COMMENT ON TABLE people.token IS 'What a program of a person may: these rights, as far as the person has them at each use.';
+
+COMMENT ON COLUMN people.token.ended IS 'When it was ended before its time: by an act, or with the person.';
+
+ALTER TABLE people.token ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.token_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+CREATE TABLE people.token_use (
+    token bigint NOT NULL,
+    at timestamp with time zone NOT NULL,
+    address text
+);
+
+COMMENT ON TABLE people.token_use IS 'When each token was used last, to the minute, and from where.';
 
 CREATE TABLE plant.line (
     name text NOT NULL,
@@ -2051,6 +2088,15 @@ ALTER TABLE ONLY people.role_right
 ALTER TABLE ONLY people.session
     ADD CONSTRAINT session_pkey PRIMARY KEY (token_hash);
 
+ALTER TABLE ONLY people.token
+    ADD CONSTRAINT token_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY people.token
+    ADD CONSTRAINT token_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY people.token_use
+    ADD CONSTRAINT token_use_pkey PRIMARY KEY (token);
+
 ALTER TABLE ONLY plant.line
     ADD CONSTRAINT line_pkey PRIMARY KEY (name);
 
@@ -2204,6 +2250,8 @@ CREATE INDEX notification_done ON people.notice USING btree (done_at) WHERE (don
 CREATE INDEX notification_open ON people.notice USING btree (at) WHERE (done_at IS NULL);
 
 CREATE INDEX session_open ON people.session USING btree (person) WHERE (ended IS NULL);
+
+CREATE UNIQUE INDEX token_open ON people.token USING btree (person, name) WHERE (ended IS NULL);
 
 CREATE INDEX shift_date ON plant.shift USING btree (date, code);
 
@@ -2374,6 +2422,12 @@ CREATE TRIGGER role_right_added_told AFTER INSERT ON people.role_right REFERENCI
 CREATE TRIGGER role_right_changed_told AFTER UPDATE ON people.role_right REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('role,may', '');
 
 CREATE TRIGGER role_right_removed_told AFTER DELETE ON people.role_right REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('role,may', '');
+
+CREATE TRIGGER token_added_told AFTER INSERT ON people.token REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('id', 'token_hash');
+
+CREATE TRIGGER token_changed_told AFTER UPDATE ON people.token REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('id', 'token_hash');
+
+CREATE TRIGGER token_removed_told AFTER DELETE ON people.token REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('id', 'token_hash');
 
 CREATE TRIGGER line_added_told AFTER INSERT ON plant.line REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', '');
 
@@ -2659,6 +2713,9 @@ ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
 
 ALTER TABLE ONLY people.act
+    ADD CONSTRAINT act_token_fkey FOREIGN KEY (token) REFERENCES people.token(id);
+
+ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_who_fkey FOREIGN KEY (who) REFERENCES people.person(code);
 
 ALTER TABLE ONLY people.device
@@ -2699,6 +2756,12 @@ ALTER TABLE ONLY people.role_right
 
 ALTER TABLE ONLY people.session
     ADD CONSTRAINT session_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.token
+    ADD CONSTRAINT token_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.token_use
+    ADD CONSTRAINT token_use_token_fkey FOREIGN KEY (token) REFERENCES people.token(id);
 
 ALTER TABLE ONLY plant.meter
     ADD CONSTRAINT meter_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);

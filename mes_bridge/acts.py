@@ -61,7 +61,7 @@ def _at_press(deed: Deed, press: str | None, do: Callable[[Moment], Outcome]) ->
     if not deed.replay:
         _check_clock(deed.connection, name, deed.now)
     act = deed.act
-    moment = Moment(deed.connection, act.id, act.who, name, act.at, deed.now)
+    moment = Moment(deed.connection, act.id, deed.person, name, act.at, deed.now)
     stops.settle(deed.connection, name)
     try:
         outcome = do(moment)
@@ -86,8 +86,7 @@ def _check_age(moment: Moment, since: datetime) -> None:
 
 def _decides(moment: Moment) -> bool:
     """Whether the person decides here, as a shift leader does."""
-    person = staff.find(moment.connection, moment.who)
-    return person is not None and person.may("assign")
+    return moment.person.may("assign")
 
 
 def _press(connection: Connection, name: str | None) -> tuple[str, str]:
@@ -219,7 +218,7 @@ def _fail(moment: Moment, run: int) -> str:
 
 
 def _check_releases(moment: Moment) -> None:
-    if not staff.releases(moment.connection, moment.who, _line(moment)):
+    if not staff.releases(moment.connection, moment.person, _line(moment)):
         releasing = staff.releasing(moment.connection, _line(moment))
         raise Refused("not_released_by", who=moment.who, names=releasing)
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from database.connection import Connection
+from people.staff import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,12 @@ class Moment:
 
     connection: Connection
     act: UUID
-    who: str
+    person: Person
     press: str
     at: datetime
     now: datetime
+
+    @property
+    def who(self) -> str:
+        """The code of the person."""
+        return self.person.code

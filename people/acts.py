@@ -6,7 +6,7 @@ puts the kinds of all rooms into one table. A preview is the act itself, rolled 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Generic
@@ -30,7 +30,10 @@ OWN = timedelta(minutes=10)  # so long who did it may undo it, without a reason
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """What a person did: `id` made by the client, `at` the device's time, `args` by its kind."""
+    """What a person did: `id` made by the client, `at` the device's time, `args` by its kind.
+
+    `token`: the number of the token by which a program did it for the person.
+    """
 
     id: UUID
     who: str
@@ -38,6 +41,7 @@ class Act:
     at: datetime
     act: str
     args: Mapping[str, Any]
+    token: int | None = None
 
 
 @dataclass(slots=True)
@@ -102,7 +106,7 @@ class Kind(Generic[A]):
     `apply` takes its locks itself, in the one order of the house: press, documents by code, items
     by code. It returns its part of the outcome; `message` is the key of the sentence shown.
     `undo` takes back what was done (the reason is None for the author in time). Arguments that are
-    `secret` are not kept.
+    `secret` are not kept, nor are results of these names: they are told once.
     """
 
     arguments: type[A]
@@ -111,7 +115,7 @@ class Kind(Generic[A]):
     secret: frozenset[str] = frozenset()
 
     def kept(self, args: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments as they are written down."""
+        """Arguments, or results, as they are written down."""
         return {name: "…" if name in self.secret else args[name] for name in args}
 
 
@@ -183,6 +187,8 @@ def undo(kinds: Kinds) -> Kind[Undo]:
 def check_undo(deed: Deed, done: Done, reason: str | None) -> None:
     """Who did it takes it back at once, whoever may do it later, with a reason; and only once."""
     check_undone(deed.connection, done)
+    if deed.act.token is not None and not deed.person.may(done.act):
+        raise Refused("undo_not_yours", act=done.act, who=done.who)
     if done.who == deed.person.code and deed.now - done.at <= OWN:
         return
     if not deed.person.may(done.act):
@@ -233,7 +239,7 @@ def _apply(
     deed = Deed(connection, act, _allowed(connection, act), now, replay)
     connection.execute("select set_config('pressline.act', %s, true)", [str(act.id)])
     outcome = {"act": str(act.id), **kind.apply(deed, given)}
-    _write(deed, kind.kept(act.args), outcome)
+    _write(deed, kind.kept(act.args), kind.kept(outcome))
     connection.execute("select set_config('pressline.act', '', true)")
     return outcome
 
@@ -243,11 +249,11 @@ def _on_time(act: Act, now: datetime) -> Act:
         raise Refused("act_in_future", at=act.at)
     if act.at < now - OLDEST:
         raise Refused("act_too_old", at=act.at)
-    return act if act.at <= now else Act(act.id, act.who, act.press, now, act.act, act.args)
+    return act if act.at <= now else replace(act, at=now)
 
 
 def _allowed(connection: Connection, act: Act) -> Person:
-    person = staff.find(connection, act.who)
+    person = staff.find(connection, act.who, act.token)
     if person is None or not person.active:
         raise Refused("person_unknown", who=act.who)
     if not person.may(act.act):
@@ -258,8 +264,8 @@ def _allowed(connection: Connection, act: Act) -> Person:
 def _write(deed: Deed, args: Mapping[str, Any], outcome: Outcome) -> None:
     act = deed.act
     deed.connection.execute(
-        "insert into people.act (id, who, press, at, act, args, outcome, about) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        "insert into people.act (id, who, press, at, act, args, outcome, about, token) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [act.id, act.who, deed.press or act.press, act.at, act.act, Jsonb(args),
-         Jsonb(outcome), deed.about],
+         Jsonb(outcome), deed.about, act.token],
     )  # fmt: skip

@@ -36,6 +36,8 @@ Reason = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=PRINTABLE),
 ]
 
+Right = Annotated[str, StringConstraints(pattern=r"^[a-z_.]{1,60}$")]
+
 
 def _no_truth_value(given: object) -> object:
     if isinstance(given, bool):

@@ -87,7 +87,7 @@ COUNTED = frozenset({"version", "row_version"})  # columns that count changes
 STEPS = """
 with done as (
   select recorded_at as at, id as act, act as what, who,
-         args ->> 'reason' as reason
+         args ->> 'reason' as reason, token
   from people.act where about @> %(about)s and about <> '{}'
   order by recorded_at desc limit %(most)s
 ), changed as (
@@ -95,11 +95,13 @@ with done as (
   from people.change where "table" = %(table)s and key = %(key)s order by id desc limit %(most)s
 )
 select coalesce(d.at, c.at) as at, coalesce(d.act, c.act) as act, d.what,
-       coalesce(e.name, d.who) as who, d.reason, c.before, c.after,
+       nullif(concat_ws(' · ', coalesce(e.name, d.who), t.name), '') as who, d.reason,
+       c.before, c.after,
        exists (select from people.act u where u.act = 'undo' and u.args ->> 'act' = d.act::text)
          as undone
 from done d
 full join changed c on c.act = d.act
 left join people.person e on e.code = d.who
+left join people.token t on t.id = d.token
 order by 1 desc, c.id desc limit %(most)s
 """

@@ -1,4 +1,4 @@
-"""Lists of acts (who did what, to which document, when) and of jobs that are still to be done."""
+"""Lists of acts (who did what), of jobs still to be done, of the tokens of people's programs."""
 
 from people.listings import Column, Listing
 
@@ -7,12 +7,14 @@ ACTS = Listing(
     """
     select a.recorded_at as at, a.id::text as id, coalesce(e.name, a.who) as who, a.act,
            coalesce(a.press, '') as press, array_to_string(a.about, ' ') as about,
-           (select count(*) from people.change c where c.act = a.id) as changes
+           (select count(*) from people.change c where c.act = a.id) as changes,
+           t.name as token
     from people.act a left join people.person e on e.code = a.who
+    left join people.token t on t.id = a.token
     """,
     (
         Column("at", "at"), Column("who"), Column("act", "word", word="act_word"), Column("press"),
-        Column("about"), Column("changes", "count"),
+        Column("about"), Column("changes", "count"), Column("token"),
     ),
     key=("at", "id"), exact=("act", "who"), newest_first=True,
 )  # fmt: skip
@@ -49,4 +51,19 @@ NOTICE_KINDS = Listing(
     key=("kind",), row_deeds=("notice_kind.change",),
 )  # fmt: skip
 
-LISTS = (ACTS, JOBS, NOTICE_KINDS)
+TOKENS = Listing(
+    "tokens", "token.see",
+    """
+    select t.id, p.name as who, t.name as token, cardinality(t.rights) as may, t.made as since,
+           t.ends, t.ended, u.at as used, u.address as used_from
+    from people.token t join people.person p on p.code = t.person
+    left join people.token_use u on u.token = t.id
+    """,
+    (
+        Column("who"), Column("token"), Column("may", "count"), Column("since", "at"),
+        Column("ends", "at"), Column("ended", "at"), Column("used", "at"), Column("used_from"),
+    ),
+    key=("id",), find=("who", "token"), newest_first=True,
+)  # fmt: skip
+
+LISTS = (ACTS, JOBS, NOTICE_KINDS, TOKENS)

@@ -7,10 +7,9 @@ from pydantic import Field, StringConstraints
 
 from people import roles, staff
 from people.acts import Deed, Kind, Kinds, Outcome
-from people.arguments import Arguments, Code
+from people.arguments import Arguments, Code, Right
 
 Secret = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)]
-Right = Annotated[str, StringConstraints(pattern=r"^[a-z_.]{1,60}$")]
 
 
 class About(Arguments):

@@ -217,6 +217,32 @@ tell({
         "Job {job} is tried again by itself. Wait for its next try.",
         "作业 {job} 会自动重试，请等待下次执行。",
     ),
+    "token_there": Sentence(
+        "You have a token {name} already. End it first, or choose another name.",
+        "您已有名为 {name} 的令牌。请先终止它，或换一个名称。",
+    ),
+    "token_empty": Sentence(
+        "A token without a right opens nothing. Choose what the program needs.",
+        "没有任何权限的令牌没有用处。请勾选程序所需的权限。",
+    ),
+    "token_never": Sentence(
+        "No token is given {right}: with it a program could give itself every other right. Leave "
+        "it out, and do that yourself.",
+        "令牌不能有 {right}：有了它，程序可以给自己任何权限。请去掉，由本人操作。",
+    ),
+    "token_beyond": Sentence(
+        "You may not {right} yourself, so no token of yours may. Leave it out, or ask IT for the "
+        "right.",
+        "您本人没有 {right} 权限，令牌也不能有。请去掉，或向信息部申请权限。",
+    ),
+    "token_unknown": Sentence(
+        "There is no token {token} of yours. Reload the page and choose one of those shown.",
+        "没有您的令牌 {token}。请刷新页面后重新选择。",
+    ),
+    "token_ended": Sentence(
+        "The token {name} was ended at {at}. Nothing is left to do: reload the page.",
+        "令牌 {name} 已于 {at} 终止，无需再做。请刷新页面。",
+    ),
     "line_wrong": Sentence(
         "Line {line}: {argument} {given} is {problem}. Correct it and send it again.",
         "第 {line} 行：{argument} {given} {problem}。请改正后重新提交。",
@@ -248,6 +274,9 @@ tell({
         "pin": Sentence("PIN", "PIN"),
         "role": Sentence("role", "角色"),
         "may": Sentence("rights", "权限"),
+        "rights": Sentence("rights", "权限"),
+        "days": Sentence("days", "有效天数"),
+        "number": Sentence("number", "编号"),
         "act": Sentence("act", "操作"),
         "job": Sentence("job", "作业"),
         "notice_kind": Sentence("kind of notice", "通知种类"),
@@ -259,6 +288,8 @@ tell({
         "person.badge": Sentence("change a badge", "更换工牌"),
         "person.pin": Sentence("change a PIN", "更换 PIN"),
         "role.change": Sentence("change rights", "修改权限"),
+        "token.create": Sentence("make a token", "新建令牌"),
+        "token.end": Sentence("end a token", "终止令牌"),
         "undo": Sentence("undo", "撤销"),
         "notice_kind.change": Sentence("change escalation", "修改升级规则"),
         "job.retry": Sentence("try again", "重试"),

@@ -1,4 +1,6 @@
-"""Signing in by badge or PIN; every try is written down, and wrong ones in a row make a pause.
+"""Signing in by badge or PIN, calls by token; wrong tries in a row make a pause.
+
+Every try to sign in is written down, and every call with a wrong token.
 
 Tries are counted where they are made: on a known device (somebody has signed in there before),
 else by address. Strangers can so make a pause for strangers, and never lock anyone out of the
@@ -19,6 +21,8 @@ WITHIN = timedelta(minutes=10)
 WRONG_PINS = 5  # in a row for one person at one place
 STRANGERS_PINS = 20  # in a row for one person, or at one address, where the device is not known
 WRONG_BADGES = 10  # in a row at one place
+WRONG_TOKENS = 20  # within that time from one address
+USE_EVERY = timedelta(minutes=1)  # the last use of a token is kept to so much
 TOLD_EVERY = timedelta(minutes=1)  # tries within a pause are written down once in so long
 
 
@@ -34,8 +38,8 @@ class Place:
 class SignIn:
     """Outcome of a try: the person, or why not.
 
-    `refusal`: `badge_unknown`, `pin_wrong` (also for an unknown person), `badge_locked` or
-    `pin_locked`, these with `until`, the instant from which it works again.
+    `refusal`: `badge_unknown`, `pin_wrong` (also for an unknown person), `token_wrong`, or
+    `badge_locked`, `pin_locked`, `token_locked`, these with `until`, from when it works again.
     """
 
     person: Person | None
@@ -126,9 +130,58 @@ def by_pin(
     return outcome
 
 
+def by_token(connection: Connection, token: str, address: str | None, now: datetime) -> SignIn:
+    """Who a program calls for; unknown, ended and outdated tokens are refused alike.
+
+    Within a pause only those are let in that were last used from this address: others' wrong ones
+    stop no program at work, and a guesser's right one is not even looked at.
+    """
+    person, known = _token(connection, token, address, now)
+    until = _pause(connection, "token", "", Place(address), now)
+    if person is not None and (known or until is None):
+        _use(connection, person, address, now)
+        return SignIn(person)
+    outcome = SignIn(None, "token_locked" if until else "token_wrong", until)
+    _write(connection, "token", "…", None, outcome, Place(address), now)
+    return outcome
+
+
+def _token(
+    connection: Connection, token: str, address: str | None, now: datetime
+) -> tuple[Person | None, bool]:
+    """Whose living token it is, and whether it was last used from this address."""
+    row = connection.execute(
+        """
+        select t.person, t.id, coalesce(u.address = %(address)s, false)
+        from people.token t join people.person p on p.code = t.person and p.active
+        left join people.token_use u on u.token = t.id
+        where t.token_hash = %(hash)s and t.ended is null and t.ends > %(now)s
+        """,
+        {"hash": token_hash(token), "address": address, "now": now},
+    ).fetchone()
+    return (staff.find(connection, row[0], row[1]), row[2]) if row else (None, False)
+
+
+def _use(connection: Connection, person: Person, address: str | None, now: datetime) -> None:
+    connection.execute(
+        """
+        insert into people.token_use (token, at, address)
+        select %(token)s, %(now)s, %(address)s
+        where not exists (
+          select from people.token_use
+          where token = %(token)s and at > %(lately)s and address is not distinct from %(address)s)
+        on conflict (token) do update set at = excluded.at, address = excluded.address
+        """,
+        {"token": person.token, "now": now, "address": address, "lately": now - USE_EVERY},
+    )
+
+
 def _rules(method: str, code: str, where: Place) -> Iterator[Rule]:
     if method == "badge":
         yield Rule(WRONG_BADGES, None)
+        return
+    if method == "token":
+        yield Rule(WRONG_TOKENS, None)
         return
     yield Rule(WRONG_PINS, code)
     if where.device is None:
@@ -159,7 +212,7 @@ def _ends(
                      else device = %(device)s end
         )
         select at from here
-        where refusal in ('pin_wrong', 'badge_unknown')
+        where refusal in ('pin_wrong', 'badge_unknown', 'token_wrong')
           and id > coalesce((select max(id) from here where ok), 0)
         order by id desc offset %(offset)s limit 1
         """,

@@ -1,7 +1,7 @@
 """Who is here, and their sessions.
 
-Sessions are kept under the hash of their token. Who leaves loses badge, PIN and sessions by one
-act; what they did stays. How people sign in: sign_ins.py.
+Sessions are kept under the hash of their token. Who leaves loses badge, PIN, sessions and tokens of
+their programs by one act; what they did stays. How people sign in: sign_ins.py.
 """
 
 import hashlib
@@ -19,7 +19,10 @@ from people.refusal import Refused
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who works here; no `lines` means every line."""
+    """Someone who works here; no `lines` means every line.
+
+    `token`: the number of the token by which a program comes for them, with the rights of both.
+    """
 
     code: str
     name: str
@@ -29,6 +32,7 @@ class Person:
     badge: str | None
     active: bool
     rights: list[str] = field(default_factory=list[str])
+    token: int | None = None
 
     def may(self, act: str) -> bool:
         """Whether the person may do that act, or see that list."""
@@ -39,13 +43,12 @@ class Person:
         return not self.lines or line in self.lines
 
 
-def releases(connection: Connection, code: str, line: str) -> bool:
+def releases(connection: Connection, person: Person, line: str) -> bool:
     """Whether this person may pass a first article on that line.
 
     Inspectors, leaders and managers may; an operator only where no inspector works on the line.
     """
-    person = find(connection, code)
-    if person is None or not person.may("first_article"):
+    if not person.may("first_article"):
         return False
     return person.may("first_article.release") or not _inspected(connection, line)
 
@@ -72,14 +75,23 @@ def _inspected(connection: Connection, line: str) -> bool:
     return row.fetchone() is not None
 
 
-def find(connection: Connection, code: str) -> Person | None:
-    """The person of that code, also one who has left, or None."""
+def find(connection: Connection, code: str, token: int | None = None) -> Person | None:
+    """The person of that code, also one who has left, or None.
+
+    By a `token` they may what both may: nothing, when it is not theirs or has been ended.
+    """
     with connection.cursor(row_factory=class_row(Person)) as cursor:
         return cursor.execute(
-            "select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active, "
-            "array(select g.may from people.role_right g where g.role = p.role) as rights "
-            "from people.person p where p.code = %s",
-            [code],
+            """
+            select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active,
+                   array(select g.may from people.role_right g where g.role = p.role
+                         and (%(token)s::bigint is null or g.may = any (t.rights))) as rights,
+                   %(token)s::bigint as token
+            from people.person p
+            left join people.token t on t.id = %(token)s and t.person = p.code and t.ended is null
+            where p.code = %(code)s
+            """,
+            {"code": code, "token": token},
         ).fetchone()
 
 
@@ -110,8 +122,8 @@ def set_badge(
 ) -> None:
     """Another badge, or none until there is one: the old one opens nothing any more.
 
-    Whoever is signed in has to sign in again. Raises Refused, also when somebody else has the
-    badge, however it is written.
+    Whoever is signed in has to sign in again; without a badge, tokens end, too. Raises Refused,
+    also when somebody else has the badge, however it is written.
     """
     one = _here(connection, person)
     number = badges.on_file(connection, badge) if badge else None
@@ -127,10 +139,12 @@ def set_badge(
         [number, who, person],
     )
     _end_sessions(connection, [person], now)
+    if number is None:
+        _end_tokens(connection, [person], who, now)
 
 
 def leave(connection: Connection, person: str, who: str, now: datetime) -> None:
-    """Somebody leaves: badge, PIN and sessions end together.
+    """Somebody leaves: badge, PIN, sessions and tokens end together.
 
     Nobody sends themselves away: somebody has to stay who may. Raises Refused.
     """
@@ -168,6 +182,7 @@ def _leave(connection: Connection, codes: Sequence[str], who: str, now: datetime
         [now, who, list(codes)],
     )
     _end_sessions(connection, codes, now)
+    _end_tokens(connection, codes, who, now)
 
 
 def _write_pin(
@@ -184,6 +199,14 @@ def _end_sessions(connection: Connection, people: Sequence[str], now: datetime) 
     connection.execute(
         "update people.session set ended = %s where person = any(%s) and ended is null",
         [now, list(people)],
+    )
+
+
+def _end_tokens(connection: Connection, people: Sequence[str], who: str, now: datetime) -> None:
+    connection.execute(
+        "update people.token set ended = %s, ended_by = %s "
+        "where person = any(%s) and ended is null",
+        [now, who, list(people)],
     )
 
 

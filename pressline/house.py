@@ -15,7 +15,7 @@ from mes_bridge import acts as mes_acts
 from mes_bridge import lists as mes_lists
 from mes_bridge import notice_kinds as mes_notices
 from mes_bridge import undated
-from people import acts, job_acts, notice_acts, notices, personnel, roles, worker
+from people import acts, job_acts, notice_acts, notices, personnel, roles, tokens, worker
 from people import lists as people_lists
 from people.acts import Act, Kind, Kinds, Outcome
 from people.jobs import JobKinds
@@ -48,7 +48,13 @@ def _kinds(*rooms: Sequence[NoticeKind]) -> NoticeKinds:
 
 _OWN: Kinds = MappingProxyType(
     _joined(
-        personnel.ACTS, job_acts.ACTS, notice_acts.ACTS, erp_acts.ACTS, mes_acts.ACTS, undated.ACTS
+        personnel.ACTS,
+        tokens.ACTS,
+        job_acts.ACTS,
+        notice_acts.ACTS,
+        erp_acts.ACTS,
+        mes_acts.ACTS,
+        undated.ACTS,
     )
 )
 ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
@@ -62,7 +68,7 @@ WAITS = erp_waits.WAITS
 LOOKS = (
     "die.see", "first_article.release", "freshness.see", "item.see", "job.see", "message.replay",
     "notice.see", "notice_kind.see", "partner.see", "people.see", "press.see", "role.see",
-    "stock.see", "trail.see", "undated.see",
+    "stock.see", "token.see", "trail.see", "undated.see",
     "work_order.see",
 )  # fmt: skip
 roles.know([*ACTS, *LOOKS])

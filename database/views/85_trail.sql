@@ -8,6 +8,7 @@ begin
     select format('%I.%I', s.folder, s.name)::regclass as name, s.name as plain, s.keys, s.secret
     from (values
       ('people', 'person', 'code', 'pin_hash,badge'),
+      ('people', 'token', 'id', 'token_hash'),
       ('people', 'role', 'code', ''),
       ('people', 'role_right', 'role,may', ''),
       ('people', 'notice_kind', 'code', ''),

@@ -39,18 +39,20 @@ OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see"
           "notice_kind.change"}  # fmt: skip
 JOBS = {"job.see", "job.retry", "job.drop"}
 EVERYBODY = {"work_order.see", "notice.see", "press.see"}
+TOKENS = {"token.create", "token.end"}
 NOT_OPERATORS = {"stock.see", "item.see", "die.see"}
 # Written by hand: what the roles may do as the program ships them.
 MATRIX = {
     "operator": FLOOR | EVERYBODY,
     "leader": FLOOR | DECIDE | JOBS | {"weigh", "consume"} | EVERYBODY | NOT_OPERATORS,
-    "planner": PLAN | DESIGN | PARTNERS | {"undo"} | EVERYBODY | NOT_OPERATORS,
+    "planner": PLAN | DESIGN | PARTNERS | TOKENS | {"undo"} | EVERYBODY | NOT_OPERATORS,
     "warehouse": STORE | PARTNERS | {"weigh", "consume", "undo"} | EVERYBODY | NOT_OPERATORS,
     "quality": {"first_article", "first_article.release", "scrap", "output", "segment", "undo"}
     | PARTNERS | EVERYBODY | NOT_OPERATORS,
-    "it": OFFICE | JOBS | PARTNERS | {"swap", "undo"} | EVERYBODY | NOT_OPERATORS,
-    "manager": FLOOR | DECIDE | {"weigh", "consume"} | PLAN | DESIGN | STORE | PARTNERS | OFFICE
-    | JOBS | EVERYBODY | NOT_OPERATORS,
+    "it": OFFICE | JOBS | PARTNERS | TOKENS | {"token.see", "swap", "undo"} | EVERYBODY
+    | NOT_OPERATORS,
+    "manager": FLOOR | DECIDE | TOKENS | {"token.see", "weigh", "consume"} | PLAN | DESIGN | STORE
+    | PARTNERS | OFFICE | JOBS | EVERYBODY | NOT_OPERATORS,
 }  # fmt: skip
 
 MASTERS: dict[str, Any] = {
@@ -323,6 +325,7 @@ def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     own_history = {
         "people.act", "people.act_claim", "people.change", "people.device", "people.job",
         "people.notice", "people.notice_read", "people.session", "people.sign_in",
+        "people.token_use",
         "plant.shift", "plant.shift_break",
         "erp.balance", "erp.change_order_line", "erp.lot", "erp.number_series",
             "erp.production_report", "erp.report_use",

@@ -62,7 +62,9 @@ def post_act(
     locale = language(request, person.locale)
     if given.who is not None and given.who != person.code:
         return _refusal("other_person", words.say(locale, "say.other_person", who=given.who))
-    act = Act(given.id, person.code, given.press, given.at or now, given.act, given.args)
+    act = Act(
+        given.id, person.code, given.press, given.at or now, given.act, given.args, person.token
+    )
     try:
         with told_in_its_time(connection):
             undated.check(act, given.heard, now)
@@ -91,6 +93,8 @@ def message(locale: str, act: str, outcome: Mapping[str, Any], zone: str) -> str
     told = outcome["message"]
     if act == "assign" and told == "reported_waiting":
         told = "assigned_waiting"  # to whom decides, "please wait" would be no news
+    if act == "token.create" and outcome["token"] == "…":  # noqa: S105 - the same act again
+        told = "token_told"
     facts = {
         "qty": "",
         "item": "",

@@ -96,7 +96,7 @@ def details(person: SignedIn, connection: Database, now: Now, press: str) -> dic
             "now": now,
             "figures": row,
             "outputs": outputs(connection, row["run"]) if row["run"] is not None else [],
-            "releases": staff.releases(connection, person.code, row["line"]),
+            "releases": staff.releases(connection, person, row["line"]),
             "releasing": staff.releasing(connection, row["line"]),
             "counters": counters(connection, press) if person.may("swap") else [],
             "lots": lots(connection, press, now) if person.may("weigh") else [],

@@ -27,7 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from database.migrate import require_current
 from people import roles
 from pressline.tls import Served
-from pressline.web.api import acts
+from pressline.web.api import acts, description
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, notifications, qr, terminal, wall
 from pressline.web.office import (
@@ -37,6 +37,7 @@ from pressline.web.office import (
     lot,
     partner,
     people,
+    tokens,
     work_order,
     work_orders,
 )
@@ -47,7 +48,7 @@ from pressline.web.shell.listening import bound
 from pressline.web.shell.metrics import Measured
 from pressline.web.shell.pages import STATIC
 from pressline.web.shell.request import DOOR, WORK, Clock, Lane, present
-from pressline.web.shell.sign_in import BY_ACT, Everybody, Right
+from pressline.web.shell.sign_in import BY_ACT, rights_of
 
 log = structlog.get_logger()
 
@@ -64,7 +65,7 @@ HEADERS = {
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
     people, item, bom, die, partner, lot, freshness, quarantine, sign_in, acts, live, qr, listing,
-    role_pages, trust, sheet, search,
+    role_pages, trust, sheet, search, tokens, description,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")
@@ -99,9 +100,12 @@ def make_application(
                 with contextlib.suppress(asyncio.CancelledError):
                     await following
 
-    app = FastAPI(title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="pressline", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None
+    )
     app.state.clock, app.state.served = clock, served
     app.state.feed = live.Feed(database, clock)
+    app.state.calls = calls()
     for router in routers():
         require_rights(router)
         app.include_router(router)
@@ -142,6 +146,12 @@ def routers() -> list[APIRouter]:
     return [part.router for part in PARTS]
 
 
+def calls() -> list[APIRoute]:
+    """The routes that programs call."""
+    found = [route for router in routers() for route in router.routes]
+    return [each for each in found if isinstance(each, APIRoute) and each.path.startswith("/api/")]
+
+
 def require_rights(router: APIRouter) -> None:
     """A route without a right, or with one that nobody can have, does not start."""
     known = {*roles.known(), BY_ACT, None}
@@ -151,12 +161,6 @@ def require_rights(router: APIRouter) -> None:
                 f"{route.path} needs no right that the house knows: give its route "
                 "dependencies=[needs(…)], or for_everybody()"
             )
-
-
-def rights_of(route: APIRoute) -> set[str | None]:
-    """The rights that a route asks for."""
-    asked = [each.call for each in route.dependant.dependencies]
-    return {each.name for each in asked if isinstance(each, Right | Everybody)}
 
 
 class Guard:

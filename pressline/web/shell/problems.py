@@ -1,5 +1,7 @@
 """What goes wrong, told to people: what happened and what to do, as a page or as JSON."""
 
+from math import ceil
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -18,6 +20,7 @@ from pressline.web.shell.sign_in import (
     NotFoundError,
     NotYoursError,
     SignedOutError,
+    WrongTokenError,
 )
 
 log = structlog.get_logger()
@@ -26,6 +29,7 @@ log = structlog.get_logger()
 def answer_for(app: FastAPI) -> None:
     """Let these handlers answer."""
     app.add_exception_handler(SignedOutError, signed_out)
+    app.add_exception_handler(WrongTokenError, wrong_token)
     app.add_exception_handler(NotFoundError, not_found)
     app.add_exception_handler(NotYoursError, not_yours)
     app.add_exception_handler(NotAllowedError, not_allowed)
@@ -65,6 +69,20 @@ def signed_out(request: Request, _error: Exception) -> Response:
         return RedirectResponse(signing_in(request), 303)
     text = words.say(language(request), "say.signed_out")
     return _told(request, 401, "signed_out", text, text)
+
+
+def wrong_token(request: Request, error: Exception) -> Response:
+    """401, the same for every token that opens nothing; 429 while nothing is looked at."""
+    assert isinstance(error, WrongTokenError)
+    code, until = error.outcome.refusal or "token_wrong", error.outcome.until
+    text = words.say(language(request), f"say.{code}")
+    answer = _told(request, 429 if until else 401, code, text, text)
+    if until:
+        wait = (until - request.app.state.clock()).total_seconds()
+        answer.headers["Retry-After"] = str(max(1, ceil(wait)))
+    else:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="pressline"'
+    return answer
 
 
 def not_found(request: Request, error: Exception) -> Response:

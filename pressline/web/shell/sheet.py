@@ -99,7 +99,7 @@ def _call_of(sheet: Sheet) -> Callable[..., Response]:
             "file": file.strip() or sheet.name, "sha256": sha256 or sheets.digest(content),
             "content": base64.b64encode(content).decode(),
         }  # fmt: skip
-        act = Act(id or uuid4(), person.code, None, now, sheet.act, args)
+        act = Act(id or uuid4(), person.code, None, now, sheet.act, args, person.token)
         try:
             with connection.transaction():
                 outcome = (record if sha256 else preview)(connection, act, now)

@@ -16,6 +16,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from database.connection import Connection
@@ -43,6 +44,14 @@ HANDOVER = timedelta(minutes=15)  # after the shift's end, for the last report
 
 class SignedOutError(Exception):
     """A call that needs a person came without a session, or with one that has ended."""
+
+
+class WrongTokenError(Exception):
+    """A program called with a token that opens nothing; `outcome` says why, or until when."""
+
+    def __init__(self, outcome: SignIn) -> None:
+        super().__init__(outcome.refusal)
+        self.outcome = outcome
 
 
 class NotFoundError(Exception):
@@ -80,11 +89,34 @@ class GivenSignIn(BaseModel):
 
 
 def who(request: Request, connection: Database, now: Now) -> Person | None:
-    """The person of this request's session; None without a living one."""
+    """The person of this request's session, or of its token; None without a living one.
+
+    Raises WrongTokenError: a program that shows a token has nothing but it, not a session either.
+    """
+    bearer = bearer_of(request)
+    if bearer is not None:
+        return _by_token(request, connection, bearer, now)
     token = token_of(request)
     if not token:
         return None
     return staff.session_person(connection, token, now)
+
+
+def bearer_of(request: Request) -> str | None:
+    """The token that a program shows; calls take it, pages do not."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    calls = request.url.path.startswith("/api/")
+    return token.strip() if calls and kind.lower() == "bearer" else None
+
+
+def _by_token(request: Request, connection: Connection, token: str, now: datetime) -> Person:
+    """Committed at once: the last use is kept, a wrong one too, and neither holds others up."""
+    address = request.client.host if request.client else None
+    outcome = sign_ins.by_token(connection, token, address, now)
+    connection.commit()
+    if outcome.person is None:
+        raise WrongTokenError(outcome)
+    return outcome.person
 
 
 def token_of(request: Request) -> str | None:
@@ -147,6 +179,12 @@ def by_act() -> Any:
 def for_everybody() -> Any:
     """A route that needs no right: what it shows or does is told in its docstring."""
     return Depends(Everybody())
+
+
+def rights_of(route: APIRoute) -> set[str | None]:
+    """The rights that a route asks for."""
+    asked = [each.call for each in route.dependant.dependencies]
+    return {each.name for each in asked if isinstance(each, Right | Everybody)}
 
 
 def sees(person: Person, line: str) -> bool:
