@@ -1561,6 +1561,43 @@ COMMENT ON COLUMN people.person.pin_by IS 'Who set the PIN; what somebody set, t
 
 COMMENT ON COLUMN people.person.badge_by IS 'Who gave (or took) the badge here; null: it follows the masters file.';
 
+CREATE TABLE people.robot (
+    name text NOT NULL,
+    platform text NOT NULL,
+    address text NOT NULL,
+    secret text,
+    language text NOT NULL,
+    notice_kinds text[] DEFAULT '{}'::text[] NOT NULL,
+    active boolean DEFAULT true NOT NULL,
+    CONSTRAINT robot_language CHECK ((language = ANY (ARRAY['zh'::text, 'en'::text]))),
+    CONSTRAINT robot_platform CHECK ((platform = ANY (ARRAY['wecom'::text, 'dingtalk'::text, 'feishu'::text])))
+);
+
+COMMENT ON COLUMN people.robot.address IS 'Whoever has it can write to the group: it is shown to nobody.';
+
+COMMENT ON COLUMN people.robot.secret IS 'With which the platform wants its messages signed.';
+
+COMMENT ON COLUMN people.robot.notice_kinds IS 'Which kinds of notices it is told of.';
+
+CREATE TABLE people.robot_sent (
+    id bigint NOT NULL,
+    robot text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    notices integer NOT NULL,
+    answer text NOT NULL
+);
+
+COMMENT ON TABLE people.robot_sent IS 'What a robot''s platform took; what it refused stands with the job.';
+
+ALTER TABLE people.robot_sent ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.robot_sent_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE people.role (
     code text NOT NULL,
     name_zh text NOT NULL,
@@ -2079,6 +2116,12 @@ ALTER TABLE ONLY people.person
 ALTER TABLE ONLY people.person
     ADD CONSTRAINT person_pkey PRIMARY KEY (code);
 
+ALTER TABLE ONLY people.robot
+    ADD CONSTRAINT robot_pkey PRIMARY KEY (name);
+
+ALTER TABLE ONLY people.robot_sent
+    ADD CONSTRAINT robot_sent_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY people.role
     ADD CONSTRAINT role_pkey PRIMARY KEY (code);
 
@@ -2249,6 +2292,8 @@ CREATE INDEX notification_done ON people.notice USING btree (done_at) WHERE (don
 
 CREATE INDEX notification_open ON people.notice USING btree (at) WHERE (done_at IS NULL);
 
+CREATE INDEX robot_sent_at ON people.robot_sent USING btree (robot, at);
+
 CREATE INDEX session_open ON people.session USING btree (person) WHERE (ended IS NULL);
 
 CREATE UNIQUE INDEX token_open ON people.token USING btree (person, name) WHERE (ended IS NULL);
@@ -2410,6 +2455,12 @@ CREATE TRIGGER person_changed_told AFTER UPDATE ON people.person REFERENCING OLD
 CREATE TRIGGER person_lines BEFORE INSERT OR UPDATE OF lines ON people.person FOR EACH ROW EXECUTE FUNCTION people.require_lines();
 
 CREATE TRIGGER person_removed_told AFTER DELETE ON people.person REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', 'pin_hash,badge');
+
+CREATE TRIGGER robot_added_told AFTER INSERT ON people.robot REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', 'address,secret');
+
+CREATE TRIGGER robot_changed_told AFTER UPDATE ON people.robot REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', 'address,secret');
+
+CREATE TRIGGER robot_removed_told AFTER DELETE ON people.robot REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('name', 'address,secret');
 
 CREATE TRIGGER role_added_told AFTER INSERT ON people.role REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
@@ -2750,6 +2801,9 @@ ALTER TABLE ONLY people.person
 
 ALTER TABLE ONLY people.person
     ADD CONSTRAINT person_role_fkey FOREIGN KEY (role) REFERENCES people.role(code);
+
+ALTER TABLE ONLY people.robot_sent
+    ADD CONSTRAINT robot_sent_robot_fkey FOREIGN KEY (robot) REFERENCES people.robot(name) ON DELETE CASCADE;
 
 ALTER TABLE ONLY people.role_right
     ADD CONSTRAINT role_right_role_fkey FOREIGN KEY (role) REFERENCES people.role(code);

@@ -29,21 +29,25 @@ class Job:
 
 
 class Later(Exception):  # noqa: N818 - no error: it is too early
-    """Raised by an effect: nothing of it was done, try again at `at`; that is no failure."""
+    """Raised by an effect: nothing of it was done, try again at `at`; that is no failure.
 
-    def __init__(self, at: datetime) -> None:
-        super().__init__(f"not before {at.isoformat()}")
-        self.at = at
+    With a reason (`why`) it is told on the list, and the whole queue waits.
+    """
+
+    def __init__(self, at: datetime, why: str | None = None) -> None:
+        super().__init__(why or f"not before {at.isoformat()}")
+        self.at, self.why = at, why
 
 
-Effect = Callable[[Connection, Sequence[Job], datetime], None]
+Effect = Callable[[Connection, Sequence[Job], datetime], Sequence[Job] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
     """What jobs of one kind do, in the transaction in which they are taken off the list.
 
-    `effect` raises to be tried again: what it wrote is rolled back. `together`: so many jobs of one
+    `effect` raises to be tried again: what it wrote is rolled back. It returns the jobs that it
+    did, None for all that it was given. `together`: so many jobs of one
     queue are given to it at once. An effect that is `outside` reaches beyond the database: it is
     done at least once, and never in a preview or a scenario.
     """

@@ -66,4 +66,28 @@ TOKENS = Listing(
     key=("id",), find=("who", "token"), newest_first=True,
 )  # fmt: skip
 
-LISTS = (ACTS, JOBS, NOTICE_KINDS, TOKENS)
+ROBOTS = Listing(
+    "robots", "robot.see",
+    """
+    select r.name, r.platform, r.language, r.notice_kinds, cardinality(r.notice_kinds) as told_of,
+           r.active, case when r.active then 'on' else 'off' end as robot_state,
+           waiting.n as waiting, sent.at as last_sent,
+           coalesce(waiting.error, sent.answer) as answer,
+           '{robot.change,robot.test,robot.remove}'::text[] as deeds
+    from people.robot r
+    left join lateral (select count(*) as n, max(j.error) as error from people.job j
+                       where j.queue = 'robot/' || r.name) waiting on true
+    left join lateral (select s.at, s.answer from people.robot_sent s where s.robot = r.name
+                       order by s.at desc limit 1) sent on true
+    """,
+    (
+        Column("name"), Column("platform", "word", word="platform"),
+        Column("language", "word", word="language"), Column("told_of", "count"),
+        Column("robot_state", "word", word="robot_state"), Column("waiting", "count"),
+        Column("last_sent", "at"), Column("answer"),
+    ),
+    key=("name",), find=("name",), deeds=("robot.create",),
+    row_deeds=("robot.change", "robot.test", "robot.remove"),
+)  # fmt: skip
+
+LISTS = (ACTS, JOBS, NOTICE_KINDS, TOKENS, ROBOTS)

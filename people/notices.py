@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from database.connection import Connection
-from people import jobs
+from people import jobs, robots
 from people.jobs import Job, JobKind, JobKinds
 
 ESCALATE = "notice.escalate"  # the kind of job
@@ -45,6 +45,8 @@ def raise_once(
         return False
     connection.execute("delete from people.notice_read where notice = %s", raised)
     _set_clock(connection, raised[0], kind, now, now)
+    facts = {"kind": kind, "subject": subject, "press": press, "role": role}
+    robots.tell(connection, kind, _cause(raised[0], now), facts, now)
     return True
 
 
@@ -111,15 +113,21 @@ def _cause(notice: int, raised: datetime) -> str:
 def _escalate(connection: Connection, batch: Sequence[Job], now: datetime) -> None:
     """Tell the next role of what is still open since it was raised."""
     for job in batch:
-        connection.execute(
+        row = connection.execute(
             """
             update people.notice n set escalated_at = %(now)s, escalated_to = k.next_role
             from people.notice_kind k
             where n.id = %(notice)s and n.at = %(raised)s and n.done_at is null
               and n.escalated_at is null and k.code = n.kind and k.next_role <> n.role
+            returning n.kind, n.subject, n.press, n.role, n.escalated_to
             """,
             {**job.args, "now": now},
-        )
+        ).fetchone()
+        if row is not None:
+            kind, subject, press, role, to = row
+            facts = {"kind": kind, "subject": subject, "press": press, "role": role}
+            up = {**facts, "escalated_to": to}
+            robots.tell(connection, kind, f"{job.key}/up", up, now)
 
 
 JOBS: JobKinds = MappingProxyType({ESCALATE: JobKind(_escalate)})

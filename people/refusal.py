@@ -207,7 +207,20 @@ tell({
     ),
     "notice_kind_half": Sentence(
         "A time and a role belong together. Give both, or neither: then nobody else is told.",
-        "时间和角色必须同时填写；都不填则不升级。",
+        "时间和角色请同时填写；都不填则不升级。",
+    ),
+    "robot_taken": Sentence(
+        "There is a robot {name} already. Give this one another name, or change that one.",
+        "已有名为 {name} 的机器人。请换一个名称，或修改原有机器人。",
+    ),
+    "robot_unknown": Sentence(
+        "There is no robot {name} (any more). Reload the page.",
+        "没有名为 {name} 的机器人。请刷新页面。",
+    ),
+    "robot_address": Sentence(
+        "That is no address of a robot. Copy the whole address from the group's settings; it "
+        "begins with https://.",
+        "机器人地址不正确。请从群设置中复制完整地址，以 https:// 开头。",
     ),
     "job_unknown": Sentence(
         "Job {job} is not on the list any more: it was done, or dropped. Reload the page.",
@@ -268,6 +281,15 @@ tell({
         "no_instant": Sentence("no instant with its time zone", "不是带时区的有效时间"),
         "unclear": Sentence("cannot be understood", "无法识别"),
     },
+    "platform": {
+        "wecom": Sentence("WeCom", "企业微信"),
+        "dingtalk": Sentence("DingTalk", "钉钉"),
+        "feishu": Sentence("Feishu", "飞书"),
+    },
+    "language": {
+        "zh": Sentence("Chinese", "中文"),
+        "en": Sentence("English", "英文"),
+    },
     "argument": {
         "person": Sentence("person", "人员"),
         "badge": Sentence("badge", "工牌"),
@@ -280,6 +302,14 @@ tell({
         "act": Sentence("act", "操作"),
         "job": Sentence("job", "作业"),
         "notice_kind": Sentence("kind of notice", "通知种类"),
+        "robot": Sentence("robot", "机器人"),
+        "name": Sentence("name", "名称"),
+        "platform": Sentence("platform", "平台"),
+        "address": Sentence("address (webhook)", "地址（Webhook）"),
+        "secret": Sentence("secret for signing", "加签密钥"),
+        "language": Sentence("language", "语言"),
+        "notice_kinds": Sentence("told of", "推送的通知"),
+        "active": Sentence("in use", "启用"),
         "minutes": Sentence("after minutes", "多少分钟后"),
         "next_role": Sentence("told to as well", "升级给"),
     },
@@ -292,6 +322,10 @@ tell({
         "token.end": Sentence("end a token", "终止令牌"),
         "undo": Sentence("undo", "撤销"),
         "notice_kind.change": Sentence("change escalation", "修改升级规则"),
+        "robot.create": Sentence("add a robot", "添加机器人"),
+        "robot.change": Sentence("change a robot", "修改机器人"),
+        "robot.test": Sentence("send a test message", "发送测试消息"),
+        "robot.remove": Sentence("remove a robot", "删除机器人"),
         "job.retry": Sentence("try again", "重试"),
         "job.drop": Sentence("drop a job", "放弃作业"),
     },

@@ -68,15 +68,16 @@ def _next(
         try:
             with connection.transaction():
                 _prepare(connection, batch)
-                kinds[batch[0].kind].effect(connection, batch, now)
+                did = kinds[batch[0].kind].effect(connection, batch, now)
                 connection.execute("set constraints all immediate")
         except Exception as error:
             if connection.closed:
                 raise
             _put_back(connection, batch, error, now)
             return 0
-        _end(connection, batch)
-        return len(batch)
+        done = batch if did is None else did
+        _end(connection, done)
+        return len(done)
 
 
 def _take(
@@ -122,19 +123,22 @@ def _put_back(
 ) -> None:
     """To be done later; or never, when it has failed too often."""
     if isinstance(error, Later):
-        _wait(connection, batch, error.at, now)
+        _wait(connection, batch, error.at, error.why, now)
     elif isinstance(error, psycopg.errors.LockNotAvailable):
-        _wait(connection, batch, now + SOON, now)
+        _wait(connection, batch, now + SOON, None, now)
     else:
         log.error("a job failed", kind=batch[0].kind, key=batch[0].key, exc_info=error)
         for job in batch:
             _failed(connection, job, str(error) or type(error).__name__, now)
 
 
-def _wait(connection: Connection, batch: Sequence[Job], until: datetime, now: datetime) -> None:
+def _wait(
+    connection: Connection, batch: Sequence[Job], until: datetime, why: str | None, now: datetime
+) -> None:
     until = max(until, now + SOON)
     connection.execute(
-        "update people.job set due = %s where id = any (%s)", [until, [job.id for job in batch]]
+        "update people.job set due = %s, error = coalesce(%s, error) where id = any (%s)",
+        [until, why, [job.id for job in batch]],
     )
 
 
@@ -203,7 +207,7 @@ where j.failed_at is null and j.due <= %(now)s and j.kind = any (%(mine)s)
 _OLDEST = """
   and (j.queue is null or j.queue <> all (%(busy)s) and not exists (
     select from people.job b
-    where b.queue = j.queue and b.tries > 0 and b.failed_at is null and b.due > %(now)s))
+    where b.queue = j.queue and b.error is not null and b.failed_at is null and b.due > %(now)s))
 order by j.due, j.id limit 1 for update skip locked
 """
 _BEHIND = """

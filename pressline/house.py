@@ -15,13 +15,24 @@ from mes_bridge import acts as mes_acts
 from mes_bridge import lists as mes_lists
 from mes_bridge import notice_kinds as mes_notices
 from mes_bridge import undated
-from people import acts, job_acts, notice_acts, notices, personnel, roles, tokens, worker
+from people import (
+    acts,
+    job_acts,
+    notice_acts,
+    notices,
+    personnel,
+    robot_acts,
+    roles,
+    tokens,
+    worker,
+)
 from people import lists as people_lists
 from people.acts import Act, Kind, Kinds, Outcome
 from people.jobs import JobKinds
 from people.listings import Listing, by_name
 from people.notices import NoticeKind, NoticeKinds
 from plant.clock import told_in_its_time
+from pressline.robots import sending
 
 
 class TakenNameError(Exception):
@@ -52,6 +63,7 @@ _OWN: Kinds = MappingProxyType(
         tokens.ACTS,
         job_acts.ACTS,
         notice_acts.ACTS,
+        robot_acts.ACTS,
         erp_acts.ACTS,
         mes_acts.ACTS,
         undated.ACTS,
@@ -61,14 +73,14 @@ ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})
 LISTS: Mapping[str, Listing] = MappingProxyType(
     by_name((*erp_lists.LISTS, *mes_lists.LISTS, *people_lists.LISTS))
 )
-JOBS: JobKinds = MappingProxyType({**notices.JOBS})
+JOBS: JobKinds = MappingProxyType({**notices.JOBS, **sending.JOBS})
 NOTICES: NoticeKinds = _kinds(erp_notices.NOTICES, mes_notices.NOTICES, worker.NOTICES)
 WAITS = erp_waits.WAITS
 # Rights that are no act: who may look at what, and pass first articles wherever they work.
 LOOKS = (
     "die.see", "first_article.release", "freshness.see", "item.see", "job.see", "message.replay",
-    "notice.see", "notice_kind.see", "partner.see", "people.see", "press.see", "role.see",
-    "stock.see", "token.see", "trail.see", "undated.see",
+    "notice.see", "notice_kind.see", "partner.see", "people.see", "press.see", "robot.see",
+    "role.see", "stock.see", "token.see", "trail.see", "undated.see",
     "work_order.see",
 )  # fmt: skip
 roles.know([*ACTS, *LOOKS])

@@ -12,6 +12,7 @@ begin
       ('people', 'role', 'code', ''),
       ('people', 'role_right', 'role,may', ''),
       ('people', 'notice_kind', 'code', ''),
+      ('people', 'robot', 'name', 'address,secret'),
       ('plant', 'site', 'site', ''),
       ('plant', 'line', 'name', ''),
       ('plant', 'press', 'name', ''),

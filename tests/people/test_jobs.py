@@ -74,7 +74,7 @@ def called(shop: Connection) -> str:
 
 def waiting(shop: Connection) -> list[tuple[Any, ...]]:
     return shop.execute(
-        "select key, tries, due, error, failed_at from people.job order by id"
+        "select key, tries, due, error, failed_at from people.job where kind = 'rename' order by id"
     ).fetchall()
 
 

@@ -36,7 +36,8 @@ DESIGN = {"item.create", "item.change", "routing.change", "die.create", "die.cha
 PARTNERS = {"partner.see"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
           "message.replay", "trail.see", "freshness.see", "notice_kind.see",
-          "notice_kind.change"}  # fmt: skip
+          "notice_kind.change", "robot.see", "robot.create", "robot.change", "robot.test",
+          "robot.remove"}  # fmt: skip
 JOBS = {"job.see", "job.retry", "job.drop"}
 EVERYBODY = {"work_order.see", "notice.see", "press.see"}
 TOKENS = {"token.create", "token.end"}
@@ -324,7 +325,8 @@ def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     """Ledgers and what follows from facts are their own history; all others are told."""
     own_history = {
         "people.act", "people.act_claim", "people.change", "people.device", "people.job",
-        "people.notice", "people.notice_read", "people.session", "people.sign_in",
+        "people.notice", "people.notice_read", "people.robot_sent",
+        "people.session", "people.sign_in",
         "people.token_use",
         "plant.shift", "plant.shift_break",
         "erp.balance", "erp.change_order_line", "erp.lot", "erp.number_series",

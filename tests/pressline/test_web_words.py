@@ -22,7 +22,14 @@ PLANT = ("reason", "shift", "unit")
 
 def sources() -> str:
     kinds = ("*.py", "*.js", "*.html")
-    files = [path for kind in kinds for path in WEB.rglob(kind) if "vendor" not in path.parts]
+    rooms = (WEB, WEB.parent / "robots")
+    files = [
+        path
+        for room in rooms
+        for kind in kinds
+        for path in room.rglob(kind)
+        if "vendor" not in path.parts
+    ]
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 

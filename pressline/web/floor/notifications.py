@@ -124,18 +124,12 @@ def done_for(connection: Connection, person: Person, since: datetime, number: in
 
 def what(locale: str, row: Row) -> str:
     """What waits; a kind without words of its own is told by its name."""
-    return _say(locale, f"notice.{row['kind']}", "notice.other", row)
+    return words.what_waits(locale, row)
 
 
 def to_do(locale: str, row: Row) -> str:
     """What whoever is told can do about it."""
-    return _say(locale, f"notice_do.{row['kind']}", "notice_do.other", row)
-
-
-def _say(locale: str, key: str, other: str, row: Row) -> str:
-    known = key if key in words.catalogue(locale) else other
-    facts = {name: row[name] or "" for name in ("kind", "subject", "press")}
-    return words.say(locale, known, **facts)
+    return words.what_to_do(locale, row)
 
 
 def _clock(told: str) -> datetime:

@@ -116,6 +116,9 @@ def _choices(
             "select code, name_zh, name_en from people.role order by position"
         )
         return {code: en if locale == "en" else zh for code, zh, en in roles}
+    if about.name == "notice_kinds":
+        kinds = connection.execute("select code from people.notice_kind order by code")
+        return {code: words.plant_word(locale, "notice_kind", code) for (code,) in kinds}
     if not about.codes:
         return None
     other = [value] if value and value not in about.codes else []

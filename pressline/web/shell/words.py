@@ -1,8 +1,10 @@
 """The words of the pages, in Chinese and in English: one catalogue file per language."""
 
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -14,7 +16,14 @@ _ = erp_refusal  # brings its words
 
 LOCALES = ("zh", "en")
 FOLDER = Path(__file__).parents[1] / "locale"
-ROOMS = ("unit", "item_kind", "partner_kind", "truth")  # groups that rooms word themselves
+ROOMS = (
+    "unit",
+    "item_kind",
+    "partner_kind",
+    "truth",
+    "platform",
+    "language",
+)  # groups that rooms word themselves
 TAGS = {"zh": "zh-CN", "en": "en"}  # what a browser calls them
 
 
@@ -40,6 +49,21 @@ def say(locale: str, key: str, **facts: object) -> str:
         log.error("no word", key=key, locale=locale)
         return key.split(".", 1)[-1]
     return text.format(**facts)
+
+
+def what_waits(locale: str, facts: Mapping[str, Any]) -> str:
+    """What a notice says; a kind without words of its own is told by its name."""
+    return _of_notice(locale, f"notice.{facts['kind']}", "notice.other", facts)
+
+
+def what_to_do(locale: str, facts: Mapping[str, Any]) -> str:
+    """What whoever is told can do about it."""
+    return _of_notice(locale, f"notice_do.{facts['kind']}", "notice_do.other", facts)
+
+
+def _of_notice(locale: str, key: str, other: str, facts: Mapping[str, Any]) -> str:
+    known = key if key in catalogue(locale) else other
+    return say(locale, known, **{name: facts[name] or "" for name in ("kind", "subject", "press")})
 
 
 def lasting(locale: str, seconds: float) -> str:
