@@ -23,6 +23,15 @@ begin
   return new;
 end $$;
 
+CREATE FUNCTION erp.enough_for(component text, takes numeric) RETURNS bigint
+    LANGUAGE sql STABLE
+    SET search_path TO ''
+    AS $$
+  select floor(greatest(coalesce(sum(b.qty), 0), 0) / takes)::bigint from erp.balance b where b.item = component
+$$;
+
+COMMENT ON FUNCTION erp.enough_for(component text, takes numeric) IS 'Whole pieces that all that is on hand of a component makes, where one takes so much of it, its scrap included.';
+
 CREATE FUNCTION erp.keep_balance() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''

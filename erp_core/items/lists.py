@@ -39,7 +39,8 @@ BOM_LINES = Listing(
     "bom_lines", "item.see",
     """
     select l.component, c.name_zh, c.name_en, l.item, l.version, b.state, l.qty, c.unit,
-           l.scrap * 100 as scrap, coalesce(l.seq::text, '') as operation
+           l.scrap * 100 as scrap, coalesce(l.seq::text, '') as operation,
+           erp.enough_for(l.component, l.qty * (1 + l.scrap)) as enough_for
     from erp.bom_line l
     join erp.bom b on b.item = l.item and b.version = l.version
     join erp.item c on c.code = l.component
@@ -48,6 +49,7 @@ BOM_LINES = Listing(
         Column("component", noun="item"), Column("name", "name"), Column("item", noun="item"),
         Column("version", noun="bom"), Column("state", "word", word="bom_state"),
         Column("qty", "qty", unit="unit"), Column("scrap", "qty"), Column("operation"),
+        Column("enough_for", "count"),
     ),
     key=("item", "version", "component"), find=("item", "component", "name_zh", "name_en"),
     exact=("component", "state"),

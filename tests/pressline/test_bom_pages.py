@@ -1,11 +1,14 @@
 """The page of a bill of material: a planner makes a version and gives it to open orders."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, expect
 from web_screen import assert_chinese, screen
 from web_shop import Site, WebShop, shop_at
+
+from erp_core.stock import ledger
 
 pytestmark = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 
@@ -90,3 +93,16 @@ def test_who_may_only_look_is_offered_nothing_to_do(opened: Pair) -> None:
         text = leader.get("/bom/BRK-210%2F1").text
         assert "data-act" not in text
         assert "0.212" in text
+
+
+def test_what_is_on_hand_of_a_coil_is_told_in_the_parts_it_makes(opened: Pair) -> None:
+    """0.212 kg a piece: 1,000 kg make 4,716 of them, and the rest is no piece."""
+    shop, site = opened
+    there = sum(one.qty for one in ledger.on_hand(shop.connection, "COIL"))
+    with site.signed_in("EMP:B-301", None) as manager:
+        args = {"item": "COIL", "lot": "C-77", "qty": str(1000 - there)}
+        body = {"id": str(uuid4()), "act": "stock.receive", "args": args}
+        assert manager.post("/api/acts", json=body).status_code == 200
+        rows = manager.get("/api/v1/bom_lines?component=COIL").json()["rows"]
+        assert [row["enough_for"] for row in rows if row["item"] == "BRK-210"] == [4716]
+        assert "enough for <b>4,716</b>" in manager.get("/item/COIL?lang=en").text
