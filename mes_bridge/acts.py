@@ -255,13 +255,14 @@ def _made_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:
     box before. Where no run made so many: the newest that made any good part, else the newest.
     """
     there = runs.producing(moment, args.item, args.work_order)
-    found = [(each, reporting.good_made(moment.connection, each.id)) for each in there]
-    some = [one for one in found if one[1] > 0]
-    if not some:
-        return there[0], 0
-    order = some[0][0].work_order
-    enough = (one for one in some if one[1] >= args.qty and one[0].work_order == order)
-    return next(enough, some[0])
+    newest: tuple[runs.Output, int] | None = None
+    for each in there:
+        good = reporting.good_made(moment.connection, each.id)
+        if good > 0:
+            newest = newest or (each, good)
+            if good >= args.qty and each.work_order == newest[0].work_order:
+                return each, good
+    return newest or (there[0], 0)
 
 
 def _scrapped_by(moment: Moment, args: arguments.Scrap) -> tuple[runs.Output, int]:

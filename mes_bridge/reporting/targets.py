@@ -185,7 +185,7 @@ def _cells(connection: Connection, bound: Mapping[str, object]) -> dict[int, lis
           left join plant.shift sh on sh.span @> f.minute
           group by o.run_output, o.segment, sh.id
         ), counted as (
-          select n.run_output, n.segment, n.shift, n.strokes, first.at
+          select n.run_output, n.segment, n.shift, n.strokes, coalesce(first.at, n.minute) as at
           from seen n
           join output o using (run_output, segment)
           cross join lateral (
