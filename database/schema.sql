@@ -1390,6 +1390,31 @@ CREATE UNLOGGED TABLE people.act_claim (
 
 COMMENT ON TABLE people.act_claim IS 'Acts being done: the second of one id waits here for the first. Empty but for a moment.';
 
+CREATE TABLE people.attachment (
+    id bigint NOT NULL,
+    document text NOT NULL,
+    name text NOT NULL,
+    version integer NOT NULL,
+    sha256 text NOT NULL,
+    size integer NOT NULL,
+    person text NOT NULL,
+    at timestamp with time zone NOT NULL,
+    removed timestamp with time zone
+);
+
+COMMENT ON TABLE people.attachment IS 'A file on a document (`noun/key`); the same name again is its next version.';
+
+COMMENT ON COLUMN people.attachment.removed IS 'When it was taken off the document; the bytes stay.';
+
+ALTER TABLE people.attachment ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
+    SEQUENCE NAME people.attachment_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
 CREATE TABLE people.change (
     id bigint NOT NULL,
     act uuid,
@@ -1430,6 +1455,16 @@ ALTER TABLE people.device ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
     NO MAXVALUE
     CACHE 1
 );
+
+CREATE TABLE people.file (
+    sha256 text NOT NULL,
+    type text NOT NULL,
+    bytes bytea NOT NULL,
+    CONSTRAINT file_size CHECK (((octet_length(bytes) >= 1) AND (octet_length(bytes) <= 10485760)))
+);
+ALTER TABLE ONLY people.file ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+COMMENT ON TABLE people.file IS 'What was attached, once by its content, also when no document has it any more; type by its first bytes.';
 
 CREATE TABLE people.job (
     id bigint NOT NULL,
@@ -2089,6 +2124,12 @@ ALTER TABLE ONLY people.act_claim
 ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY people.attachment
+    ADD CONSTRAINT attachment_document_name_version_key UNIQUE (document, name, version);
+
+ALTER TABLE ONLY people.attachment
+    ADD CONSTRAINT attachment_pkey PRIMARY KEY (id);
+
 ALTER TABLE ONLY people.change
     ADD CONSTRAINT change_pkey PRIMARY KEY (id);
 
@@ -2097,6 +2138,9 @@ ALTER TABLE ONLY people.device
 
 ALTER TABLE ONLY people.device
     ADD CONSTRAINT device_token_hash_key UNIQUE (token_hash);
+
+ALTER TABLE ONLY people.file
+    ADD CONSTRAINT file_pkey PRIMARY KEY (sha256);
 
 ALTER TABLE ONLY people.job
     ADD CONSTRAINT job_once UNIQUE (kind, key);
@@ -2447,6 +2491,12 @@ CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON people.act FOR EACH RO
 
 CREATE TRIGGER act_never_emptied BEFORE TRUNCATE ON people.act FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
+CREATE TRIGGER attachment_added_told AFTER INSERT ON people.attachment REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('id', '');
+
+CREATE TRIGGER attachment_changed_told AFTER UPDATE ON people.attachment REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('id', '');
+
+CREATE TRIGGER attachment_removed_told AFTER DELETE ON people.attachment REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('id', '');
+
 CREATE TRIGGER change_append_only BEFORE DELETE OR UPDATE ON people.change FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER change_never_emptied BEFORE TRUNCATE ON people.change FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
@@ -2777,6 +2827,9 @@ ALTER TABLE ONLY people.act
 
 ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_who_fkey FOREIGN KEY (who) REFERENCES people.person(code);
+
+ALTER TABLE ONLY people.attachment
+    ADD CONSTRAINT attachment_sha256_fkey FOREIGN KEY (sha256) REFERENCES people.file(sha256);
 
 ALTER TABLE ONLY people.device
     ADD CONSTRAINT device_person_fkey FOREIGN KEY (person) REFERENCES people.person(code);

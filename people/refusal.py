@@ -230,6 +230,31 @@ tell({
         "Job {job} is tried again by itself. Wait for its next try.",
         "作业 {job} 会自动重试，请等待下次执行。",
     ),
+    "attached_empty": Sentence(
+        "The file is empty. Choose another, or save it again first.",
+        "文件为空。请重新保存或选择其他文件。",
+    ),
+    "attached_too_large": Sentence(
+        "The file has {size} MB, 10 are taken. Make the picture smaller, or split it.",
+        "文件为 {size} MB，最大 10 MB。请压缩图片或拆分后上传。",
+    ),
+    "file_unknown": Sentence(
+        "Its first bytes are those of no file that is taken here. Save it as PDF, picture, Office, "
+        "drawing or text, and send it again.",
+        "无法识别文件内容。请另存为 PDF、图片、Office、图纸或文本文件后重新上传。",
+    ),
+    "file_there": Sentence(
+        "{name} is there already with the same content (version {version}). Nothing is left to do.",
+        "{name} 的相同内容已存在（第 {version} 版），请勿重复上传。",
+    ),
+    "file_not_there": Sentence(
+        "There is no such file on the document any more. Reload the page.",
+        "单据上已没有该附件。请刷新页面。",
+    ),
+    "document_hidden": Sentence(
+        "There is no document {name} for you. Check the code, or ask who may see it.",
+        "没有您可查看的单据 {name}。请核对编号，或联系有权限的人员。",
+    ),
     "token_there": Sentence(
         "You have a token {name} already. End it first, or choose another name.",
         "您已有名为 {name} 的令牌。请先终止它，或换一个名称。",
@@ -299,6 +324,9 @@ tell({
         "rights": Sentence("rights", "权限"),
         "days": Sentence("days", "有效天数"),
         "number": Sentence("number", "编号"),
+        "noun": Sentence("kind of document", "单据类型"),
+        "key": Sentence("document", "单据"),
+        "attachment": Sentence("file", "附件"),
         "act": Sentence("act", "操作"),
         "job": Sentence("job", "作业"),
         "notice_kind": Sentence("kind of notice", "通知种类"),
@@ -320,6 +348,8 @@ tell({
         "role.change": Sentence("change rights", "修改权限"),
         "token.create": Sentence("make a token", "新建令牌"),
         "token.end": Sentence("end a token", "终止令牌"),
+        "attachment.add": Sentence("attach a file", "添加附件"),
+        "attachment.remove": Sentence("take a file off", "移除附件"),
         "undo": Sentence("undo", "撤销"),
         "notice_kind.change": Sentence("change escalation", "修改升级规则"),
         "robot.create": Sentence("add a robot", "添加机器人"),

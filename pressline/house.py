@@ -15,8 +15,10 @@ from mes_bridge import acts as mes_acts
 from mes_bridge import lists as mes_lists
 from mes_bridge import notice_kinds as mes_notices
 from mes_bridge import undated
+from mes_bridge.holders import HOLDERS
 from people import (
     acts,
+    attachments,
     job_acts,
     notice_acts,
     notices,
@@ -67,6 +69,7 @@ _OWN: Kinds = MappingProxyType(
         erp_acts.ACTS,
         mes_acts.ACTS,
         undated.ACTS,
+        attachments.acts(HOLDERS),
     )
 )
 ACTS: Kinds = MappingProxyType({**_OWN, "undo": acts.undo(_OWN)})

@@ -9,6 +9,7 @@ begin
     from (values
       ('people', 'person', 'code', 'pin_hash,badge'),
       ('people', 'token', 'id', 'token_hash'),
+      ('people', 'attachment', 'id', ''),
       ('people', 'role', 'code', ''),
       ('people', 'role_right', 'role,may', ''),
       ('people', 'notice_kind', 'code', ''),

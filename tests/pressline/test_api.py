@@ -22,7 +22,8 @@ ONE = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="sessio
 
 Pair = tuple[WebShop, Site]
 Json = dict[str, Any]
-PLACES = {"press": "P01"}
+PLACES = {"press": "P01", "document": "item/BRK-210"}
+ASKED = {"q": "", "limit": 1, "text": "WO-2601", "name": "note.txt"}
 FRAME = "urn:openapi"
 EMPTY: Any = Registry()  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - a registry of anything
 
@@ -127,8 +128,8 @@ def asked(client: httpx.Client, path: str, method: str, call: Json) -> httpx.Res
     """The call, with each of its parameters given something that may stand there."""
     query: Json = {}
     for each in call.get("parameters", ()):
-        if each["in"] == "query" and each["name"] in ("q", "limit", "text"):
-            query[each["name"]] = {"q": "", "limit": 1, "text": "WO-2601"}[each["name"]]
+        if each["in"] == "query" and each["name"] in ASKED:
+            query[each["name"]] = ASKED[each["name"]]
     where = path.format(**PLACES)
     if method == "get":
         return client.get(where, params=query)

@@ -40,20 +40,22 @@ OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see"
           "robot.remove"}  # fmt: skip
 JOBS = {"job.see", "job.retry", "job.drop"}
 EVERYBODY = {"work_order.see", "notice.see", "press.see"}
+FILES = {"attachment.add", "attachment.remove"}
 TOKENS = {"token.create", "token.end"}
 NOT_OPERATORS = {"stock.see", "item.see", "die.see"}
 # Written by hand: what the roles may do as the program ships them.
 MATRIX = {
     "operator": FLOOR | EVERYBODY,
-    "leader": FLOOR | DECIDE | JOBS | {"weigh", "consume"} | EVERYBODY | NOT_OPERATORS,
-    "planner": PLAN | DESIGN | PARTNERS | TOKENS | {"undo"} | EVERYBODY | NOT_OPERATORS,
-    "warehouse": STORE | PARTNERS | {"weigh", "consume", "undo"} | EVERYBODY | NOT_OPERATORS,
+    "leader": FLOOR | FILES | DECIDE | JOBS | {"weigh", "consume"} | EVERYBODY | NOT_OPERATORS,
+    "planner": PLAN | FILES | DESIGN | PARTNERS | TOKENS | {"undo"} | EVERYBODY | NOT_OPERATORS,
+    "warehouse": STORE | FILES | PARTNERS | {"weigh", "consume", "undo"} | EVERYBODY
+    | NOT_OPERATORS,
     "quality": {"first_article", "first_article.release", "scrap", "output", "segment", "undo"}
-    | PARTNERS | EVERYBODY | NOT_OPERATORS,
+    | FILES | PARTNERS | EVERYBODY | NOT_OPERATORS,
     "it": OFFICE | JOBS | PARTNERS | TOKENS | {"token.see", "swap", "undo"} | EVERYBODY
     | NOT_OPERATORS,
-    "manager": FLOOR | DECIDE | TOKENS | {"token.see", "weigh", "consume"} | PLAN | DESIGN | STORE
-    | PARTNERS | OFFICE | JOBS | EVERYBODY | NOT_OPERATORS,
+    "manager": FLOOR | FILES | DECIDE | TOKENS | {"token.see", "weigh", "consume"} | PLAN | DESIGN
+    | STORE | PARTNERS | OFFICE | JOBS | EVERYBODY | NOT_OPERATORS,
 }  # fmt: skip
 
 MASTERS: dict[str, Any] = {
@@ -324,8 +326,8 @@ def test_secrets_are_told_without_their_value(shop: Connection, do: Do) -> None:
 def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     """Ledgers and what follows from facts are their own history; all others are told."""
     own_history = {
-        "people.act", "people.act_claim", "people.change", "people.device", "people.job",
-        "people.notice", "people.notice_read", "people.robot_sent",
+        "people.act", "people.act_claim", "people.change", "people.device", "people.file",
+        "people.job", "people.notice", "people.notice_read", "people.robot_sent",
         "people.session", "people.sign_in",
         "people.token_use",
         "plant.shift", "plant.shift_break",

@@ -26,6 +26,8 @@ EVERYBODY = {
 }  # fmt: skip
 NEEDS = {
     "/api/acts": BY_ACT,
+    "/api/attachments/{document:path}": BY_ACT,
+    "/attachment/{number}": "press.see",
     "/api": "press.see",
     "/api/openapi.json": "press.see",
     "/my-tokens": "token.create",

@@ -77,7 +77,17 @@ def groups_of(keys: set[str]) -> set[str]:
 
 def test_chinese_sentences_hold_no_english_words() -> None:
     allowed = {"PIN", "OEE", "JavaScript", "English", "pressline", "plant", "load", "NTP"}
-    allowed |= {"SHA", "Windows", "Linux", "Chromium", "iPhone", "iPad", "Firefox"}  # proper names
+    allowed |= {
+        "KB",
+        "MB",
+        "SHA",
+        "Windows",
+        "Linux",
+        "Chromium",
+        "iPhone",
+        "iPad",
+        "Firefox",
+    }  # proper names
     commands = re.compile(r"pressline (edge|ingest) run|pressline tls make")
     calls = {
         "Authorization",

@@ -18,6 +18,7 @@ from people.refusal import SENTENCES
 from pressline.house import ACTS, LISTS
 from pressline.web.api.acts import GivenAct
 from pressline.web.shell import figures, forms, words
+from pressline.web.shell.limits import FILES_AT
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
 from pressline.web.shell.sign_in import COOKIE, SignedIn, needs, rights_of
@@ -90,7 +91,7 @@ def _say(call: Json, route: APIRoute) -> None:
     call["responses"].pop("422", None)
     refused = {"description": "Refused", "content": _json({"$ref": _ref("Problem")})}
     call["responses"] |= {"4XX": refused, "503": refused}
-    if route.path.startswith(SHEETS):
+    if route.path.startswith(tuple(FILES_AT)):
         content = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
         call["requestBody"] = {"required": True, "content": content}
     if route.path in STREAMS:

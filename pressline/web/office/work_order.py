@@ -18,7 +18,7 @@ from people import history
 from people.staff import Person
 from plant import clock
 from pressline.web.office import evidence
-from pressline.web.shell import figures
+from pressline.web.shell import document, figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, needs, scope, sees
@@ -61,6 +61,7 @@ def work_order(
         ],
         changeable=order["state"] not in {"closed", "cancelled"}
         and person.may("work_order.change"),
+        **document.files(connection, person, "work_order", code),
         past=history.of(connection, "work_order", "erp.work_order", code),
         may_undo={act for act in ACTS if act.startswith("work_order.") and person.may(act)},
     )

@@ -31,6 +31,7 @@ from pressline.web.api import acts, description
 from pressline.web.collection import freshness, quarantine
 from pressline.web.floor import attention, notifications, qr, terminal, wall
 from pressline.web.office import (
+    attachment,
     bom,
     die,
     item,
@@ -65,7 +66,7 @@ HEADERS = {
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
     people, item, bom, die, partner, lot, freshness, quarantine, sign_in, acts, live, qr, listing,
-    role_pages, trust, sheet, search, tokens, description,
+    role_pages, trust, sheet, search, tokens, description, attachment,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")
@@ -227,7 +228,7 @@ def _foreign(request: Request) -> JSONResponse | None:
     if origin is not None and origin.split("://", 1)[-1] != request.headers.get("host"):
         return _refusal(403, "foreign_origin", f"{origin} is not this server; use its own pages")
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    wanted = FILE_TYPE if request.url.path.startswith(FILES_AT) else "application/json"
+    wanted = FILE_TYPE if request.url.path.startswith(tuple(FILES_AT)) else "application/json"
     if kind != wanted:  # neither can be sent by a plain form
         return _refusal(415, "not_json", f"The body must be sent as {wanted}")
     return None

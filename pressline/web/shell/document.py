@@ -6,11 +6,12 @@ from typing import Any
 from database.connection import Connection
 from erp_core import records
 from erp_core.records import Record
-from people import fields, history
+from people import attachments, fields, history
 from people.arguments import Arguments
 from people.staff import Person
 from pressline.house import ACTS
 from pressline.web.shell import forms
+from pressline.web.shell.paths import path
 from pressline.web.shell.sign_in import NotFoundError
 
 
@@ -26,11 +27,24 @@ def facts(
     model = ACTS[f"{record.noun}.create"].arguments
     args = {record.noun: code, "version": row["version"]}
     return {
+        **files(connection, person, record.noun, code),
         "row": row,
         "about": fields.of(record.model),
         "form": forms.change(connection, act, model, locale, args, {**row, **(beside or {})})
         if person.may(act) else None,
         **past(connection, person, record.noun, ".".join(record.table), code, record.model),
+    }  # fmt: skip
+
+
+def files(connection: Connection, person: Person, noun: str, code: str) -> dict[str, Any]:
+    """The files on the document, where more are sent, and what of it this person may do."""
+    document = f"{noun}/{code}"
+    return {
+        "files": attachments.of(connection, document),
+        "attach_at": path("api", "attachments", noun, code)
+        if person.may("attachment.add") else None,
+        "detaches": person.may("attachment.remove"),
+        "largest": attachments.LARGEST,
     }  # fmt: skip
 
 

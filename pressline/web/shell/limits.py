@@ -13,9 +13,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 LONGEST_ADDRESS = 4096  # bytes of path and query
 LARGEST_BODY = 64 * 1024  # bytes; an act has a few hundred
-LARGEST_FILE = 5 * 1024 * 1024  # bytes of a sheet that is read in
-FILES_AT = "/api/sheets/"
+# Bytes of a file: a sheet that is read in, and what is attached to a document.
+FILES_AT = {"/api/sheets/": 5 * 1024 * 1024, "/api/attachments/": 10 * 1024 * 1024}
 IN_TIME = 10.0  # seconds for the head of a request, and again for its body
+FILE_IN_TIME = 60.0  # seconds for the body of a file: 10 MB from a tablet on the floor
 BODILESS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -39,10 +40,12 @@ class Limits:
 
     async def _with_body(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with asyncio.timeout(IN_TIME):
+            async with asyncio.timeout(_in_time(scope)):
                 body = await _body(scope, receive)
         except TimeoutError:
-            answer = _refusal(408, "too_slow", f"The body did not come within {IN_TIME:.0f} s")
+            answer = _refusal(
+                408, "too_slow", f"The body did not come within {_in_time(scope):.0f} s"
+            )
             await answer(scope, receive, send)
         except _TooLargeError:
             text = f"More than {_largest(scope)} bytes; send less"
@@ -54,7 +57,12 @@ class Limits:
 
 
 def _largest(scope: Scope) -> int:
-    return LARGEST_FILE if scope["path"].startswith(FILES_AT) else LARGEST_BODY
+    path: str = scope["path"]
+    return next((most for at, most in FILES_AT.items() if path.startswith(at)), LARGEST_BODY)
+
+
+def _in_time(scope: Scope) -> float:
+    return FILE_IN_TIME if scope["path"].startswith(tuple(FILES_AT)) else IN_TIME
 
 
 class _TooLargeError(Exception):

@@ -1,4 +1,5 @@
 // Office pages: signing in and out, deciding, and pages that follow their presses.
+import { attachFiles } from "./attach.js";
 import { follow } from "./follow.js";
 import { queried, signInFrom } from "./paths.js";
 import { renew } from "./renewal.js";
@@ -211,6 +212,13 @@ async function countWaiting() {
 }
 
 readSheets({ announce, tell });
+attachFiles({
+  done: async (form, text) => {
+    await renew({ done: form });
+    announce(text);
+  },
+  tell,
+});
 listen({ post, renew: () => renew({ anew: true }), announce, tell });
 countWaiting();
 setInterval(countWaiting, 10000);
