@@ -82,6 +82,11 @@ def test_a_list_is_filtered_by_text_and_by_value(manager: httpx.Client) -> None:
     ]  # fmt: skip
 
 
+def test_an_empty_list_is_told_apart_from_a_filter_that_nothing_fits(manager: httpx.Client) -> None:
+    assert "Nothing here yet" in manager.get("/change_orders?lang=en").text
+    assert "Change the filter" in manager.get("/items?q=no-such-thing&lang=en").text
+
+
 def test_what_is_together_is_told_unit_by_unit(manager: httpx.Client) -> None:
     """250 brackets, 1 + 2 + … + 250 = 31,375 pieces, and 12.5 kg beside them."""
     both = told(manager, "/api/v1/stock")["totals"]
