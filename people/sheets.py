@@ -244,6 +244,9 @@ class _Reading:
                 values[about.name] = value(about, cell)
             except Refused as refused:
                 self.faults.append((cell.place, refused))
+        for cell in line[max(self.columns) + 1 :]:  # a comma in a number moves all that follows
+            if cell.value is not None:
+                self.faults.append((cell.place, Refused("sheet_beside", given=cell.value)))
         for name in self.sheet.key:
             if name in values and values[name] is None:
                 self.faults.append((places[name], Refused("sheet_missing")))
@@ -449,6 +452,11 @@ tell({
         "{given} is no column of this sheet. Take the header from the downloaded file, or delete "
         "the column.",
         "没有名为 {given} 的列。请使用下载文件中的表头，或删除该列。",
+    ),
+    "sheet_beside": Sentence(
+        "{given} stands beside the columns of the header. Write numbers with a point and "
+        "texts with commas in quotes, or delete the cell.",
+        "{given} 超出表头的列。小数请用点号，含逗号的文字请加引号，或删除该单元格。",
     ),
     "sheet_column_twice": Sentence(
         "The column {given} stands here a second time. Delete one of them.",

@@ -313,6 +313,17 @@ def test_a_csv_that_excel_wrote_in_chinese_is_read(manager: httpx.Client) -> Non
     assert send(manager, content)[1]["rows"][0]["after"] == {"name_zh": "支架（新）"}
 
 
+def test_a_decimal_comma_that_moves_what_follows_is_told(manager: httpx.Client) -> None:
+    """0,05 is two cells of a file with commas: the tolerance would be 0, and the rest elsewhere."""
+    content = b"code,name_zh,over_tolerance,until\nBRK-210,a,0,05,2026-12-31\n"
+    status, told = send(manager, content)
+    assert status == 409
+    assert [line[:36] for line in told["faults"]] == [
+        "D2: 05 is no date. Write 2026-12-01.",
+        "E2: 2026-12-31 stands beside the col",
+    ]
+
+
 def test_who_may_not_read_in_is_not_offered_it(opened: Pair) -> None:
     _, site = opened
     with site.signed_in("EMP:B-401", None) as it:

@@ -15,6 +15,8 @@ TERMINAL = {"width": 1280, "height": 800}
 LATIN = re.compile(r"[A-Za-z]{2,}")
 # Codes, names of people and of the other language are no English words.
 NO_WORDS = {
+    "MB",
+    "KB",
     "OEE",
     "PIN",
     "English",
