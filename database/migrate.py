@@ -77,17 +77,20 @@ def _alone(url: str, connection: Connection) -> Generator[None]:
     """Nobody else migrates meanwhile: a lock on our own table, which no reader may take."""
     row = connection.execute("select to_regclass('public.migration')").fetchone()
     if row == (None,):
-        _make_first_table(connection)
+        make_first_table(connection)
     with connect(url) as holder:
         holder.execute("set lock_timeout = 0")
         holder.execute("lock table migration in share update exclusive mode")
         yield
 
 
-def _make_first_table(connection: Connection) -> None:
-    """`if not exists` alone is no lock: of two that find no table one fails in the catalogue."""
-    with connection.transaction():
-        connection.execute("select pg_advisory_xact_lock(hashtext('pressline migration'))")
+def make_first_table(connection: Connection) -> None:
+    """`if not exists` is no lock: of two that find no table one fails in the catalogue."""
+    with contextlib.suppress(
+        psycopg.errors.UniqueViolation,
+        psycopg.errors.DuplicateObject,  # its row type
+        psycopg.errors.DuplicateTable,
+    ):
         connection.execute("create table if not exists migration (name text primary key)")
 
 

@@ -1699,6 +1699,12 @@ CREATE TABLE people.token_use (
 
 COMMENT ON TABLE people.token_use IS 'When each token was used last, to the minute, and from where.';
 
+CREATE TABLE people.work_queue (
+    name text NOT NULL
+);
+
+COMMENT ON TABLE people.work_queue IS 'Queues of people.job; whoever has locked the row is at work on its jobs.';
+
 CREATE TABLE plant.line (
     name text NOT NULL,
     "position" integer NOT NULL
@@ -2192,6 +2198,9 @@ ALTER TABLE ONLY people.token
 
 ALTER TABLE ONLY people.token_use
     ADD CONSTRAINT token_use_pkey PRIMARY KEY (token);
+
+ALTER TABLE ONLY people.work_queue
+    ADD CONSTRAINT work_queue_pkey PRIMARY KEY (name);
 
 ALTER TABLE ONLY plant.line
     ADD CONSTRAINT line_pkey PRIMARY KEY (name);

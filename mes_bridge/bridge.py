@@ -64,7 +64,7 @@ class Bridge:
         clock alone changes. Raises PlantNotLoadedError.
         """
         began = time.perf_counter()
-        self._catch_up(now)
+        self._catch_up(now, timers=True)
         passed = self._work(
             lambda: take(self.connection, limit),
             lambda: state_store.overdue(self.connection, now),
@@ -115,10 +115,11 @@ class Bridge:
             behind.set_aside(self.connection, came, tail.before, None, now)
         return tail.passed
 
-    def _catch_up(self, now: datetime) -> None:
-        """Try those that are set aside, each in a transaction of its own."""
+    def _catch_up(self, now: datetime, *, timers: bool = False) -> None:
+        """Try those that are set aside, each in a transaction of its own; make timers first."""
         with self.connection.transaction():
-            self._make_timers(now)
+            if timers:
+                self._make_timers(now)
             due = behind.due(self.connection, now)
         for owner in due:
             try:

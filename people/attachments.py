@@ -184,9 +184,7 @@ def _add(deed: Deed, given: Add, holders: Holders) -> Outcome:
 
 def _next(deed: Deed, document: str, name: str, digest: str) -> int:
     """The version that comes next, held against others; raises Refused for the same file again."""
-    deed.connection.execute(
-        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"attachment {document}"]
-    )
+    deed.connection.execute("lock table people.attachment in share row exclusive mode")
     last = deed.connection.execute(
         "select version, sha256, removed from people.attachment "
         "where document = %s and name = %s order by version desc limit 1",

@@ -69,6 +69,10 @@ def add(
     A job of that key that still waits stays as it is. Give each cause a key of its own: a job that
     is being done right now need not see what its second cause has written.
     """
+    if queue is not None:
+        connection.execute(
+            "insert into people.work_queue (name) values (%s) on conflict do nothing", [queue]
+        )
     connection.execute(
         "insert into people.job (kind, key, queue, args, made_at, due, act) "
         "values (%s, %s, %s, %s, %s, %s, nullif(current_setting('pressline.act', true), '')::uuid) "

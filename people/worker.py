@@ -101,9 +101,9 @@ def _take(
 def _held(connection: Connection, queue: str) -> bool:
     """Whether the queue is this transaction's now; False where another worker is at it."""
     row = connection.execute(
-        "select pg_try_advisory_xact_lock(hashtextextended('job ' || %s, 0))", [queue]
+        "select true from people.work_queue where name = %s for update skip locked", [queue]
     ).fetchone()
-    return bool(row and row[0])
+    return row is not None
 
 
 def _prepare(connection: Connection, batch: Sequence[Job]) -> None:

@@ -328,7 +328,7 @@ def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     own_history = {
         "people.act", "people.act_claim", "people.change", "people.device", "people.file",
         "people.job", "people.notice", "people.notice_read", "people.robot_sent",
-        "people.session", "people.sign_in",
+        "people.session", "people.sign_in", "people.work_queue",
         "people.token_use",
         "plant.shift", "plant.shift_break",
         "erp.balance", "erp.change_order_line", "erp.lot", "erp.number_series",
