@@ -1,5 +1,6 @@
 """Real servers for every test: one PostgreSQL per flavour and worker, one database per test."""
 
+import contextlib
 import os
 import signal
 import tempfile
@@ -78,7 +79,8 @@ def frozen(own_server: Server) -> Iterator[Callable[[], None]]:
 
     yield freeze
     for pid in stopped:
-        os.kill(pid, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # ended when its parent was told to stop
+            os.kill(pid, signal.SIGCONT)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
