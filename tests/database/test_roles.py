@@ -1,6 +1,8 @@
 """Each program has the rights it needs, and a reader none that harms."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import LiteralString
 
 import psycopg
@@ -25,6 +27,7 @@ from database.watch import LONGEST_S, end_overdue
 from ingest.store import hold_host
 
 INGEST, BRIDGE, WEB = PROGRAMS.values()
+TOP = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +63,9 @@ MATRIX: dict[LiteralString, set[str]] = {
     "update mes.posting set qty = 1": {OWNER},
     "delete from erp.stock_move": {OWNER},
     "truncate mes.timer": {OWNER},
+    "select mes.hold('{}')": {OWNER, BRIDGE, WEB},
+    "select from people.work_queue for update skip locked": {OWNER, BRIDGE, WEB},
+    "lock table people.attachment in share row exclusive mode": {OWNER, BRIDGE, WEB},
     "select from board.press_now": {OWNER, BRIDGE, WEB, BOARD},
     "create table mes.own (n int)": {OWNER},
     "create schema own": {OWNER},
@@ -83,6 +89,19 @@ def test_a_role_may_do_its_work_and_no_more(plant: Server, statement: LiteralStr
             if may(connection, statement):
                 able.add(role)
     assert able == MATRIX[statement]
+
+
+def test_no_program_asks_for_advisory_locks_that_its_role_may_not_take() -> None:
+    """A superuser may, and so does every test that is one: it would fail in the plant only."""
+    rooms = ("database", "people", "plant", "erp_core", "mes_bridge", "ingest", "pressline")
+    takes = re.compile(r"(?<!\^)pg_(try_)?advisory_")
+    sources = [path for room in rooms for path in (TOP / room).rglob("*") if path.is_file()]
+    asked = {
+        path.relative_to(TOP).as_posix()
+        for path in sources
+        if path.suffix in {".py", ".sql"} and takes.search(path.read_text())
+    }
+    assert asked == {"database/health.py"}  # it tells whether the board role may take one
 
 
 def test_whatever_was_made_before_is_the_owners(plant: Server) -> None:
