@@ -209,12 +209,13 @@ def wait_connect(
     autocommit: bool = False,
     application: str = "pressline",
     limits: Limits = COMMAND,
+    quiet: bool = False,
 ) -> Connection | None:
     """Connect, waiting as long as the database is away; None when `stop()` turned true.
 
-    Says once that it waits, and once that the database is back.
+    Says once that it waits, and once that the database is back; `quiet`: another thread does.
     """
-    pause, said = RETRY_FIRST, False
+    pause, said = RETRY_FIRST, quiet
     while not stop():
         try:
             connection = connect(url, autocommit=autocommit, application=application, limits=limits)
@@ -225,7 +226,7 @@ def wait_connect(
             time.sleep(pause)
             pause = min(pause * 2, RETRY_LONGEST)
         else:
-            if said:
+            if said and not quiet:
                 log.info("the database is back")
             return connection
     return None

@@ -94,14 +94,16 @@ def make_first_table(connection: Connection) -> None:
         connection.execute("create table if not exists migration (name text primary key)")
 
 
-def require_current(url: str, *, stop: Callable[[], bool] = lambda: False) -> None:
+def require_current(
+    url: str, *, stop: Callable[[], bool] = lambda: False, quiet: bool = False
+) -> None:
     """Raise OutdatedError or NewerError, naming what differs, unless the schema is this program's.
 
     Waits while the database is away, until `stop()` turns true: a server that recovers from a
     crash takes connections and drops them again, so whoever asks first must be able to ask twice.
     """
     missing = None
-    while missing is None and (connection := wait_connect(url, stop=stop)) is not None:
+    while missing is None and (connection := wait_connect(url, stop=stop, quiet=quiet)) is not None:
         missing = _missing(connection)
     if missing:
         raise OutdatedError(

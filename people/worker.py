@@ -168,16 +168,19 @@ def running(database: str, kinds: JobKinds) -> Generator[None]:
 
 
 def serve(database: str, kinds: JobKinds, stop: threading.Event) -> None:
-    """Do jobs as they are due until `stop`; while the database is away, wait for it."""
+    """Do jobs as they are due until `stop`; while the database is away, wait for it.
+
+    Beside the bridge, which says that it waits.
+    """
     try:
-        require_current(database, stop=stop.is_set)
+        require_current(database, stop=stop.is_set, quiet=True)
     except (OutdatedError, NewerError) as error:
         log.warning("no jobs are done", reason=str(error))
         return
     while not stop.is_set():
         connection = wait_connect(
             database, stop=stop.is_set, autocommit=True, application="pressline jobs",
-            limits=SERVICE,
+            limits=SERVICE, quiet=True,
         )  # fmt: skip
         if connection is None:
             return

@@ -53,6 +53,7 @@ def test_an_order_is_made_and_led_through_its_steps(
         expect(page.locator(".told")).to_contain_text("已建立（草稿）")
         code = "WO-2026-00001"
         page.locator(f"a[href='/work-order/{code}']").click()
+        page.wait_for_url(f"**/work-order/{code}", wait_until="load")  # its script is there
         page.locator("[data-act='work_order.release'] button").click()
         expect(page.locator(".told")).to_contain_text("已下发，车间可开工")
         page.locator("summary", has_text="暂停").click()
