@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 from web_screen import assert_chinese, screen
 from web_shop import Site, WebShop, shop_at
 
@@ -40,6 +40,7 @@ def test_an_order_is_made_and_led_through_its_steps(
     with screen(chromium, site, "/sign-in", size) as page:
         page.locator("[name=badge]").fill("B-301")
         page.keyboard.press("Enter")
+        expect(page.locator("#sign-out")).to_be_visible()
         page.locator("nav a[href='/work-orders']").click()
         page.locator("summary", has_text="新建工单").click()
         page.locator("[data-act='work_order.create'] [name=item]").fill("NOPE")
@@ -53,7 +54,6 @@ def test_an_order_is_made_and_led_through_its_steps(
         expect(page.locator(".told")).to_contain_text("已建立（草稿）")
         code = "WO-2026-00001"
         page.locator(f"a[href='/work-order/{code}']").click()
-        page.wait_for_url(f"**/work-order/{code}", wait_until="load")  # its script is there
         page.locator("[data-act='work_order.release'] button").click()
         expect(page.locator(".told")).to_contain_text("已下发，车间可开工")
         page.locator("summary", has_text="暂停").click()
@@ -73,11 +73,38 @@ def test_an_order_is_made_and_led_through_its_steps(
         expect(history.nth(1)).to_contain_text("已撤销")
 
 
+def test_a_button_that_is_pressed_before_the_script_is_there_is_not_lost(
+    chromium: Browser, opened: Pair
+) -> None:
+    shop, site = opened
+    shop.order("WO-7", "BRK-210", 500)
+    shop.connection.execute(
+        "delete from erp.work_order_material where work_order = 'WO-7';"
+        "update erp.work_order set state = 'draft' where code = 'WO-7'"
+    )
+    shop.connection.commit()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    with screen(chromium, site, "/sign-in", DESK) as page:
+        page.locator("[name=badge]").fill("B-301")
+        page.keyboard.press("Enter")
+        expect(page.locator("#sign-out")).to_be_visible()
+        page.route("**/page.js*", hold)
+        page.goto(f"{site.url}/work-order/WO-7", wait_until="commit")
+        page.locator("[data-act='work_order.release'] button").click()
+        held[0].continue_()
+        expect(page.locator(".told")).to_contain_text("已下发，车间可开工")
+
+
 def test_who_may_not_plan_sees_no_button(chromium: Browser, opened: Pair) -> None:
     _, site = opened
     with screen(chromium, site, "/sign-in", DESK) as page:
         page.locator("[name=badge]").fill("B-201")
         page.keyboard.press("Enter")
+        expect(page.locator("#sign-out")).to_be_visible()
         page.locator("nav a[href='/work-orders']").click()
         expect(page.locator("[data-act='work_order.create']")).to_have_count(0)
         page.locator("table.orders a").first.click()
