@@ -12,6 +12,12 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+CREATE FUNCTION erp.bom_takes(qty numeric, scrap numeric) RETURNS numeric
+    LANGUAGE sql IMMUTABLE
+    RETURN (qty * ((1)::numeric + scrap));
+
+COMMENT ON FUNCTION erp.bom_takes(qty numeric, scrap numeric) IS 'What an order takes of a component for each piece: the quantity of the line, and its scrap beside it.';
+
 CREATE FUNCTION erp.count_version() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path TO ''

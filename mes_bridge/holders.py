@@ -19,11 +19,10 @@ def _rows(rows: LiteralString) -> Callable[[Connection, Person, str], bool]:
 
 def _on_lines(connection: Connection, person: Person, code: str) -> bool:
     """An order is seen by who works on a line that it runs or can run on."""
-    lines = None if person.role == "manager" or not person.lines else list(person.lines)
     row = connection.execute(
         "select %(lines)s::text[] is null or board.order_on_lines(w.code, %(lines)s) "
         "from erp.work_order w where w.code = %(code)s",
-        {"code": code, "lines": lines},
+        {"code": code, "lines": person.scope},
     ).fetchone()
     return row is not None and row[0]
 

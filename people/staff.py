@@ -42,6 +42,16 @@ class Person:
         """Whether the person works on that line."""
         return not self.lines or line in self.lines
 
+    def sees(self, line: str) -> bool:
+        """Whether the person may look at a line: their own, or any for a manager."""
+        scope = self.scope
+        return scope is None or line in scope
+
+    @property
+    def scope(self) -> list[str] | None:
+        """The lines that the person may look at, for a query's `where`; None: every one."""
+        return None if self.role == "manager" or not self.lines else list(self.lines)
+
 
 def releases(connection: Connection, person: Person, line: str) -> bool:
     """Whether this person may pass a first article on that line.

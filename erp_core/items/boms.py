@@ -252,15 +252,16 @@ def difference(
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
-            select component, c.name_zh, c.name_en, c.unit, o.qty * (1 + o.scrap) as before,
-                   n.qty * (1 + n.scrap) as after, o.seq as seq_before, n.seq as seq_after,
+            select component, c.name_zh, c.name_en, c.unit, erp.bom_takes(o.qty, o.scrap) as before,
+                   erp.bom_takes(n.qty, n.scrap) as after, o.seq as seq_before, n.seq as seq_after,
                    (select coalesce(sum(b.qty), 0) from erp.balance b
                     where b.item = component) as on_hand
             from (select * from erp.bom_line where item = %(item)s and version = %(old)s) o
             full join (select * from erp.bom_line where item = %(item)s and version = %(new)s) n
               using (component)
             join erp.item c on c.code = component
-            where (o.qty * (1 + o.scrap), o.seq) is distinct from (n.qty * (1 + n.scrap), n.seq)
+            where (erp.bom_takes(o.qty, o.scrap), o.seq)
+                  is distinct from (erp.bom_takes(n.qty, n.scrap), n.seq)
             order by component
             """,
             {"item": item, "old": old, "new": new},

@@ -40,7 +40,7 @@ BOM_LINES = Listing(
     """
     select l.component, c.name_zh, c.name_en, l.item, l.version, b.state, l.qty, c.unit,
            l.scrap * 100 as scrap, coalesce(l.seq::text, '') as operation,
-           erp.enough_for(l.component, l.qty * (1 + l.scrap)) as enough_for
+           erp.enough_for(l.component, erp.bom_takes(l.qty, l.scrap)) as enough_for
     from erp.bom_line l
     join erp.bom b on b.item = l.item and b.version = l.version
     join erp.item c on c.code = l.component

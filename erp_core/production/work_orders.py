@@ -178,7 +178,7 @@ def fix_material(
     connection.execute(
         """
         insert into erp.work_order_material (work_order, component, qty_per, seq, bom)
-        select %(order)s, l.component, l.qty * (1 + l.scrap), l.seq, l.version
+        select %(order)s, l.component, erp.bom_takes(l.qty, l.scrap), l.seq, l.version
         from erp.bom_line l
         where l.item = %(item)s and l.version = %(bom)s
           and (%(steps)s::integer[] is null

@@ -25,7 +25,7 @@ from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, number
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, Text, by_act, needs, scope
+from pressline.web.shell.sign_in import SignedIn, Text, by_act, needs
 
 router = APIRouter()
 
@@ -139,7 +139,7 @@ def reports_in(
     connection: Connection, person: Person, state: str, number: int = 1, size: int = REPORTS
 ) -> Part:
     """A page of the reports in this state on this person's lines."""
-    values = {"state": state, "lines": scope(person)}
+    values = {"state": state, "lines": person.scope}
     cut = Cut(count_reports(connection, person, state), number, size)
     with connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
@@ -169,7 +169,7 @@ def page_with(connection: Connection, person: Person, state: str, report: str) -
           and (r.proposed_at > sought.proposed_at
                or r.proposed_at = sought.proposed_at and r.report < sought.report)
         """,
-        {"state": state, "lines": scope(person), "report": report},
+        {"state": state, "lines": person.scope, "report": report},
     ).fetchone()
     return 1 + row[0] // REPORTS if row else 1
 
@@ -181,7 +181,7 @@ def count_reports(connection: Connection, person: Person, state: str) -> int:
         select count(*) from board.report
         where state = %(state)s and (%(lines)s::text[] is null or line = any (%(lines)s))
         """,
-        {"state": state, "lines": scope(person)},
+        {"state": state, "lines": person.scope},
     ).fetchone()
     return row[0] if row else 0
 

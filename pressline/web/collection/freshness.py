@@ -22,7 +22,7 @@ from mes_bridge import readings
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, needs, scope
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -59,7 +59,7 @@ def freshness(
     """What each node delivers, how old it is, and where someone must act."""
     locale = language(request, person.locale)
     host = at_work_on(connection, "ingest")
-    nodes = nodes_at(connection, now, scope(person))
+    nodes = nodes_at(connection, now, person.scope)
     calls = judge(nodes, host=host)
 
     def lasting(seconds: float | None) -> str:

@@ -23,7 +23,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, needs, sees
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -87,7 +87,7 @@ def count(connection: Connection, person: Person) -> int:
 def presses_of(connection: Connection, person: Person) -> list[str]:
     """Presses of the lines this person sees, in the plant's order."""
     rows = connection.execute("select name, line from plant.press order by position, name")
-    return [name for name, line in rows if sees(person, line)]
+    return [name for name, line in rows if person.sees(line)]
 
 
 def stray(connection: Connection, presses: Sequence[str], now: datetime, number: int = 1) -> Part:

@@ -21,7 +21,7 @@ from pressline.web.shell.pages import decides, language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, needs, scope
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -143,7 +143,7 @@ def _with_place(row: Row) -> Row:
 
 
 def _whose(person: Person) -> Row:
-    return {"role": person.role, "lines": scope(person), "who": person.code}
+    return {"role": person.role, "lines": person.scope, "who": person.code}
 
 
 def _limits(cut: Cut) -> Row:

@@ -15,7 +15,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotFoundError, SignedIn, for_everybody, needs, scope
+from pressline.web.shell.sign_in import NotFoundError, SignedIn, for_everybody, needs
 
 router = APIRouter()
 
@@ -74,8 +74,8 @@ def labels(
         locale,
         figures.time_zone(connection),
         person=person,
-        orders=_sheet(connection, "orders", _ORDERS, scope(person), orders),
-        dies=_sheet(connection, "dies", _DIES, scope(person), dies),
+        orders=_sheet(connection, "orders", _ORDERS, person.scope, orders),
+        dies=_sheet(connection, "dies", _DIES, person.scope, dies),
         reasons={kind: reasons.codes(connection, kind) for kind in CARDS},
     )
 

@@ -25,7 +25,6 @@ from pressline.web.shell.sign_in import (
     SignedIn,
     for_everybody,
     needs,
-    sees,
 )
 
 router = APIRouter()
@@ -88,7 +87,7 @@ def terminal(request: Request, connection: Database, now: Now, press: str) -> HT
 def details(person: SignedIn, connection: Database, now: Now, press: str) -> dict[str, Any]:
     """Live figures of a press, outputs of its open run, recent stops, reasons, what could run."""
     row = _figures(connection, press, now)
-    if not sees(person, row["line"]):
+    if not person.sees(row["line"]):
         raise NotYoursError(press, person.lines)
     orders, dies = startable(connection, press), fitting_dies(connection, press)
     return jsonable_encoder(

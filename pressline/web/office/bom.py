@@ -82,7 +82,7 @@ def _lines(connection: Connection, found: Bom) -> list[Row]:
         return cursor.execute(
             """
             select l.component, c.name_zh, c.name_en, c.unit, l.qty, l.seq, l.scrap * 100 as scrap,
-                   l.qty * (1 + l.scrap) as takes
+                   erp.bom_takes(l.qty, l.scrap) as takes
             from erp.bom_line l join erp.item c on c.code = l.component
             where l.item = %s and l.version = %s order by l.seq nulls first, l.component
             """,

@@ -81,7 +81,7 @@ limit %(most)s
 """
 _USES = """
 select l.item, i.name_zh, i.name_en, l.version, l.qty, i.unit,
-       erp.enough_for(l.component, l.qty * (1 + l.scrap)) as enough_for
+       erp.enough_for(l.component, erp.bom_takes(l.qty, l.scrap)) as enough_for
 from erp.bom_line l join erp.item i on i.code = l.item
 join erp.bom b on b.item = l.item and b.version = l.version and b.state <> 'obsolete'
 where l.component = %(item)s order by l.item, l.version limit %(most)s

@@ -16,7 +16,7 @@ from people.staff import Person
 from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import NotFoundError, SignedIn, needs, scope
+from pressline.web.shell.sign_in import NotFoundError, SignedIn, needs
 
 router = APIRouter()
 
@@ -87,7 +87,7 @@ def presses(connection: Connection, person: Person, found: Row) -> list[Row]:
               and (%(lines)s::text[] is null or p.line = any (%(lines)s))
             group by m.press order by max(lower(m.span)) desc limit %(most)s
             """,
-            {**found, "lines": scope(person), "most": PLACES},
+            {**found, "lines": person.scope, "most": PLACES},
         ).fetchall()
 
 
@@ -116,5 +116,5 @@ def told(connection: Connection, person: Person, found: Row) -> list[Row]:
               and (%(lines)s::text[] is null or p.line = any (%(lines)s))
             order by a.at desc, a.recorded_at desc limit %(most)s
             """,
-            {**found, "lines": scope(person), "most": TOLD},
+            {**found, "lines": person.scope, "most": TOLD},
         ).fetchall()

@@ -21,7 +21,7 @@ from pressline.web.office import evidence
 from pressline.web.shell import document, figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, needs, scope, sees
+from pressline.web.shell.sign_in import NotFoundError, NotYoursError, SignedIn, needs
 
 router = APIRouter()
 
@@ -50,7 +50,7 @@ def work_order(
         ladder=ladder(order, runs),
         runs=runs,
         reports=made,
-        decides_on={each["line"] for each in [*made, *runs] if sees(person, each["line"])},
+        decides_on={each["line"] for each in [*made, *runs] if person.sees(each["line"])},
         reasons=reasons.codes(connection, "reject"),
         postings=evidence.postings(connection, code),
         moves=evidence.moves(connection, code),
@@ -176,7 +176,7 @@ def ladder(order: Row, runs: Sequence[Row]) -> list[tuple[str, object]]:
 
 def seen(connection: Connection, person: Person, code: str) -> bool:
     """Whether this person may look at this order: it ran or can run on their lines."""
-    lines = scope(person)
+    lines = person.scope
     if lines is None:
         return True
     row = connection.execute("select board.order_on_lines(%s, %s)", [code, lines]).fetchone()

@@ -12,7 +12,7 @@ from pressline.web.shell import figures
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paging import Cut, PageNumber, Part
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import SignedIn, needs, scope
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -52,7 +52,7 @@ def orders(
     size: int = SIZE,
 ) -> Part:  # fmt: skip
     """A page of these orders with their progress, which is summed for this page alone."""
-    values = {"lines": scope(person), "q": q, "states": list(STATES.get(state, EVERY))}
+    values = {"lines": person.scope, "q": q, "states": list(STATES.get(state, EVERY))}
     row = connection.execute(_MEANT + _COUNT, values).fetchone()
     cut = Cut(row[0] if row else 0, number, size)
     with connection.cursor(row_factory=dict_row) as cursor:

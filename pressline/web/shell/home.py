@@ -19,7 +19,7 @@ from pressline.web.office.work_orders import orders
 from pressline.web.shell import figures, words
 from pressline.web.shell.pages import keeps_running, language, number, page
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import Anyone, for_everybody, scope, sees
+from pressline.web.shell.sign_in import Anyone, for_everybody
 
 router = APIRouter()
 
@@ -33,7 +33,7 @@ def index(request: Request, person: Anyone, connection: Database, now: Now) -> H
     """Where everything is; orders and reports for who is signed in."""
     presses = figures.press_now(connection, now)
     if person is not None:
-        presses = [row for row in presses if sees(person, row["line"])]
+        presses = [row for row in presses if person.sees(row["line"])]
     lines = {
         row["line"]: [each for each in presses if each["line"] == row["line"]] for row in presses
     }
@@ -56,7 +56,7 @@ def index(request: Request, person: Anyone, connection: Database, now: Now) -> H
 
 def _mine(connection: Connection, person: Person, locale: str) -> list[Row]:
     """What waits for this person: steps that they may take, and notices of their role."""
-    steps = waiting.for_person(connection, WAITS, person, scope(person))
+    steps = waiting.for_person(connection, WAITS, person, person.scope)
     told = notifications.open_for(connection, person, size=SOME)
     return [
         *({"what": words.say(locale, f"waits.{step.name}", n=number(step.n)), "to_do": "",

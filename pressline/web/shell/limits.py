@@ -11,10 +11,12 @@ from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from people import attachments, cells
+
 LONGEST_ADDRESS = 4096  # bytes of path and query
 LARGEST_BODY = 64 * 1024  # bytes; an act has a few hundred
 # Bytes of a file: a sheet that is read in, and what is attached to a document.
-FILES_AT = {"/api/sheets/": 5 * 1024 * 1024, "/api/attachments/": 10 * 1024 * 1024}
+FILES_AT = {"/api/sheets/": cells.MOST_BYTES, "/api/attachments/": attachments.LARGEST}
 IN_TIME = 10.0  # seconds for the head of a request, and again for its body
 FILE_IN_TIME = 60.0  # seconds for the body of a file: 10 MB from a tablet on the floor
 BODILESS = ("GET", "HEAD", "OPTIONS")

@@ -26,7 +26,7 @@ from pressline.web.shell.forms import Form
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database, Now
-from pressline.web.shell.sign_in import SignedIn, needs, scope
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -124,7 +124,7 @@ def _wanted(
     size: int = listings.PAGE,
 ) -> Wanted:  # fmt: skip
     exact = {name: request.query_params.get(name, "").strip() for name in listing.exact}
-    return Wanted(scope(person), q.strip(), exact, after, size)
+    return Wanted(person.scope, q.strip(), exact, after, size)
 
 
 def _choices(listing: Listing, name: str, locale: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ from pressline.web.shell.listing import DOCUMENTS, value
 from pressline.web.shell.pages import language, page
 from pressline.web.shell.paths import path
 from pressline.web.shell.request import Database
-from pressline.web.shell.sign_in import SignedIn, needs, scope
+from pressline.web.shell.sign_in import SignedIn, needs
 
 router = APIRouter()
 
@@ -60,7 +60,7 @@ def hits(connection: Connection, person: Person, q: str) -> Iterator[Hits]:
     for listing in LISTS.values():
         if head(listing) is None or not listing.find or not person.may(listing.right):
             continue
-        rows = listings.first(connection, listing, Wanted(scope(person), q, size=SOME + 1))
+        rows = listings.first(connection, listing, Wanted(person.scope, q, size=SOME + 1))
         if rows:
             yield Hits(listing, rows[:SOME], len(rows) > SOME)
 

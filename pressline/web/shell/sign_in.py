@@ -187,16 +187,6 @@ def rights_of(route: APIRoute) -> set[str | None]:
     return {each.name for each in asked if isinstance(each, Right | Everybody)}
 
 
-def sees(person: Person, line: str) -> bool:
-    """Whether this person may look at a line: their own, or any for a manager."""
-    return person.role == "manager" or person.works_on(line)
-
-
-def scope(person: Person) -> list[str] | None:
-    """The lines this person may look at, for a query's `where`; None: every one."""
-    return None if person.role == "manager" or not person.lines else list(person.lines)
-
-
 def told(person: Person) -> dict[str, object]:
     """What pages are told about a person."""
     return {
@@ -299,7 +289,7 @@ def _set_cookie(
 def _line_of_others(connection: Connection, person: Person, press: str | None) -> str | None:
     """The line of this press, where the person may not work on it."""
     row = connection.execute("select line from plant.press where name = %s", [press]).fetchone()
-    return row[0] if row and not sees(person, row[0]) else None
+    return row[0] if row and not person.sees(row[0]) else None
 
 
 def _wrong_line(person: Person, press: str, line: str) -> JSONResponse:
