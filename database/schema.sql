@@ -204,16 +204,60 @@ begin
   return null;
 end $$;
 
+CREATE FUNCTION people.asking() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select p.code
+  from (select encode(sha256(convert_to(current_setting('pressline.session', true), 'UTF8')), 'hex') as shown) h
+  cross join lateral (
+    select s.person from people.session s where s.token_hash = h.shown and s.ended is null
+    union all
+    select t.person from people.token t where t.token_hash = h.shown and t.ended is null
+    limit 1) e
+  join people.person p on p.code = e.person and p.active
+$$;
+
+COMMENT ON FUNCTION people.asking() IS 'The person whose session or token is in `pressline.session`; null: nobody''s.';
+
+CREATE FUNCTION people.customers() RETURNS text[]
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select coalesce((select p.customers from people.person p where p.code = people.asking()), '{}')
+$$;
+
+COMMENT ON FUNCTION people.customers() IS 'The partners that the person who asks is bound to.';
+
 CREATE FUNCTION people.differing(given jsonb, other jsonb, secret text[]) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
     AS $$ select coalesce(jsonb_object_agg(e.key, case when e.key = any (secret) and e.value <> 'null' then '"…"'::jsonb else e.value end), '{}')
    from jsonb_each(given) e where other is null or e.value is distinct from other -> e.key $$;
 
+CREATE FUNCTION people.every_customer() RETURNS boolean
+    LANGUAGE sql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select session_user = 'pressline_bridge'
+      or exists (select from pg_roles r where r.rolname = session_user
+                 and (r.rolsuper or exists (select from pg_roles o where o.rolname = 'pressline_owner'
+                                            and pg_has_role(r.oid, o.oid, 'member'))))
+      or coalesce((select p.customers = '{}' from people.person p where p.code = people.asking()), false)
+$$;
+
+COMMENT ON FUNCTION people.every_customer() IS 'Whether who asks sees every customer: a program without people, or a person who is bound to none.';
+
 CREATE FUNCTION people.key_of(given jsonb, keys text[]) RETURNS text
     LANGUAGE sql IMMUTABLE
     SET search_path TO ''
     AS $$ select string_agg(given ->> k.name, '/' order by k.n) from unnest(keys) with ordinality as k (name, n) $$;
+
+CREATE FUNCTION people.partners_of(about text[]) RETURNS text[]
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    AS $$
+  select array(select substr(a, 9) from unnest(about) a where starts_with(a, 'partner/'))
+$$;
 
 CREATE FUNCTION people.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -244,6 +288,14 @@ CREATE FUNCTION people.without(given jsonb, secret text[]) RETURNS jsonb
     SET search_path TO ''
     AS $$ select coalesce(jsonb_object_agg(e.key, case when e.key = any (secret) then '"…"'::jsonb else e.value end), '{}')
    from jsonb_each(given) e where e.value <> 'null' $$;
+
+CREATE FUNCTION people.write_about() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  insert into people.act_about (document, act) select distinct d, a.id from added a, unnest(a.about) d;
+  return null;
+end $$;
 
 CREATE FUNCTION people.write_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -590,7 +642,13 @@ CREATE TABLE people.act (
     outcome jsonb DEFAULT '{}'::jsonb NOT NULL,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
     about text[] DEFAULT '{}'::text[] NOT NULL,
-    token bigint
+    token bigint,
+    undoes uuid GENERATED ALWAYS AS (
+CASE
+    WHEN (act = 'undo'::text) THEN ((args ->> 'act'::text))::uuid
+    ELSE NULL::uuid
+END) STORED,
+    customers text[] GENERATED ALWAYS AS (people.partners_of(about)) STORED NOT NULL
 );
 
 COMMENT ON TABLE people.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
@@ -598,6 +656,10 @@ COMMENT ON TABLE people.act IS 'What people did, append-only; at is the device t
 COMMENT ON COLUMN people.act.about IS 'The documents that it is about, as `noun/key`.';
 
 COMMENT ON COLUMN people.act.token IS 'The token by which a program did it for the person; null: the person did.';
+
+COMMENT ON COLUMN people.act.undoes IS 'The act that it took back.';
+
+COMMENT ON COLUMN people.act.customers IS 'The partners that it is about: who may not see them all does not see it.';
 
 CREATE VIEW mes.scrap_told AS
  SELECT id AS act,
@@ -1390,6 +1452,13 @@ CREATE TABLE mes.unseen_owned (
 
 COMMENT ON TABLE mes.unseen_owned IS 'Counts over unseen time with the segment in whose facts they are (null: nobody''s).';
 
+CREATE TABLE people.act_about (
+    document text NOT NULL,
+    act uuid NOT NULL
+);
+
+COMMENT ON TABLE people.act_about IS 'Acts by the documents (`noun/key`) that they are about, written by trigger.';
+
 CREATE UNLOGGED TABLE people.act_claim (
     id uuid NOT NULL
 );
@@ -1600,6 +1669,7 @@ CREATE TABLE people.person (
     left_by text,
     pin_by text,
     badge_by text,
+    customers text[] DEFAULT '{}'::text[] NOT NULL,
     CONSTRAINT person_locale CHECK ((locale = ANY (ARRAY['zh'::text, 'en'::text])))
 );
 
@@ -1610,6 +1680,8 @@ COMMENT ON COLUMN people.person.left_by IS 'Who said so; pressline: the masters 
 COMMENT ON COLUMN people.person.pin_by IS 'Who set the PIN; what somebody set, the masters file does not put back.';
 
 COMMENT ON COLUMN people.person.badge_by IS 'Who gave (or took) the badge here; null: it follows the masters file.';
+
+COMMENT ON COLUMN people.person.customers IS 'Partners whose data this person may see; empty means every one''s.';
 
 CREATE TABLE people.robot (
     name text NOT NULL,
@@ -2130,6 +2202,9 @@ ALTER TABLE ONLY mes.undated_act
 ALTER TABLE ONLY mes.unseen_owned
     ADD CONSTRAINT unseen_owned_pkey PRIMARY KEY (count);
 
+ALTER TABLE ONLY people.act_about
+    ADD CONSTRAINT act_about_pkey PRIMARY KEY (document, act);
+
 ALTER TABLE ONLY people.act_claim
     ADD CONSTRAINT act_claim_pkey PRIMARY KEY (id);
 
@@ -2336,15 +2411,13 @@ CREATE INDEX segment_output_of ON mes.segment_output USING btree (run_output);
 
 CREATE INDEX unseen_owned_press ON mes.unseen_owned USING btree (press, at);
 
-CREATE INDEX act_about ON people.act USING gin (about) WHERE (about <> '{}'::text[]);
-
 CREATE INDEX act_press ON people.act USING btree (press, at);
 
 CREATE INDEX act_recorded ON people.act USING btree (recorded_at, ((id)::text));
 
 CREATE INDEX act_scrap ON people.act USING btree ((((outcome ->> 'run_output'::text))::bigint)) WHERE ((act = ANY (ARRAY['scrap'::text, 'undo'::text])) AND (outcome ? 'run_output'::text));
 
-CREATE INDEX act_undone ON people.act USING btree (((args ->> 'act'::text))) WHERE (act = 'undo'::text);
+CREATE INDEX act_undoes ON people.act USING btree (undoes) WHERE (undoes IS NOT NULL);
 
 CREATE INDEX change_by ON people.change USING btree (act) WHERE (act IS NOT NULL);
 
@@ -2501,6 +2574,12 @@ CREATE TRIGGER posting_append_only BEFORE DELETE OR UPDATE ON mes.posting FOR EA
 CREATE TRIGGER posting_never_emptied BEFORE TRUNCATE ON mes.posting FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
 
 CREATE TRIGGER run_output_begins AFTER INSERT OR UPDATE OF operation ON mes.run_output FOR EACH ROW WHEN ((new.operation IS NOT NULL)) EXECUTE FUNCTION mes.begin_operation();
+
+CREATE TRIGGER act_about_append_only BEFORE DELETE OR UPDATE ON people.act_about FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER act_about_never_emptied BEFORE TRUNCATE ON people.act_about FOR EACH STATEMENT EXECUTE FUNCTION people.refuse_change();
+
+CREATE TRIGGER act_about_written AFTER INSERT ON people.act REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_about();
 
 CREATE TRIGGER act_append_only BEFORE DELETE OR UPDATE ON people.act FOR EACH ROW EXECUTE FUNCTION people.refuse_change();
 
@@ -2833,6 +2912,9 @@ ALTER TABLE ONLY mes.unseen_owned
 
 ALTER TABLE ONLY mes.unseen_owned
     ADD CONSTRAINT unseen_owned_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);
+
+ALTER TABLE ONLY people.act_about
+    ADD CONSTRAINT act_about_act_fkey FOREIGN KEY (act) REFERENCES people.act(id);
 
 ALTER TABLE ONLY people.act
     ADD CONSTRAINT act_press_fkey FOREIGN KEY (press) REFERENCES plant.press(name);

@@ -65,6 +65,20 @@ tell({
         "still to come, or none for now.",
         "{item} 此前的产出不再更改：{at} 已过。请填写将来的时间，或留空表示从现在起。",
     ),
+    "partner_not_yours": Sentence(
+        "You work for other customers than {name}. Have it done by somebody who is bound to none.",
+        "{name} 不在您负责的客户范围内，请由不限客户的人员操作。",
+    ),
+    "customers_bound": Sentence(
+        "{name} works for some customers only. Have it done by somebody who is bound to none.",
+        "{name} 本人限定了客户，请由不限客户的人员操作。",
+    ),
+    "customers_mixed": Sentence(
+        "This server does not keep customers apart: it works in the database as one who sees "
+        "everything. Run `pressline roles`, and start it with the address of pressline_web.",
+        "本服务器未隔离客户数据：它以可见全部数据的身份连接数据库。请运行 `pressline roles`，"
+        "并以 pressline_web 的地址启动。",
+    ),
     "document_not_there": Sentence(
         "There is no {name}. Check the code, or create it first.",
         "没有 {name}。请核对编码，或先新建。",
@@ -222,6 +236,7 @@ tell({
         "operations": Sentence("operations", "工序"),
         "seq": Sentence("no.", "序号"),
         "partner": Sentence("partner", "往来单位"),
+        "customers": Sentence("customers", "客户"),
         "contact": Sentence("contact", "联系方式"),
         "active": Sentence("in use", "在用"),
         "life_strokes": Sentence("life (strokes)", "寿命（冲次）"),
@@ -261,6 +276,7 @@ tell({
         "partner.create": Sentence("create partner", "新建往来单位"),
         "partner.import": Sentence("read in partners", "导入往来单位"),
         "partner.change": Sentence("change partner", "修改往来单位"),
+        "person.customers": Sentence("bind to customers", "限定客户"),
         "stock.receive": Sentence("stock: receive", "收货"),
         "stock.count": Sentence("stock: count", "盘点"),
         "stock.move": Sentence("stock: move", "移库"),

@@ -42,7 +42,7 @@ def open_to(
             where a.press = %(press)s and a.act = any(%(kinds)s) and a.at > %(since)s
               and (%(decides)s or a.who = %(who)s)
               and not exists (select from people.act u where u.press = a.press and u.act = 'undo'
-                              and u.args ->> 'act' = a.id::text)
+                              and u.undoes = a.id)
             order by a.at desc, a.recorded_at desc limit 20
             """,
             {"press": press, "kinds": list(UNDO), "who": who, "decides": decides,
@@ -67,8 +67,8 @@ def undo(moment: Moment, done: Done, reason: str | None, *, decides: bool) -> Ou
 
 def _check_first(connection: Connection, done: Done) -> None:
     before = connection.execute(
-        "select from people.act where press = %s and act = 'undo' and args ->> 'act' = %s",
-        [done.press, str(done.id)],
+        "select from people.act where press = %s and undoes = %s",
+        [done.press, done.id],
     )
     if before.fetchone() is not None:
         raise Refused("undo_twice", act=done.act)
@@ -201,7 +201,7 @@ def _check_last(moment: Moment, done: Done, run: int) -> None:
         where a.press = %(press)s and a.act = any(%(jobs)s) and a.id <> %(act)s
           and (a.at, a.recorded_at) > (%(at)s, %(recorded)s)
           and not exists (select from people.act u where u.press = a.press and u.act = 'undo'
-                          and u.args ->> 'act' = a.id::text)
+                          and u.undoes = a.id)
         order by a.at limit 1
         """,
         {"press": moment.press, "jobs": list(JOBS), "act": done.id, "at": done.at,

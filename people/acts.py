@@ -76,9 +76,10 @@ class Deed:
     def last_change(self, noun: str, key: str) -> tuple[str, datetime | None]:
         """Who did the last act about a document, and when; the program where nobody did."""
         row = self.connection.execute(
-            "select coalesce(e.name, a.who), a.at from people.act a "
+            "select coalesce(e.name, a.who), a.at "
+            "from people.act_about d join people.act a on a.id = d.act "
             "left join people.person e on e.code = a.who "
-            "where a.about @> array[%s] and a.about <> '{}' order by a.recorded_at desc limit 1",
+            "where d.document = %s order by a.recorded_at desc limit 1",
             [f"{noun}/{key}"],
         ).fetchone()
         return (row[0], row[1]) if row else ("pressline", None)
@@ -199,9 +200,7 @@ def check_undo(deed: Deed, done: Done, reason: str | None) -> None:
 
 def check_undone(connection: Connection, done: Done) -> None:
     """Raises Refused undo_twice when the act was taken back before."""
-    before = connection.execute(
-        "select from people.act where act = 'undo' and args ->> 'act' = %s", [str(done.id)]
-    )
+    before = connection.execute("select from people.act where undoes = %s", [done.id])
     if before.fetchone() is not None:
         raise Refused("undo_twice", act=done.act)
 

@@ -42,7 +42,7 @@ def of(connection: Connection, noun: str, table: str, key: str, most: int = 50) 
     """The newest `most` steps of one document, newest first; `table` is where its row stands."""
     with connection.cursor(row_factory=class_row(_Row)) as cursor:
         rows = cursor.execute(
-            STEPS, {"about": [f"{noun}/{key}"], "table": table, "key": key, "most": most}
+            STEPS, {"document": f"{noun}/{key}", "table": table, "key": key, "most": most}
         ).fetchall()
     return [
         Step(
@@ -86,10 +86,11 @@ COUNTED = frozenset({"version", "row_version"})  # columns that count changes
 
 STEPS = """
 with done as (
-  select recorded_at as at, id as act, act as what, who,
-         args ->> 'reason' as reason, token
-  from people.act where about @> %(about)s and about <> '{}'
-  order by recorded_at desc limit %(most)s
+  select a.recorded_at as at, a.id as act, a.act as what, a.who,
+         a.args ->> 'reason' as reason, a.token
+  from people.act_about d join people.act a on a.id = d.act
+  where d.document = %(document)s
+  order by a.recorded_at desc limit %(most)s
 ), changed as (
   select id, at, act, before, after
   from people.change where "table" = %(table)s and key = %(key)s order by id desc limit %(most)s
@@ -97,7 +98,7 @@ with done as (
 select coalesce(d.at, c.at) as at, coalesce(d.act, c.act) as act, d.what,
        nullif(concat_ws(' · ', coalesce(e.name, d.who), t.name), '') as who, d.reason,
        c.before, c.after,
-       exists (select from people.act u where u.act = 'undo' and u.args ->> 'act' = d.act::text)
+       exists (select from people.act u where u.undoes = d.act)
          as undone
 from done d
 full join changed c on c.act = d.act

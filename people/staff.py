@@ -19,7 +19,7 @@ from people.refusal import Refused
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone who works here; no `lines` means every line.
+    """Someone who works here; no `lines` means every line, no `customers` every customer.
 
     `token`: the number of the token by which a program comes for them, with the rights of both.
     """
@@ -33,6 +33,7 @@ class Person:
     active: bool
     rights: list[str] = field(default_factory=list[str])
     token: int | None = None
+    customers: list[str] = field(default_factory=list[str])
 
     def may(self, act: str) -> bool:
         """Whether the person may do that act, or see that list."""
@@ -96,7 +97,7 @@ def find(connection: Connection, code: str, token: int | None = None) -> Person 
             select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active,
                    array(select g.may from people.role_right g where g.role = p.role
                          and (%(token)s::bigint is null or g.may = any (t.rights))) as rights,
-                   %(token)s::bigint as token
+                   %(token)s::bigint as token, p.customers
             from people.person p
             left join people.token t on t.id = %(token)s and t.person = p.code and t.ended is null
             where p.code = %(code)s
@@ -239,12 +240,35 @@ def session_person(connection: Connection, token: str, now: datetime) -> Person 
         return cursor.execute(
             """
             select p.code, p.name, p.role, p.lines, p.locale, p.badge, p.active,
-                   array(select g.may from people.role_right g where g.role = p.role) as rights
+                   array(select g.may from people.role_right g where g.role = p.role) as rights,
+                   p.customers
             from people.session s join people.person p on p.code = s.person
             where s.token_hash = %s and s.ended is null and s.expires > %s and p.active
             """,
             [token_hash(token), now],
         ).fetchone()
+
+
+def show(connection: Connection, token: str) -> None:
+    """The transaction is theirs whose session or token this is: row security looks it up."""
+    connection.execute("select set_config('pressline.session', %s, true)", [token])
+
+
+def kept_apart(connection: Connection) -> bool:
+    """Whether this connection has row security: a superuser, or a plant without roles, has none."""
+    row = connection.execute("select row_security_active('people.change')").fetchone()
+    return row is not None and row[0]
+
+
+def set_customers(
+    connection: Connection, person: str, customers: Sequence[str]
+) -> tuple[str, list[str]]:
+    """Bind a person to these partners (none: to nobody); their name, and what they had before."""
+    one = _here(connection, person)
+    connection.execute(
+        "update people.person set customers = %s where code = %s", [list(customers), person]
+    )
+    return one.name, one.customers
 
 
 def end_session(connection: Connection, token: str, now: datetime) -> None:

@@ -311,8 +311,8 @@ def applied(connection: Connection, bom: Bom) -> list[Applied]:
                                                                  'policy', l.policy) order by 1)
                              from erp.change_order_line l where l.change_order = c.code), '[]')
                      as orders,
-                   (select a.id::text from people.act a
-                    where a.about @> array['change_order/' || c.code] and a.about <> '{}'
+                   (select a.id::text from people.act_about d join people.act a on a.id = d.act
+                    where d.document = 'change_order/' || c.code
                       and a.act = 'change_order.apply' limit 1) as act
             from erp.change_order c left join people.person p on p.code = c.who
             where c.item = %s and c.version = %s order by c.at desc, c.code desc

@@ -561,7 +561,7 @@ from weighed w cross join boundary b
 union all
 select 'weighed', a.press, null, null, (a.args ->> 'item') || ' declared by ' || a.id,
        case when exists (select from people.act u
-                         where u.act = 'undo' and u.args ->> 'act' = a.id::text) then 0
+                         where u.act = 'undo' and u.undoes = a.id) then 0
             else (a.args ->> 'qty')::numeric end,
        coalesce((
          select sum(case when m.reverses is null then m.qty else -m.qty end) from erp.stock_move m

@@ -85,7 +85,7 @@ def _say_again(moment: Moment, act: UUID, since: datetime, until: datetime | Non
           and tstzrange((a.outcome ->> 'from')::timestamptz, (a.outcome ->> 'to')::timestamptz)
               && tstzrange(%(since)s, %(until)s)
           and not exists (select from people.act u where u.press = a.press and u.act = 'undo'
-                          and u.args ->> 'act' = a.id::text)
+                          and u.undoes = a.id)
         order by a.recorded_at
         """,
         {"press": moment.press, "act": act, "since": since, "until": until},

@@ -34,7 +34,8 @@ DESIGN = {"item.create", "item.change", "routing.change", "die.create", "die.cha
           "partner.create", "partner.change", "item.import", "routing.import", "die.import",
           "partner.import"}  # fmt: skip
 PARTNERS = {"partner.see"}
-OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "role.see", "role.change",
+OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "person.customers",
+          "role.see", "role.change",
           "message.replay", "trail.see", "freshness.see", "notice_kind.see",
           "notice_kind.change", "robot.see", "robot.create", "robot.change", "robot.test",
           "robot.remove"}  # fmt: skip

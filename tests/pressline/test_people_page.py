@@ -115,13 +115,17 @@ def test_it_opens_asks_and_tells_what_was_done(
         page.locator("a[href='/people']").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         own = page.locator("[data-person=qian]")
-        expect(own.locator("summary")).to_have_count(2)  # nobody sends themselves away
+        expect(own.locator("summary")).to_have_count(3)  # nobody sends themselves away
         row = page.locator("[data-person=zhang]")
         row.locator("summary").nth(1).click()
         row.locator("[data-act='person.badge'] input").focus()
         scan(page, "EMP:B-777")
         expect(page.locator(".told")).to_contain_text("张伟 的工牌已更换")
         row.locator("summary").nth(2).click()
+        row.locator("[data-act='person.customers'] input").fill("NOBODY")
+        row.locator("[data-act='person.customers'] button").click()
+        expect(row.locator("[data-act='person.customers'] .problem")).to_contain_text("没有 NOBODY")
+        row.locator("summary").nth(3).click()
         expect(row).to_contain_text("不能撤销")
         assert_chinese(page)
         row.locator(".danger").click()

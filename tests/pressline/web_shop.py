@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from servers import as_program
 
 from database.connection import Connection, connect
 from erp_core.production import work_orders
@@ -198,9 +199,12 @@ class Site:
 
 
 @contextmanager
-def served(database: str, shop: WebShop, proxy: str = "") -> Generator[Site]:
-    """The application on a free port, in a thread; the clock is the shop's."""
-    app = make_application(database, lambda: shop.now)
+def served(
+    database: str, shop: WebShop, proxy: str = "", program: str | None = "web"
+) -> Generator[Site]:
+    """The application on a free port, in a thread, with its own rights; its clock is the shop's."""
+    address = as_program(database, program) if program else database
+    app = make_application(address, lambda: shop.now)
     config = configured(app, Doors("127.0.0.1", 0, proxy=proxy))
     config.timeout_graceful_shutdown = 1
     server = Server(config, app.state.feed)

@@ -82,7 +82,7 @@ def acts(connection: Connection, run: Row, now: datetime) -> list[Row]:
             select a.id, a.at, a.who, e.name as who_name, a.act,
                    a.act = any(%s) and not exists (
                      select from people.act u where u.press = a.press and u.act = 'undo'
-                       and u.args ->> 'act' = a.id::text) as undoable, a.args ->> 'qty' as qty,
+                       and u.undoes = a.id) as undoable, a.args ->> 'qty' as qty,
                    a.args ->> 'reason' as reason,
                    coalesce(a.args ->> 'item', a.args ->> 'work_order', a.args ->> 'die',
                             a.args ->> 'report') as subject

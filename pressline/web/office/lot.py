@@ -100,7 +100,7 @@ def told(connection: Connection, person: Person, found: Row) -> list[Row]:
                    (a.args ->> 'qty')::numeric as qty, a.args ->> 'reason' as reason,
                    a.args ->> 'work_order' as work_order,
                    exists (select from people.act u
-                           where u.act = 'undo' and u.args ->> 'act' = a.id::text) as undone,
+                           where u.act = 'undo' and u.undoes = a.id) as undone,
                    (select sum(case when t.kind = 'stock' then m.qty else -m.qty end)
                     from erp.stock_move m join erp.location t on t.code = m.to_location
                     where m.item = %(item)s and m.lot = %(lot)s

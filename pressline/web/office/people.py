@@ -63,7 +63,7 @@ def _shown(row: Row) -> Row:
 
 _COUNT = "select count(*)"
 _ROWS = """
-select p.code, p.name, p.role, p.lines, p.badge, p.pin_hash is not null as pin,
+select p.code, p.name, p.role, p.lines, p.customers, p.badge, p.pin_hash is not null as pin,
        p.left_at, coalesce(o.name, p.left_by) as left_by,
        exists (select from people.session s
                where s.person = p.code and s.ended is null and s.expires > %(now)s) as signed_in
@@ -71,7 +71,7 @@ select p.code, p.name, p.role, p.lines, p.badge, p.pin_hash is not null as pin,
 _FROM = """
 from people.person p left join people.person o on o.code = p.left_by
 where (%(q)s = '' or position(lower(%(q)s) in lower(
-         p.code || ' ' || p.name || ' ' || array_to_string(p.lines, ' '))) > 0)
+         p.code || ' ' || p.name || ' ' || array_to_string(p.lines || p.customers, ' '))) > 0)
 """
 _HERE = _FROM + "and p.active"
 _LEFT = _FROM + "and not p.active"

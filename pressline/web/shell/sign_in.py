@@ -99,7 +99,7 @@ def who(request: Request, connection: Database, now: Now) -> Person | None:
     token = token_of(request)
     if not token:
         return None
-    return staff.session_person(connection, token, now)
+    return _bound(connection, staff.session_person(connection, token, now), token)
 
 
 def bearer_of(request: Request) -> str | None:
@@ -109,14 +109,24 @@ def bearer_of(request: Request) -> str | None:
     return token.strip() if calls and kind.lower() == "bearer" else None
 
 
-def _by_token(request: Request, connection: Connection, token: str, now: datetime) -> Person:
+def _by_token(request: Request, connection: Connection, token: str, now: datetime) -> Person | None:
     """Committed at once: the last use is kept, a wrong one too, and neither holds others up."""
     address = request.client.host if request.client else None
     outcome = sign_ins.by_token(connection, token, address, now)
     connection.commit()
     if outcome.person is None:
         raise WrongTokenError(outcome)
-    return outcome.person
+    return _bound(connection, outcome.person, token)
+
+
+def _bound(connection: Connection, person: Person | None, token: str) -> Person | None:
+    """The transaction is theirs; who is bound to customers comes in where rows are kept apart."""
+    if person is None:
+        return None
+    if person.customers and not staff.kept_apart(connection):
+        raise NotAllowedError(person.code, "customers_mixed")
+    staff.show(connection, token)
+    return person
 
 
 def token_of(request: Request) -> str | None:
