@@ -313,3 +313,39 @@ def test_a_policy_that_is_as_it_should_be_is_not_made_again(database: str) -> No
         migrate(as_owner(database))
         after = admin.execute("select oid from pg_policy order by oid").fetchall()
     assert len(set(before) - set(after)) == 1
+
+
+EVERY_LINE = {
+    "/wall",
+    "/api/line",
+    "/terminal/P05",
+}  # by hand: boards of the floor are for everybody
+
+
+@ONE
+def test_no_page_tells_a_line_of_an_order_of_another(plant: Pair) -> None:
+    """liu works on L1; the order's die fits a press of L2 alone."""
+    shop, site = plant
+    shop.connection.execute(ELSEWHERE)
+    shop.order("WO-ELSEWHERE", "ITEM-E", 100)
+    shop.producing("P05", "WO-ELSEWHERE", "sun")
+    shop.run("P05", 60, 30)
+    walked = [*addresses(), "/search?q=elsewhere", "/terminal/P05", "/api/press/P05"]
+    told: dict[str, set[str]] = {}
+    for badge in (BOUND, "EMP:B-202"):
+        with site.signed_in(badge, None) as client:
+            told[badge] = {p for p in walked if b"WO-ELSEWHERE" in client.get(p).content}
+            status = client.get("/work-order/WO-ELSEWHERE").status_code
+            assert status == (403 if badge == BOUND else 200)
+    assert told[BOUND] == EVERY_LINE
+    assert {"/work_orders", "/api/v1/work_orders", "/labels", "/api/press/P05"} <= told["EMP:B-202"]
+
+
+ELSEWHERE = """
+insert into erp.item (code, name_zh, name_en, unit, kind)
+values ('ITEM-E', '别线件', 'Part of another line', 'pcs', 'part');
+insert into erp.die (code, name, life_strokes) values ('D-ELSE', '别线模', 1000);
+insert into erp.die_output (die, item, parts_num, parts_den) values ('D-ELSE', 'ITEM-E', 1, 1);
+insert into erp.die_press values ('D-ELSE', 'P05');
+insert into erp.routing values ('ITEM-E', 10, 'press', 'D-ELSE');
+"""
