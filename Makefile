@@ -19,10 +19,10 @@ demo: install-demo ## A whole plant on this machine; ARGS="--seconds 60 --report
 
 test: install ## Every test, on every database flavour found
 	@$(BIN)/python -m tests.parts --install
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 $(ARGS)
 
 quick: install ## Some tests of every room, on plain PostgreSQL
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --quick $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup --max-worker-restart 0 --quick $(ARGS)
 
 check: install ## ruff, pyright strict, import contracts
 	@$(BIN)/ruff check .

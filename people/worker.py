@@ -16,7 +16,7 @@ import structlog
 from psycopg.rows import class_row
 
 from database.connection import Connection, wait_connect
-from database.errors import NewerError, OutdatedError
+from database.errors import AddressError, NewerError, OutdatedError
 from database.limits import SERVICE
 from database.migrate import require_current
 from people import notices
@@ -170,10 +170,12 @@ def running(database: str, kinds: JobKinds) -> Generator[None]:
 def serve(database: str, kinds: JobKinds, stop: threading.Event) -> None:
     """Do jobs as they are due until `stop`; while the database is away, wait for it.
 
-    Beside the bridge, which says that it waits.
+    Beside the bridge, which says that it waits, or that the address cannot be one.
     """
     try:
         require_current(database, stop=stop.is_set, quiet=True)
+    except AddressError:
+        return
     except (OutdatedError, NewerError) as error:
         log.warning("no jobs are done", reason=str(error))
         return

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import disk_usage
@@ -23,6 +24,14 @@ if "TMPDIR" not in os.environ and IN_MEMORY.is_dir() and disk_usage(IN_MEMORY).f
 
 settings.register_profile("busy machine", deadline=None)  # how long an example takes says nothing
 settings.load_profile("ci" if "CI" in os.environ else "busy machine")  # ci: the same examples
+
+
+@pytest.fixture(autouse=True)
+def threads_end_alone() -> Iterator[None]:
+    """A service ends its process with any of its threads; not so after the test that called it."""
+    hook = threading.excepthook
+    yield
+    threading.excepthook = hook
 
 
 @pytest.fixture(scope="session", params=flavours())

@@ -81,14 +81,14 @@ def raw(plant: Pair, database: str) -> Iterator[tuple[Connection, str, str]]:
         yield connection, session_of(bound), session_of(free)
 
 
-def shown(connection: Connection, session: str, query: sql.Composable) -> str:
+def shown(connection: Connection, session: str, query: sql.SQL | sql.Composed) -> str:
     """What a query gives in a transaction of that session, as one text."""
     with connection.transaction(force_rollback=True):
         connection.execute("select set_config('pressline.session', %s, true)", [session])
         return "\n".join(str(row) for row in connection.execute(query))
 
 
-def relations(connection: Connection) -> list[sql.Composable]:
+def relations(connection: Connection) -> list[sql.SQL | sql.Composed]:
     """Every table and view that the web may read, its rows as text."""
     rows = connection.execute(
         """
@@ -111,7 +111,7 @@ ARGUMENTS = {  # by type: with these every function of ours can be called
 }  # fmt: skip
 
 
-def functions(connection: Connection) -> list[sql.Composable]:
+def functions(connection: Connection) -> list[sql.SQL | sql.Composed]:
     """Every function with its owner's rights that the web may call."""
     rows = connection.execute(
         """

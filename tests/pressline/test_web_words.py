@@ -88,7 +88,7 @@ def test_chinese_sentences_hold_no_english_words() -> None:
         "iPad",
         "Firefox",
     }  # proper names
-    commands = re.compile(r"pressline (edge|ingest) run|pressline tls make")
+    commands = re.compile(r"pressline (edge|ingest) run|pressline tls make|pressline roles")
     calls = {
         "Authorization",
         "UUID",
