@@ -1,6 +1,7 @@
 """The calls of a terminal: who is there, what they do, what they are told."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -280,3 +281,20 @@ def test_what_no_database_holds_is_told_and_nothing_is_written(
         assert client.get("/terminal/%00").status_code in (404, 422)
         assert client.get("/work-order/%00").status_code in (404, 422)
     assert shop.connection.execute("select count(*) from people.act").fetchone() == (0,)
+
+
+def test_a_fault_of_ours_is_told_with_the_number_that_is_in_the_log(
+    opened: Pair, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A column that is gone stands for any: nothing is done, nobody takes it for the network."""
+    shop, site = opened
+    with site.signed_in("EMP:B-301", None) as client:
+        shop.connection.execute("alter table erp.die rename column name to gone")
+        shop.connection.commit()
+        call = act(client, "die.change", die="D-210", life_strokes=9)
+        shown = client.get("/die/D-210")
+    assert (call.status_code, call.json()["code"], shown.status_code) == (500, "unexpected", 500)
+    logged = capsys.readouterr()
+    for text in (call.json()["message"], shown.text):
+        [number] = re.findall(r"编号 ([0-9a-f]{6})", text)
+        assert number in logged.out + logged.err

@@ -1,5 +1,6 @@
 """What goes wrong, told to people: what happened and what to do, as a page or as JSON."""
 
+import secrets
 from math import ceil
 
 import structlog
@@ -41,6 +42,7 @@ def answer_for(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, no_database)
     app.add_exception_handler(CrowdedError, crowded)
     app.add_exception_handler(CursorError, unclear_place)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def _told(
@@ -152,3 +154,14 @@ def no_database(request: Request, error: Exception) -> Response:
     title, cure = words.say(locale, "say.no_database_title"), words.say(locale, "say.no_database")
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return _told(request, 503, "no_database", title, cure, reason)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """500: a fault of ours, with a number by which IT finds it in the log, traceback below."""
+    locale, number = language(request), secrets.token_hex(3)
+    title = words.say(locale, "say.unexpected_title")
+    cure = words.say(locale, "say.unexpected", number=number)
+    reason = f"{number} {type(error).__name__}: {' '.join(str(error).split())}"
+    answer = _told(request, 500, "unexpected", title, cure, reason)
+    answer.headers["Connection"] = "close"  # the server closes it; nobody may ask on it again
+    return answer
