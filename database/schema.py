@@ -8,6 +8,7 @@ import shutil
 import subprocess
 
 from database.migrate import FOLDER, migrate
+from database.roles import as_owner, make_roles
 from database.server import Server, embedded_binaries, private_folder
 
 SCHEMA_FILE = FOLDER / "schema.sql"
@@ -28,12 +29,19 @@ def dump(server: Server, database: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", noise.sub("", text)).strip() + "\n"
 
 
+def furnish(url: str) -> None:
+    """As a plant is made: schema, roles, and whatever was made before them handed to the owner."""
+    migrate(url)
+    make_roles(url, {})
+    migrate(as_owner(url))
+
+
 def main() -> None:
     """Write database/schema.sql."""
     folder = private_folder("pressline-schema-")
     server = Server(embedded_binaries(), folder / "data").start()
     try:
-        migrate(server.url)
+        furnish(server.url)
         SCHEMA_FILE.write_text(dump(server, "postgres"))
     finally:
         server.stop()

@@ -651,6 +651,8 @@ END) STORED,
     customers text[] GENERATED ALWAYS AS (people.partners_of(about)) STORED NOT NULL
 );
 
+ALTER TABLE ONLY people.act FORCE ROW LEVEL SECURITY;
+
 COMMENT ON TABLE people.act IS 'What people did, append-only; at is the device time of the act, id is made by the client.';
 
 COMMENT ON COLUMN people.act.about IS 'The documents that it is about, as `noun/key`.';
@@ -850,6 +852,8 @@ CREATE TABLE erp.partner (
     version integer DEFAULT 1 NOT NULL,
     CONSTRAINT partner_kind CHECK ((kind = ANY (ARRAY['customer'::text, 'supplier'::text, 'both'::text])))
 );
+
+ALTER TABLE ONLY erp.partner FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE erp.partner IS 'Whom the plant sells to and buys from; who is not active any more stays for what names them.';
 
@@ -1457,6 +1461,8 @@ CREATE TABLE people.act_about (
     act uuid NOT NULL
 );
 
+ALTER TABLE ONLY people.act_about FORCE ROW LEVEL SECURITY;
+
 COMMENT ON TABLE people.act_about IS 'Acts by the documents (`noun/key`) that they are about, written by trigger.';
 
 CREATE UNLOGGED TABLE people.act_claim (
@@ -1476,6 +1482,8 @@ CREATE TABLE people.attachment (
     at timestamp with time zone NOT NULL,
     removed timestamp with time zone
 );
+
+ALTER TABLE ONLY people.attachment FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE people.attachment IS 'A file on a document (`noun/key`); the same name again is its next version.';
 
@@ -1499,6 +1507,8 @@ CREATE TABLE people.change (
     before jsonb,
     after jsonb
 );
+
+ALTER TABLE ONLY people.change FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE people.change IS 'What changed in tables that people change, written by trigger; only the columns that differ, secret ones without their value.';
 
@@ -1538,6 +1548,8 @@ CREATE TABLE people.file (
     CONSTRAINT file_size CHECK (((octet_length(bytes) >= 1) AND (octet_length(bytes) <= 10485760)))
 );
 ALTER TABLE ONLY people.file ALTER COLUMN bytes SET STORAGE EXTERNAL;
+
+ALTER TABLE ONLY people.file FORCE ROW LEVEL SECURITY;
 
 COMMENT ON TABLE people.file IS 'What was attached, once by its content, also when no document has it any more; type by its first bytes.';
 
@@ -2987,3 +2999,72 @@ ALTER TABLE ONLY plant.shift_break
 
 ALTER TABLE ONLY signal.gap
     ADD CONSTRAINT gap_outbox_fkey FOREIGN KEY (outbox) REFERENCES signal.outbox(id);
+
+CREATE POLICY customers ON erp.partner TO pressline_owner, pressline_web USING ((( SELECT people.every_customer() AS every_customer) OR (code = ANY (( SELECT people.customers() AS customers)::text[]))));
+
+COMMENT ON POLICY customers ON erp.partner IS '332cf4a6a3ed955ad798ce85498d6afa';
+
+ALTER TABLE erp.partner ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY programs ON erp.partner TO pressline_bridge USING (true);
+
+COMMENT ON POLICY programs ON erp.partner IS '46d40afcc33c9aefb6c74d788908eb73';
+
+ALTER TABLE people.act ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE people.act_about ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE people.attachment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE people.change ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY customers ON people.act TO pressline_web USING (((customers = '{}'::text[]) OR ( SELECT people.every_customer() AS every_customer) OR (customers <@ ( SELECT people.customers() AS customers))));
+
+COMMENT ON POLICY customers ON people.act IS '2cd15c748d3ac2e1634b28685751de80';
+
+CREATE POLICY customers ON people.act_about TO pressline_web USING (((NOT starts_with(document, 'partner/'::text)) OR ( SELECT people.every_customer() AS every_customer) OR (substr(document, 9) = ANY (( SELECT people.customers() AS customers)::text[]))));
+
+COMMENT ON POLICY customers ON people.act_about IS '3796e84bb0dba87ec6875b90c1c4995c';
+
+CREATE POLICY customers ON people.attachment TO pressline_owner, pressline_web USING (((NOT starts_with(document, 'partner/'::text)) OR ( SELECT people.every_customer() AS every_customer) OR (substr(document, 9) = ANY (( SELECT people.customers() AS customers)::text[]))));
+
+COMMENT ON POLICY customers ON people.attachment IS 'dfb790241009c220aea5764fcd0b9e09';
+
+CREATE POLICY customers ON people.change TO pressline_owner, pressline_web USING (
+CASE "table"
+    WHEN 'erp.partner'::text THEN (( SELECT people.every_customer() AS every_customer) OR (key = ANY (( SELECT people.customers() AS customers)::text[])))
+    WHEN 'people.attachment'::text THEN (EXISTS ( SELECT
+       FROM people.attachment a
+      WHERE (a.id = (change.key)::bigint)))
+    ELSE true
+END);
+
+COMMENT ON POLICY customers ON people.change IS '50ca505ec91e4ad8f514340f54e9f378';
+
+CREATE POLICY customers ON people.file TO pressline_owner, pressline_web USING ((EXISTS ( SELECT
+   FROM people.attachment a
+  WHERE (a.sha256 = file.sha256)))) WITH CHECK (true);
+
+COMMENT ON POLICY customers ON people.file IS '6657eb85e8d684e7e5553d2949a6dccf';
+
+ALTER TABLE people.file ENABLE ROW LEVEL SECURITY;
+
+CREATE POLICY programs ON people.act TO pressline_owner, pressline_bridge USING (true);
+
+COMMENT ON POLICY programs ON people.act IS 'f51dedb18436c3443522c167566ac443';
+
+CREATE POLICY programs ON people.act_about TO pressline_owner, pressline_bridge USING (true);
+
+COMMENT ON POLICY programs ON people.act_about IS 'f51dedb18436c3443522c167566ac443';
+
+CREATE POLICY programs ON people.attachment TO pressline_bridge USING (true);
+
+COMMENT ON POLICY programs ON people.attachment IS '46d40afcc33c9aefb6c74d788908eb73';
+
+CREATE POLICY programs ON people.change TO pressline_bridge USING (true);
+
+COMMENT ON POLICY programs ON people.change IS '46d40afcc33c9aefb6c74d788908eb73';
+
+CREATE POLICY programs ON people.file TO pressline_bridge USING (true);
+
+COMMENT ON POLICY programs ON people.file IS '46d40afcc33c9aefb6c74d788908eb73';

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from database.migrate import migrate
-from database.roles import PROGRAMS, as_owner, make_roles
+from database.roles import PROGRAMS
+from database.schema import furnish
 from database.server import Server, embedded_binaries, let_server_pass, timescale_binaries
 
 TEST_SETTINGS = ("fsync=off", "max_connections=60", "timescaledb.telemetry_level=off")
@@ -54,13 +54,6 @@ def as_program(url: str, program: str) -> str:
     return make_conninfo(url, user=PROGRAMS[program])
 
 
-def _furnish(url: str) -> None:
-    """As a plant is made: schema, roles, and whatever was made before them handed to the owner."""
-    migrate(url)
-    make_roles(url, {})
-    migrate(as_owner(url))
-
-
 @contextmanager
 def running_flavour(name: str, *more: str) -> Generator[Flavour]:
     """A server of that flavour while it is used; `more`: further settings, `name=value`."""
@@ -77,7 +70,7 @@ def running_flavour(name: str, *more: str) -> Generator[Flavour]:
     try:
         with psycopg.connect(server.url, autocommit=True) as admin:
             admin.execute("create database template_pressline")
-        _furnish(server.url_of("template_pressline"))
+        furnish(server.url_of("template_pressline"))
         if timescale:
             with psycopg.connect(server.url, autocommit=True) as admin:
                 admin.execute(
