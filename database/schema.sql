@@ -12,6 +12,11 @@ CREATE EXTENSION IF NOT EXISTS btree_gist WITH SCHEMA public;
 
 COMMENT ON EXTENSION btree_gist IS 'support for indexing common datatypes in GiST';
 
+CREATE DOMAIN erp.size AS numeric
+	CONSTRAINT size_is_one CHECK (((VALUE > (0)::numeric) AND (VALUE <= (100000)::numeric)));
+
+COMMENT ON DOMAIN erp.size IS 'A length in mm or a density in g/cm³: above zero, no NaN, no infinity.';
+
 CREATE FUNCTION erp.bom_takes(qty numeric, scrap numeric) RETURNS numeric
     LANGUAGE sql IMMUTABLE
     RETURN (qty * ((1)::numeric + scrap));
@@ -708,6 +713,7 @@ CREATE TABLE erp.stock_move (
     reason text NOT NULL,
     idempotency_key text,
     recorded_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    CONSTRAINT stock_move_finite CHECK ((qty < 'Infinity'::numeric)),
     CONSTRAINT stock_move_goes_somewhere CHECK ((from_location <> to_location)),
     CONSTRAINT stock_move_qty CHECK ((qty > (0)::numeric))
 );
@@ -734,7 +740,8 @@ CREATE TABLE erp.balance (
     location text NOT NULL,
     lot text,
     qty numeric NOT NULL,
-    first_move bigint NOT NULL
+    first_move bigint NOT NULL,
+    CONSTRAINT balance_finite CHECK (((qty > '-Infinity'::numeric) AND (qty < 'Infinity'::numeric)))
 );
 
 ALTER TABLE ONLY erp.balance REPLICA IDENTITY FULL;
@@ -767,13 +774,25 @@ CREATE TABLE erp.bom_line (
     qty numeric NOT NULL,
     seq integer,
     scrap numeric DEFAULT 0 NOT NULL,
+    pitch erp.size,
+    pitch_parts integer,
+    width erp.size,
+    thickness erp.size,
+    density erp.size,
+    CONSTRAINT bom_line_finite CHECK ((qty < 'Infinity'::numeric)),
+    CONSTRAINT bom_line_pitch_parts CHECK (((pitch_parts >= 1) AND (pitch_parts <= 1000))),
     CONSTRAINT bom_line_qty CHECK ((qty > (0)::numeric)),
-    CONSTRAINT bom_line_scrap CHECK (((scrap >= (0)::numeric) AND (scrap < (1)::numeric)))
+    CONSTRAINT bom_line_scrap CHECK (((scrap >= (0)::numeric) AND (scrap < (1)::numeric))),
+    CONSTRAINT bom_line_strip CHECK ((num_nonnulls(pitch, pitch_parts, width, thickness, density) = ANY (ARRAY[0, 5])))
 );
 
 COMMENT ON COLUMN erp.bom_line.seq IS 'Number of the operation that uses it; null: the first one.';
 
 COMMENT ON COLUMN erp.bom_line.scrap IS 'Share of qty that is lost beside it: an order takes qty x (1 + scrap) a piece.';
+
+COMMENT ON COLUMN erp.bom_line.pitch IS 'How far the strip moves for `pitch_parts` parts, in mm; null: the quantity was given.';
+
+COMMENT ON COLUMN erp.bom_line.width IS 'The section (mm, mm, g/cm³) with which the quantity was computed, whatever the coil''s is today.';
 
 CREATE TABLE erp.change_order (
     code text NOT NULL,
@@ -817,9 +836,13 @@ CREATE TABLE erp.item (
     container bigint,
     version integer DEFAULT 1 NOT NULL,
     routing_version integer DEFAULT 1 NOT NULL,
+    width erp.size,
+    thickness erp.size,
+    density erp.size,
     CONSTRAINT item_container CHECK ((container > 0)),
     CONSTRAINT item_kind CHECK ((kind = ANY (ARRAY['part'::text, 'coil'::text, 'blank'::text, 'bought'::text]))),
-    CONSTRAINT item_over_tolerance CHECK ((over_tolerance >= (0)::numeric))
+    CONSTRAINT item_over_tolerance CHECK ((over_tolerance >= (0)::numeric)),
+    CONSTRAINT item_strip CHECK ((num_nonnulls(width, thickness, density) = ANY (ARRAY[0, 3])))
 );
 
 COMMENT ON COLUMN erp.item.over_tolerance IS 'Share of the ordered quantity that may be made beyond it before parts count as excess; 0.02 is 2 %.';
@@ -829,6 +852,8 @@ COMMENT ON COLUMN erp.item.until IS 'The last day on which new orders for it are
 COMMENT ON COLUMN erp.item.container IS 'Parts of a full container, at which a report is made; null: none is.';
 
 COMMENT ON COLUMN erp.item.routing_version IS 'Counts the changes of its list of operations.';
+
+COMMENT ON COLUMN erp.item.width IS 'Of a coil''s strip, in mm; with thickness (mm) and density (g/cm³) it gives the mass of a pitch.';
 
 CREATE TABLE erp.lot (
     item text NOT NULL,
@@ -939,7 +964,8 @@ CREATE TABLE erp.work_order_material (
     component text NOT NULL,
     qty_per numeric NOT NULL,
     seq integer,
-    bom text
+    bom text,
+    CONSTRAINT work_order_material_finite CHECK ((qty_per < 'Infinity'::numeric))
 );
 
 COMMENT ON TABLE erp.work_order_material IS 'The BOM as it was when the order was released.';
@@ -964,6 +990,7 @@ CREATE TABLE mes.coil_weight (
     lot text NOT NULL,
     at timestamp with time zone NOT NULL,
     qty numeric NOT NULL,
+    CONSTRAINT coil_weight_finite CHECK ((qty < 'Infinity'::numeric)),
     CONSTRAINT coil_weight_qty CHECK ((qty >= (0)::numeric))
 );
 

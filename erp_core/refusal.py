@@ -35,6 +35,41 @@ tell({
         "{given} is no unit here. Write one of {units}.",
         "{given} 不是可用的单位。请填写以下之一：{units}。",
     ),
+    "unit_in_bom": Sentence(
+        "{item} stands in {unit} in the bill of material {name}: its unit stays. Create another "
+        "item, or take the line out first.",
+        "{item} 在物料清单 {name} 中按 {unit} 计量，单位不能改。请新建物料，或先删除该清单行。",
+    ),
+    "unit_other": Sentence(
+        "{given} is no unit for {item}, which is kept in {unit}. Write one of: {units}.",
+        "{item} 按 {unit} 计量，不能用 {given}。请改用：{units}。",
+    ),
+    "qty_too_fine": Sentence(
+        "{qty} of {item} has more digits than {unit} is kept with. Write at most 12 decimals.",
+        "{item} 的数量 {qty} 小数位过多（单位 {unit}）。请最多填 12 位小数。",
+    ),
+    "strip_partly": Sentence(
+        "A strip of {item} needs width, thickness and density. Give all three, or none.",
+        "{item} 的料宽、料厚、密度不全。请同时填写，或都不填。",
+    ),
+    "strip_unknown": Sentence(
+        "The strip of {item} is not known, so a pitch tells no mass. Give its width, thickness and "
+        "density on its page, or write the quantity.",
+        "{item} 缺少料宽、料厚、密度，无法按步距计算重量。请在物料页补充，或直接填写数量。",
+    ),
+    "strip_no_mass": Sentence(
+        "{item} is kept in {unit}, which is no mass. Write the quantity instead of a pitch.",
+        "{item} 按 {unit} 计量，不是重量单位。请填写数量，不要填步距。",
+    ),
+    "strip_changed": Sentence(
+        "The strip of {item} has changed since the lines of {name} were written. Look at the lines "
+        "and save them again, then check.",
+        "{item} 的料带尺寸在 {name} 编制后已变更。请核对清单行并重新保存，再审核。",
+    ),
+    "line_amount": Sentence(
+        "What a piece takes of {component} is not clear. Give a quantity above zero, or a pitch.",
+        "组件 {component} 的用量不明确。请填写大于零的数量，或填写步距，二者选一。",
+    ),
     "unit_fixed": Sentence(
         "Stock of {item} has moved in {unit}: its unit stays. Leave it, or make another item.",
         "{item} 已有库存移动（单位：{unit}），单位不能再改。请保留原单位，或新建物料。",
@@ -232,6 +267,11 @@ tell({
         "unit": Sentence("unit", "单位"),
         "over_tolerance": Sentence("tolerance above (0.02 is 2 %)", "超产允差（0.02 即 2%）"),
         "until": Sentence("orders taken until", "停用日期"),
+        "width": Sentence("strip width (mm)", "料宽（mm）"),
+        "thickness": Sentence("strip thickness (mm)", "料厚（mm）"),
+        "density": Sentence("density (g/cm³)", "密度（g/cm³）"),
+        "pitch": Sentence("pitch (mm)", "步距（mm）"),
+        "pitch_parts": Sentence("parts a pitch", "每步件数"),
         "container": Sentence("parts in a container", "每箱件数"),
         "operations": Sentence("operations", "工序"),
         "seq": Sentence("no.", "序号"),

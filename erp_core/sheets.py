@@ -12,7 +12,8 @@ from people.acts import Kinds
 
 ITEMS = record_sheets.of(
     ITEM, "items",
-    "select code, name_zh, name_en, kind, unit, over_tolerance, until, container from erp.item",
+    "select code, name_zh, name_en, kind, unit, over_tolerance, until, container, width, "
+    "thickness, density from erp.item",
 )  # fmt: skip
 DIES = record_sheets.of(
     DIE, "dies",

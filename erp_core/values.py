@@ -40,6 +40,9 @@ def _ratio(value: object) -> Fraction:
 Quantity = Annotated[
     Decimal, BeforeValidator(_exact), Field(gt=0, le=MOST, max_digits=24, decimal_places=12)
 ]
+Size = Annotated[
+    Decimal, BeforeValidator(_exact), Field(gt=0, le=100_000, max_digits=24, decimal_places=12)
+]  # mm, or g/cm³
 Share = Annotated[Decimal, BeforeValidator(_exact), Field(ge=0, le=1)]
 Worn = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=2)]
 Speed = Annotated[Decimal, BeforeValidator(_exact), Field(gt=0, le=FASTEST)]

@@ -164,4 +164,5 @@ def _wrong_line(line: int, argument: str, error: ErrorDetails) -> Refused:
 def _is_exact(model: type[Arguments], argument: str) -> bool:
     """Whether the argument is a quantity with decimals, in an item's unit."""
     fields = model.model_fields.items()
-    return any(f.annotation is Decimal for name, f in fields if argument in {name, f.alias})
+    exact = [f.annotation for name, f in fields if argument in {name, f.alias}]
+    return any(kind is Decimal or getattr(kind, "FORM", "") == "amount" for kind in exact)

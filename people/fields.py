@@ -69,7 +69,7 @@ def _form(kind: Any) -> tuple[Form, tuple[str, ...], tuple[About, ...]]:
         if isinstance(each, type) and issubclass(each, BaseModel):
             return "rows", (), of(each)
         return "several", (), ()
-    return PLAIN.get(kind, "text"), (), ()
+    return PLAIN.get(kind) or getattr(kind, "FORM", "text"), (), ()
 
 
 def _bare(annotation: Any) -> Any:

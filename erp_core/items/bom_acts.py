@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from erp_core.items import boms
+from erp_core.items import boms, items, strips
 from erp_core.items.boms import Bom, Line
+from erp_core.items.strips import Strip
+from erp_core.quantity import Amount, plain
 from erp_core.refusal import Refused
+from erp_core.values import Size
 from people.acts import Deed, Done, Kind, Kinds, Outcome, check_undo
 from people.arguments import Arguments, Code, Quantity, Reason, Whole
 
@@ -34,10 +37,15 @@ class OfBom(Arguments):
 
 
 class LineGiven(Arguments):
-    """A line: `qty` in the component's unit for one piece, scrap in percent of it."""
+    """A line: what one piece takes, as `qty` or as `pitch` in mm for `pitch_parts` parts of a coil.
+
+    `qty` is in the component's unit, or says another ("8.06 g"). Scrap in percent of it.
+    """
 
     component: Code
-    qty: Annotated[Quantity, Field(gt=0)]
+    qty: Amount | None = None
+    pitch: Size | None = None
+    pitch_parts: Annotated[Whole, Field(gt=0, le=1000)] | None = None
     operation: Whole | None = None
     scrap_percent: Annotated[Quantity, Field(lt=100)] = Decimal(0)
 
@@ -74,20 +82,45 @@ def _create(deed: Deed, given: Create) -> Outcome:
 def _change(deed: Deed, given: Change) -> Outcome:
     before = seen(deed, given)
     was = boms.lines(deed.connection, before.item, before.version)
-    lines = [
-        Line(line.component, line.qty, line.operation, line.scrap_percent / HUNDRED)
-        for line in given.lines
-    ]
+    lines = [_line(deed, line) for line in given.lines]
     if before.state == "draft" and sorted(map(_plain, lines)) == sorted(map(_plain, was)):
         raise Refused("nothing_changes", name=before.name)
     bom = boms.write_lines(deed.connection, before, lines)
     return {**told(deed, bom, before, "bom_changed"), "lines": [_plain(line) for line in was]}
 
 
+def _line(deed: Deed, given: LineGiven) -> Line:
+    """A line in its component's unit; raises Refused."""
+    found = items.find(deed.connection, given.component)
+    if found is None:
+        raise Refused("item_not_there", item=given.component)
+    scrap = given.scrap_percent / HUNDRED
+    if (given.qty is None) == (given.pitch is None):
+        raise Refused("line_amount", component=found.code)
+    if given.pitch is not None:
+        strip = strips.of(found, given.pitch, given.pitch_parts or 1)
+        return Line(found.code, strips.mass(strip, found.unit), given.operation, scrap, strip)
+    qty = given.qty.of(found.code, found.unit) if given.qty else Decimal(0)
+    if qty <= 0:
+        raise Refused("line_amount", component=found.code)
+    return Line(found.code, qty, given.operation, scrap)
+
+
 def _plain(line: Line) -> list[str]:
     """A line as it is kept in an outcome, and compared."""
-    qty, scrap = (f"{number.normalize():f}" for number in (line.qty, line.scrap))
-    return [line.component, qty, str(line.seq or ""), scrap]
+    qty, scrap = (plain(number) for number in (line.qty, line.scrap))
+    strip = [plain(Decimal(each)) for each in line.strip or ()]
+    return [line.component, qty, str(line.seq or ""), scrap, *strip]
+
+
+def _again(kept: list[str]) -> Line:
+    """A line from an outcome."""
+    component, qty, seq, scrap, *strip = kept
+    parts = [Decimal(each) for each in strip]
+    return Line(
+        component, Decimal(qty), int(seq) if seq else None, Decimal(scrap),
+        Strip(parts[0], int(parts[1]), *parts[2:]) if parts else None,
+    )  # fmt: skip
 
 
 def _check(deed: Deed, given: OfBom) -> Outcome:
@@ -154,10 +187,7 @@ def _as_it_was(deed: Deed, bom: Bom, done: Done) -> Bom:
     if was is None:
         return boms.take_step(deed.connection, bom, "retire")
     if done.act == "bom.change":
-        lines = [
-            Line(component, Decimal(qty), int(seq) if seq else None, Decimal(scrap))
-            for component, qty, seq, scrap in done.outcome["lines"]
-        ]
+        lines = [_again(line) for line in done.outcome["lines"]]
         return boms.write_lines(deed.connection, bom, lines)
     day = date.fromisoformat(was["from_day"]) if was["from_day"] else None
     return boms.set_state(deed.connection, bom, was["state"], day)

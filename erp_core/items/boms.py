@@ -16,6 +16,7 @@ from psycopg.rows import class_row, dict_row
 
 from database.connection import Connection
 from erp_core.items import items, routings
+from erp_core.items.strips import Strip
 from erp_core.refusal import Refused
 
 # (state, step) -> state; what is not here is refused.
@@ -52,13 +53,20 @@ class Bom:
         return f"{self.item}/{self.version}"
 
 
+NO_STRIP = (None,) * len(Strip._fields)
+
+
 class Line(NamedTuple):
-    """A component: how much one piece takes, at which operation (None: the first), its scrap."""
+    """A component: how much one piece takes, at which operation (None: the first), its scrap.
+
+    `strip`: from what the quantity was computed; None: it was given.
+    """
 
     component: str
     qty: Decimal
     seq: int | None = None
     scrap: Decimal = Decimal(0)
+    strip: Strip | None = None
 
 
 def find(connection: Connection, item: str, version: str) -> Bom | None:
@@ -104,11 +112,14 @@ def in_force(connection: Connection, item: str, day: date) -> str | None:
 def lines(connection: Connection, item: str, version: str) -> list[Line]:
     """The lines of a version, by operation and component."""
     rows = connection.execute(
-        "select component, qty, seq, scrap from erp.bom_line where item = %s and version = %s "
-        "order by seq nulls first, component",
+        "select component, qty, seq, scrap, pitch, pitch_parts, width, thickness, density "
+        "from erp.bom_line where item = %s and version = %s order by seq nulls first, component",
         [item, version],
     )
-    return [Line(*row) for row in rows]
+    return [
+        Line(component, qty, seq, scrap, None if strip[0] is None else Strip._make(strip))
+        for component, qty, seq, scrap, *strip in rows
+    ]
 
 
 def create(
@@ -158,9 +169,10 @@ def write_lines(connection: Connection, bom: Bom, wanted: Sequence[Line]) -> Bom
     )
     with connection.cursor() as cursor:
         cursor.executemany(
-            "insert into erp.bom_line (item, version, component, qty, seq, scrap) "
-            "values (%s, %s, %s, %s, %s, %s)",
-            [(bom.item, bom.version, *line) for line in wanted],
+            "insert into erp.bom_line (item, version, component, qty, seq, scrap, "
+            "pitch, pitch_parts, width, thickness, density) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [(bom.item, bom.version, *line[:4], *(line.strip or NO_STRIP)) for line in wanted],
         )
     return _changed(connection, bom, bom.state, bom.from_day)
 
@@ -210,7 +222,22 @@ def take_step(connection: Connection, bom: Bom, step: str, from_day: date | None
         raise not_now(bom)
     if step in {"check", "release"} and not lines(connection, bom.item, bom.version):
         raise Refused("bom_empty", name=bom.name)
+    if step == "check":
+        _check_strips(connection, bom)
     return _changed(connection, bom, state, from_day if step == "release" else bom.from_day)
+
+
+def _check_strips(connection: Connection, bom: Bom) -> None:
+    """Raises Refused strip_changed where a coil has another section than a line was made with."""
+    row = connection.execute(
+        "select l.component from erp.bom_line l join erp.item c on c.code = l.component "
+        "where l.item = %s and l.version = %s and l.pitch is not null "
+        "and (l.width, l.thickness, l.density) is distinct from (c.width, c.thickness, c.density) "
+        "order by 1 limit 1",
+        [bom.item, bom.version],
+    ).fetchone()
+    if row is not None:
+        raise Refused("strip_changed", item=row[0], name=bom.name)
 
 
 def set_state(connection: Connection, bom: Bom, state: str, from_day: date | None) -> Bom:

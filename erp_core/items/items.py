@@ -14,7 +14,8 @@ from database.connection import Connection
 class Item:
     """A part, coil, blank or bought item; `over_tolerance` is a share of the ordered quantity.
 
-    `until`: the last day on which new orders for it are taken (None: it is made).
+    `until`: the last day on which new orders for it are taken (None: it is made). `width` and
+    `thickness` (mm) and `density` (g/cm³) are those of a coil's strip, all or none of them.
     """
 
     code: str
@@ -27,6 +28,9 @@ class Item:
     container: int | None = None
     version: int = 1
     routing_version: int = 1
+    width: Decimal | None = None
+    thickness: Decimal | None = None
+    density: Decimal | None = None
 
 
 def find(connection: Connection, code: str) -> Item | None:

@@ -4,21 +4,22 @@ from decimal import Decimal
 from types import MappingProxyType
 from uuid import UUID
 
+from erp_core import quantity
 from erp_core.items import items
-from erp_core.items.item_acts import COUNTED
+from erp_core.quantity import Amount, Given
 from erp_core.refusal import Refused
 from erp_core.stock import ledger
 from erp_core.stock.ledger import Cause, Move
 from people.acts import Deed, Done, Kind, Kinds, Outcome, check_undo
-from people.arguments import Arguments, Code, Quantity
+from people.arguments import Arguments, Code
 
 
 class Receive(Arguments):
-    """stock.receive{item, lot?, qty, location?}: from the supplier, in the item's unit."""
+    """stock.receive{item, lot?, qty, location?}: from the supplier; `qty` may be "2 t"."""
 
     item: Code
     lot: Code | None = None
-    qty: Quantity
+    qty: Amount
     location: Code = ledger.RAW
 
 
@@ -27,7 +28,7 @@ class Count(Arguments):
 
     item: Code
     lot: Code | None = None
-    counted: Quantity
+    counted: Amount
     location: Code
 
 
@@ -36,27 +37,27 @@ class Transfer(Arguments):
 
     item: Code
     lot: Code | None = None
-    qty: Quantity
+    qty: Amount
     source: Code
     target: Code
 
 
 def _receive(deed: Deed, given: Receive) -> Outcome:
-    _check(deed, given.item, given.qty, given.location)
+    qty = _in_its_unit(deed, given.item, given.qty, given.location)
     number = ledger.receive(
-        deed.connection, given.item, given.lot, given.qty, _cause(deed, "receive"),
+        deed.connection, given.item, given.lot, qty, _cause(deed, "receive"),
         location=given.location,
     )  # fmt: skip
-    return _told(deed, "stock_received", given.item, given.lot, given.qty, [number])
+    return _told(deed, "stock_received", given.item, given.lot, qty, [number])
 
 
 def _count(deed: Deed, given: Count) -> Outcome:
-    _check(deed, given.item, given.counted or Decimal(1), given.location)
+    counted = _in_its_unit(deed, given.item, given.counted, given.location, least=Decimal(0))
     if given.lot is not None:
         ledger.make_lot(deed.connection, given.item, given.lot, deed.now)
     key = f"act/{deed.act.id}"
     difference = ledger.count(
-        deed.connection, given.item, given.lot, given.counted, _cause(deed, "count"),
+        deed.connection, given.item, given.lot, counted, _cause(deed, "count"),
         location=given.location,
     )  # fmt: skip
     number = ledger.by_key(deed.connection, key)
@@ -65,34 +66,40 @@ def _count(deed: Deed, given: Count) -> Outcome:
 
 
 def _move(deed: Deed, given: Transfer) -> Outcome:
-    for location in (given.source, given.target):
-        _check(deed, given.item, given.qty, location)
+    qty = _in_its_unit(deed, given.item, given.qty, given.source, given.target)
     if given.source == given.target:
         raise Refused("nothing_changes", name=given.item)
     ledger.lock_items(deed.connection, [given.item])
-    _check_there(deed, given)
-    moved = Move(given.item, given.lot, given.qty, given.source, given.target)
+    _check_there(deed, given, qty)
+    moved = Move(given.item, given.lot, qty, given.source, given.target)
     number = ledger.move(deed.connection, moved, _cause(deed, "move"))
-    return _told(deed, "stock_moved", given.item, given.lot, given.qty, [number])
+    return _told(deed, "stock_moved", given.item, given.lot, qty, [number])
 
 
-def _check(deed: Deed, item: str, qty: Decimal, location: str) -> None:
+def _in_its_unit(
+    deed: Deed, item: str, given: Given, *locations: str, least: Decimal | None = None
+) -> Decimal:
+    """What was given, in the item's unit: above zero, or `least`. Raises Refused."""
     found = items.find(deed.connection, item)
     if found is None:
         raise Refused("item_not_there", item=item)
-    if qty <= 0 or (found.unit in COUNTED and qty != qty.to_integral_value()):
+    qty = given.of(item, found.unit)
+    small = qty <= 0 if least is None else qty < least
+    if small or (quantity.whole(found.unit) and qty != qty.to_integral_value()):
         raise Refused("qty_wrong", qty=qty, item=item, unit=found.unit)
-    if location not in ledger.stock_locations(deed.connection):
-        raise Refused("location_unknown", location=location)
+    for location in locations:
+        if location not in ledger.stock_locations(deed.connection):
+            raise Refused("location_unknown", location=location)
+    return qty
 
 
-def _check_there(deed: Deed, given: Transfer) -> None:
+def _check_there(deed: Deed, given: Transfer, qty: Decimal) -> None:
     here = ledger.on_hand(deed.connection, given.item, given.source)
     lots = [one.lot for one in here if one.lot is not None]
     if given.lot is None and lots:
         raise Refused("lot_missing", item=given.item, lots=lots)
     there = sum((one.qty for one in here if one.lot == given.lot), Decimal(0))
-    if there < given.qty:
+    if there < qty:
         unit = getattr(items.find(deed.connection, given.item), "unit", "")
         raise Refused("stock_less", there=there, unit=unit, item=given.item, lot=given.lot or "",
                       location=given.source)  # fmt: skip

@@ -33,7 +33,8 @@ MASTERS: dict[str, Any] = {
     "die": [{"code": "D1", "outputs": [{"item": "BRACKET"}, {"item": "ARM"}]}],
     "routing": [{"item": "BRACKET", "operations": ["D1", {"name": "assemble"}]}],
     "person": [{"code": "P", "name": "孙丽", "role": "planner"},
-               {"code": "O", "role": "operator", "lines": ["L1"]}],
+               {"code": "O", "role": "operator", "lines": ["L1"]},
+               {"code": "M", "role": "manager"}],
 }  # fmt: skip
 A = [("COIL", Decimal("0.25"), None), ("SCREW", Decimal(2), 20)]
 
@@ -198,9 +199,13 @@ def test_steps_are_refused_with_their_cure_and_twice_is_refused(do: Do) -> None:
         ([line("BRACKET", 1)], "bom_circle", "BRACKET → BRACKET"),
         ([line("ARM", 1)], "bom_circle", "BRACKET → ARM → BRACKET"),
         ([line("COIL", 1), line("SCREW", "0,5")], "line_wrong", "Line 2: quantity 0,5 is not a"),
-        ([line("COIL", 0)], "line_wrong", "Line 1: quantity 0 is too small"),
+        ([line("COIL", 0)], "line_amount", "takes of COIL is not clear"),
+        ([line("COIL", "3 m")], "unit_other", "m is no unit for COIL, which is kept in kg"),
         ([line("COIL", 1, scrap_percent=100)], "line_wrong", "scrap in per cent 100 is too large"),
-        ([{"component": "COIL"}], "line_wrong", "quantity  is missing"),
+        ([{"component": "COIL"}], "line_amount", "Give a quantity above zero, or a pitch"),
+        ([line("COIL", 1, pitch=20)], "line_amount", "Give a quantity above zero, or a pitch"),
+        ([{"component": "COIL", "pitch": 20}], "strip_unknown", "Give its width, thickness"),
+        ([{"component": "SCREW", "pitch": 20}], "strip_unknown", "The strip of SCREW"),
         ("COIL", "args_wrong", "lines"),
     ],
 )

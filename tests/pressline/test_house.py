@@ -327,7 +327,8 @@ def test_secrets_are_told_without_their_value(shop: Connection, do: Do) -> None:
 def test_every_table_that_people_change_has_a_trail(shop: Connection) -> None:
     """Ledgers and what follows from facts are their own history; all others are told."""
     own_history = {
-        "people.act", "people.act_claim", "people.change", "people.device", "people.file",
+        "people.act", "people.act_about", "people.act_claim", "people.change", "people.device",
+        "people.file",
         "people.job", "people.notice", "people.notice_read", "people.robot_sent",
         "people.session", "people.sign_in", "people.work_queue",
         "people.token_use",

@@ -78,16 +78,21 @@ def _item(connection: Connection, code: str) -> Row:
 
 
 def _lines(connection: Connection, found: Bom) -> list[Row]:
+    """The lines; `why` is what the quantity of a part on a strip was computed from."""
+    strips = {
+        line.component: line.strip for line in boms.lines(connection, found.item, found.version)
+    }
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
+        rows = cursor.execute(
             """
             select l.component, c.name_zh, c.name_en, c.unit, l.qty, l.seq, l.scrap * 100 as scrap,
-                   erp.bom_takes(l.qty, l.scrap) as takes
+                   erp.bom_takes(l.qty, l.scrap) as takes, l.pitch, l.pitch_parts
             from erp.bom_line l join erp.item c on c.code = l.component
             where l.item = %s and l.version = %s order by l.seq nulls first, l.component
             """,
             [found.item, found.version],
         ).fetchall()
+    return [{**row, "why": str(strips[row["component"]] or "")} for row in rows]
 
 
 def _components(connection: Connection) -> list[str]:
