@@ -83,8 +83,9 @@ def frozen(own_server: Server) -> Iterator[Callable[[], None]]:
             Path(f"/proc/{own_server.pid}/task/{own_server.pid}/children").read_text().split()
         )
         for pid in (own_server.pid, *map(int, children)):
-            os.kill(pid, signal.SIGSTOP)
-            stopped.append(pid)
+            with contextlib.suppress(ProcessLookupError):  # ended since it was listed
+                os.kill(pid, signal.SIGSTOP)
+                stopped.append(pid)
 
     yield freeze
     for pid in stopped:
