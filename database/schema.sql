@@ -244,10 +244,7 @@ CREATE FUNCTION people.every_customer() RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
-  select session_user = 'pressline_bridge'
-      or exists (select from pg_roles r where r.rolname = session_user
-                 and (r.rolsuper or exists (select from pg_roles o where o.rolname = 'pressline_owner'
-                                            and pg_has_role(r.oid, o.oid, 'member'))))
+  select people.no_person_asks()
       or coalesce((select p.customers = '{}' from people.person p where p.code = people.asking()), false)
 $$;
 
@@ -258,11 +255,33 @@ CREATE FUNCTION people.key_of(given jsonb, keys text[]) RETURNS text
     SET search_path TO ''
     AS $$ select string_agg(given ->> k.name, '/' order by k.n) from unnest(keys) with ordinality as k (name, n) $$;
 
+CREATE FUNCTION people.no_person_asks() RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+  select session_user = 'pressline_bridge'
+      or exists (select from pg_roles r where r.rolname = session_user
+                 and (r.rolsuper or exists (select from pg_roles o where o.rolname = 'pressline_owner'
+                                            and pg_has_role(r.oid, o.oid, 'member'))))
+$$;
+
+COMMENT ON FUNCTION people.no_person_asks() IS 'Whether a program without people is connected, which sees everything, whatever role it has put on.';
+
 CREATE FUNCTION people.partners_of(about text[]) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
     AS $$
   select array(select substr(a, 9) from unnest(about) a where starts_with(a, 'partner/'))
 $$;
+
+CREATE FUNCTION people.refuse_bound() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+begin
+  if exists (select from people.person p where old.code = any (p.customers)) then
+    raise foreign_key_violation using message = format('somebody is bound to partner %s', old.code);
+  end if;
+  return old;
+end $$;
 
 CREATE FUNCTION people.refuse_change() RETURNS trigger
     LANGUAGE plpgsql
@@ -650,7 +669,7 @@ CREATE TABLE people.act (
     token bigint,
     undoes uuid GENERATED ALWAYS AS (
 CASE
-    WHEN (act = 'undo'::text) THEN ((args ->> 'act'::text))::uuid
+    WHEN (act = 'undo'::text) THEN (replace((args ->> 'act'::text), 'urn:uuid:'::text, ''::text))::uuid
     ELSE NULL::uuid
 END) STORED,
     customers text[] GENERATED ALWAYS AS (people.partners_of(about)) STORED NOT NULL
@@ -2552,6 +2571,8 @@ CREATE TRIGGER location_removed_told AFTER DELETE ON erp.location REFERENCING OL
 
 CREATE TRIGGER partner_added_told AFTER INSERT ON erp.partner REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
+CREATE TRIGGER partner_bound BEFORE DELETE ON erp.partner FOR EACH ROW EXECUTE FUNCTION people.refuse_bound();
+
 CREATE TRIGGER partner_changed_told AFTER UPDATE ON erp.partner REFERENCING OLD TABLE AS removed NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
 
 CREATE TRIGGER partner_removed_told AFTER DELETE ON erp.partner REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION people.write_change('code', '');
@@ -3029,13 +3050,13 @@ ALTER TABLE ONLY signal.gap
 
 CREATE POLICY customers ON erp.partner TO pressline_owner, pressline_web USING ((( SELECT people.every_customer() AS every_customer) OR (code = ANY (( SELECT people.customers() AS customers)::text[]))));
 
-COMMENT ON POLICY customers ON erp.partner IS '332cf4a6a3ed955ad798ce85498d6afa';
+COMMENT ON POLICY customers ON erp.partner IS '332cf4a6a3ed955ad798ce85498d6afa14a04a4c0e688b47621dfcfdc7b67f79';
 
 ALTER TABLE erp.partner ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY programs ON erp.partner TO pressline_bridge USING (true);
 
-COMMENT ON POLICY programs ON erp.partner IS '46d40afcc33c9aefb6c74d788908eb73';
+COMMENT ON POLICY programs ON erp.partner IS '46d40afcc33c9aefb6c74d788908eb737347c21477c4b41582689ef0d9abe6ca';
 
 ALTER TABLE people.act ENABLE ROW LEVEL SECURITY;
 
@@ -3047,15 +3068,15 @@ ALTER TABLE people.change ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY customers ON people.act TO pressline_web USING (((customers = '{}'::text[]) OR ( SELECT people.every_customer() AS every_customer) OR (customers <@ ( SELECT people.customers() AS customers))));
 
-COMMENT ON POLICY customers ON people.act IS '2cd15c748d3ac2e1634b28685751de80';
+COMMENT ON POLICY customers ON people.act IS '2cd15c748d3ac2e1634b28685751de805c1e91113454834de925ed31af2fb8ba';
 
 CREATE POLICY customers ON people.act_about TO pressline_web USING (((NOT starts_with(document, 'partner/'::text)) OR ( SELECT people.every_customer() AS every_customer) OR (substr(document, 9) = ANY (( SELECT people.customers() AS customers)::text[]))));
 
-COMMENT ON POLICY customers ON people.act_about IS '3796e84bb0dba87ec6875b90c1c4995c';
+COMMENT ON POLICY customers ON people.act_about IS '3796e84bb0dba87ec6875b90c1c4995ccdc13a091ff6f62576b89d4e40bd4b83';
 
 CREATE POLICY customers ON people.attachment TO pressline_owner, pressline_web USING (((NOT starts_with(document, 'partner/'::text)) OR ( SELECT people.every_customer() AS every_customer) OR (substr(document, 9) = ANY (( SELECT people.customers() AS customers)::text[]))));
 
-COMMENT ON POLICY customers ON people.attachment IS 'dfb790241009c220aea5764fcd0b9e09';
+COMMENT ON POLICY customers ON people.attachment IS 'dfb790241009c220aea5764fcd0b9e09b61ed3d1aaf8a87decbf338004189d5e';
 
 CREATE POLICY customers ON people.change TO pressline_owner, pressline_web USING (
 CASE "table"
@@ -3066,32 +3087,32 @@ CASE "table"
     ELSE true
 END);
 
-COMMENT ON POLICY customers ON people.change IS '50ca505ec91e4ad8f514340f54e9f378';
+COMMENT ON POLICY customers ON people.change IS '50ca505ec91e4ad8f514340f54e9f378247efff9504f6d0857750ea6cd2531ff';
 
 CREATE POLICY customers ON people.file TO pressline_owner, pressline_web USING ((EXISTS ( SELECT
    FROM people.attachment a
   WHERE (a.sha256 = file.sha256)))) WITH CHECK (true);
 
-COMMENT ON POLICY customers ON people.file IS '6657eb85e8d684e7e5553d2949a6dccf';
+COMMENT ON POLICY customers ON people.file IS '6657eb85e8d684e7e5553d2949a6dccf1aaa88e631125898a48941c050fb99d0';
 
 ALTER TABLE people.file ENABLE ROW LEVEL SECURITY;
 
 CREATE POLICY programs ON people.act TO pressline_owner, pressline_bridge USING (true);
 
-COMMENT ON POLICY programs ON people.act IS 'f51dedb18436c3443522c167566ac443';
+COMMENT ON POLICY programs ON people.act IS 'f51dedb18436c3443522c167566ac4434959b62d6b91905d22225b3953356d8d';
 
 CREATE POLICY programs ON people.act_about TO pressline_owner, pressline_bridge USING (true);
 
-COMMENT ON POLICY programs ON people.act_about IS 'f51dedb18436c3443522c167566ac443';
+COMMENT ON POLICY programs ON people.act_about IS 'f51dedb18436c3443522c167566ac4434959b62d6b91905d22225b3953356d8d';
 
 CREATE POLICY programs ON people.attachment TO pressline_bridge USING (true);
 
-COMMENT ON POLICY programs ON people.attachment IS '46d40afcc33c9aefb6c74d788908eb73';
+COMMENT ON POLICY programs ON people.attachment IS '46d40afcc33c9aefb6c74d788908eb737347c21477c4b41582689ef0d9abe6ca';
 
 CREATE POLICY programs ON people.change TO pressline_bridge USING (true);
 
-COMMENT ON POLICY programs ON people.change IS '46d40afcc33c9aefb6c74d788908eb73';
+COMMENT ON POLICY programs ON people.change IS '46d40afcc33c9aefb6c74d788908eb737347c21477c4b41582689ef0d9abe6ca';
 
 CREATE POLICY programs ON people.file TO pressline_bridge USING (true);
 
-COMMENT ON POLICY programs ON people.file IS '46d40afcc33c9aefb6c74d788908eb73';
+COMMENT ON POLICY programs ON people.file IS '46d40afcc33c9aefb6c74d788908eb737347c21477c4b41582689ef0d9abe6ca';

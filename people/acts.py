@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Generic
 from uuid import UUID
 
+from psycopg import errors
 from psycopg.types.json import Jsonb
 
 from database.connection import Connection
@@ -262,9 +263,12 @@ def _allowed(connection: Connection, act: Act) -> Person:
 
 def _write(deed: Deed, args: Mapping[str, Any], outcome: Outcome) -> None:
     act = deed.act
-    deed.connection.execute(
-        "insert into people.act (id, who, press, at, act, args, outcome, about, token) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
-        [act.id, act.who, deed.press or act.press, act.at, act.act, Jsonb(args),
-         Jsonb(outcome), deed.about, act.token],
-    )  # fmt: skip
+    try:
+        deed.connection.execute(
+            "insert into people.act (id, who, press, at, act, args, outcome, about, token) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [act.id, act.who, deed.press or act.press, act.at, act.act, Jsonb(args),
+             Jsonb(outcome), deed.about, act.token],
+        )  # fmt: skip
+    except errors.UniqueViolation:  # one that this person may not see
+        raise Refused("act_id_taken", act=act.act) from None

@@ -45,12 +45,14 @@ def _leave(deed: Deed, given: About) -> Outcome:
 
 def _badge(deed: Deed, given: Badge) -> Outcome:
     deed.touches("person", given.person)
+    staff.within(deed.connection, deed.person, given.person)
     staff.set_badge(deed.connection, given.person, given.badge or None, deed.person.code, deed.now)
     return _told(deed, "person_badge" if given.badge else "person_no_badge", given.person)
 
 
 def _pin(deed: Deed, given: Pin) -> Outcome:
     deed.touches("person", given.person)
+    staff.within(deed.connection, deed.person, given.person)
     staff.set_pin(deed.connection, given.person, given.pin, deed.person.code, deed.now)
     return _told(deed, "person_pin", given.person)
 

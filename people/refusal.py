@@ -196,6 +196,15 @@ tell({
         "mean {near}?) and send it again.",
         "系统中没有 {right}，无法授权。请改正后重新提交（是否应为 {near}？）。",
     ),
+    "customers_beyond": Sentence(
+        "{name} works for more customers than you. Have it done by somebody who is bound to none.",
+        "{name} 负责的客户超出您的范围，请由不限客户的人员操作。",
+    ),
+    "nobody_binds": Sentence(
+        "Then nobody who works here and is bound to no customer could free others. Give another "
+        "such person the right person.customers first.",
+        "这样将没有不限客户的在职人员能解除限定。请先让其他不限客户的人员拥有 person.customers。",
+    ),
     "role_locks_out": Sentence(
         "Then nobody who works here could change rights any more. Give another role "
         "role.change first.",

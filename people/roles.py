@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 
 from database.connection import Connection
+from people import staff
 from people.refusal import Refused
 
 _known: set[str] = set()
@@ -55,6 +56,7 @@ def change(
     )
     if not _somebody_may(connection, "role.change"):
         raise Refused("role_locks_out")
+    staff.somebody_binds(connection)
     return before
 
 

@@ -162,6 +162,7 @@ def leave(connection: Connection, person: str, who: str, now: datetime) -> None:
     if who == person:
         raise Refused("leave_self")
     _leave(connection, [_here(connection, person).code], who, now)
+    somebody_binds(connection)
 
 
 def leave_unlisted(
@@ -255,20 +256,52 @@ def show(connection: Connection, token: str) -> None:
 
 
 def kept_apart(connection: Connection) -> bool:
-    """Whether this connection has row security: a superuser, or a plant without roles, has none."""
-    row = connection.execute("select row_security_active('people.change')").fetchone()
+    """Whether this connection gives rows by who asks.
+
+    Not where it has come as another program or a superuser, nor in a plant without roles.
+    """
+    row = connection.execute(
+        "select row_security_active('people.change') and not people.no_person_asks()"
+    ).fetchone()
     return row is not None and row[0]
 
 
 def set_customers(
     connection: Connection, person: str, customers: Sequence[str]
 ) -> tuple[str, list[str]]:
-    """Bind a person to these partners (none: to nobody); their name, and what they had before."""
+    """Bind a person to these partners (none: to nobody); their name, and what they had before.
+
+    Raises Refused person_gone, nobody_binds.
+    """
+    connection.execute("lock table people.person in share row exclusive mode")  # two at once
     one = _here(connection, person)
     connection.execute(
         "update people.person set customers = %s where code = %s", [list(customers), person]
     )
+    somebody_binds(connection)
     return one.name, one.customers
+
+
+def somebody_binds(connection: Connection) -> None:
+    """Raises Refused nobody_binds where people are bound and nobody is left who could free them."""
+    row = connection.execute(
+        "select from people.person where active and customers <> '{}' having not exists ("
+        "select from people.person p join people.role_right g on g.role = p.role "
+        "where p.active and p.customers = '{}' and g.may = 'person.customers') and count(*) > 0"
+    ).fetchone()
+    if row is not None:
+        raise Refused("nobody_binds")
+
+
+def within(connection: Connection, person: Person, other: str) -> None:
+    """Raises Refused customers_beyond where `other` sees customers that the person does not.
+
+    Who gives out badges and PINs could come in as anybody.
+    """
+    one = find(connection, other)
+    wider = one is not None and (not one.customers or set(one.customers) - set(person.customers))
+    if person.customers and wider:
+        raise Refused("customers_beyond", name=other)
 
 
 def end_session(connection: Connection, token: str, now: datetime) -> None:

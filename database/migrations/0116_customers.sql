@@ -7,17 +7,17 @@ comment on column people.person.customers is 'Partners whose data this person ma
 drop index people.act_about;
 drop index people.act_undone;
 
-alter table people.act add column undoes uuid generated always as (
-  case when act = 'undo' then (args ->> 'act')::uuid end) stored;
-comment on column people.act.undoes is 'The act that it took back.';
-create index act_undoes on people.act (undoes) where undoes is not null;
-
 create function people.partners_of(about text[]) returns text[]
 language sql immutable parallel safe as $$
   select array(select substr(a, 9) from unnest(about) a where starts_with(a, 'partner/'))
 $$;
 
-alter table people.act add column customers text[] not null generated always as (people.partners_of(about)) stored;
+alter table people.act
+  add column undoes uuid generated always as (
+    case when act = 'undo' then replace(args ->> 'act', 'urn:uuid:', '')::uuid end) stored,
+  add column customers text[] not null generated always as (people.partners_of(about)) stored;
+comment on column people.act.undoes is 'The act that it took back.';
+create index act_undoes on people.act (undoes) where undoes is not null;
 comment on column people.act.customers is 'The partners that it is about: who may not see them all does not see it.';
 
 create table people.act_about (
@@ -55,12 +55,18 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
 $$;
 comment on function people.asking() is 'The person whose session or token is in `pressline.session`; null: nobody''s.';
 
-create function people.every_customer() returns boolean
-language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+create function people.no_person_asks() returns boolean
+language sql stable set search_path = pg_catalog, pg_temp as $$
   select session_user = 'pressline_bridge'
       or exists (select from pg_roles r where r.rolname = session_user
                  and (r.rolsuper or exists (select from pg_roles o where o.rolname = 'pressline_owner'
                                             and pg_has_role(r.oid, o.oid, 'member'))))
+$$;
+comment on function people.no_person_asks() is 'Whether a program without people is connected, which sees everything, whatever role it has put on.';
+
+create function people.every_customer() returns boolean
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select people.no_person_asks()
       or coalesce((select p.customers = '{}' from people.person p where p.code = people.asking()), false)
 $$;
 comment on function people.every_customer() is 'Whether who asks sees every customer: a program without people, or a person who is bound to none.';
@@ -70,6 +76,17 @@ language sql stable security definer set search_path = pg_catalog, pg_temp as $$
   select coalesce((select p.customers from people.person p where p.code = people.asking()), '{}')
 $$;
 comment on function people.customers() is 'The partners that the person who asks is bound to.';
+-- Who is bound to a partner would see the next one of that code.
+create function people.refuse_bound() returns trigger
+language plpgsql as $$
+begin
+  if exists (select from people.person p where old.code = any (p.customers)) then
+    raise foreign_key_violation using message = format('somebody is bound to partner %s', old.code);
+  end if;
+  return old;
+end $$;
+create trigger partner_bound before delete on erp.partner for each row execute function people.refuse_bound();
+
 revoke execute on function people.asking(), people.every_customer(), people.customers() from public;
 
 insert into people.role_right (role, may) values ('it', 'person.customers'), ('manager', 'person.customers');

@@ -5,6 +5,7 @@
 do $$
 declare
   each record;
+  mark text;
   every constant text := '(select people.every_customer())';
   own constant text := '(select people.customers())::text[]'; -- the cast makes it an array, no rows to look through
   document constant text := format('not starts_with(document, ''partner/'') or %s or substr(document, 9) = any (%s)', every, own);
@@ -33,11 +34,23 @@ begin
   loop
     continue when exists (
       select from pg_policy o join pg_class c on c.oid = o.polrelid
-      where c.oid = each.name and c.relforcerowsecurity and o.polname = each.policy
-        and obj_description(o.oid, 'pg_policy') = md5(each.text));
+      where c.oid = each.name and c.relrowsecurity and c.relforcerowsecurity and o.polname = each.policy
+        and obj_description(o.oid, 'pg_policy') = md5(each.text) || md5(concat(pg_get_expr(o.polqual, o.polrelid), pg_get_expr(o.polwithcheck, o.polrelid), o.polroles::regrole[])));
     execute format('alter table %s enable row level security, force row level security', each.name);
     execute format('drop policy if exists %I on %s', each.policy, each.name);
     execute format('create policy %I on %s %s', each.policy, each.name, each.text);
-    execute format('comment on policy %I on %s is %L', each.policy, each.name, md5(each.text));
+    -- What it says and what the server made of it: one that was altered is made again.
+    select md5(each.text) || md5(concat(pg_get_expr(o.polqual, o.polrelid), pg_get_expr(o.polwithcheck, o.polrelid), o.polroles::regrole[]))
+      into mark from pg_policy o where o.polrelid = each.name and o.polname = each.policy;
+    execute format('comment on policy %I on %s is %L', each.policy, each.name, mark);
+  end loop;
+
+  for each in
+    select polrelid::regclass as name, polname from pg_policy join pg_class c on c.oid = polrelid
+    where c.relnamespace in ('erp'::regnamespace, 'people'::regnamespace)
+      and (polname not in ('customers', 'programs') or not polrelid = any (array[
+        'erp.partner', 'people.act', 'people.act_about', 'people.change', 'people.attachment', 'people.file']::regclass[]))
+  loop
+    execute format('drop policy %I on %s', each.polname, each.name);
   end loop;
 end $$;

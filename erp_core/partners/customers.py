@@ -43,31 +43,41 @@ def within(
 
 
 def _bind(deed: Deed, given: Bind) -> Outcome:
-    if given.customers and not staff.kept_apart(deed.connection):
-        raise Refused("customers_mixed")
-    wanted = sorted(set(given.customers))
-    missing = deed.connection.execute(
-        "select w from unnest(%s::text[]) w where w not in (select code from erp.partner) limit 1",
-        [wanted],
-    ).fetchone()
-    if missing is not None:
-        raise Refused("document_not_there", name=missing[0])
-    return _told(deed, given.person, wanted)
+    return _told(deed, given.person, sorted(set(given.customers)))
 
 
 def _told(deed: Deed, person: str, customers: list[str]) -> Outcome:
     """Who is bound binds nobody: they would give away what they cannot see."""
     if deed.person.customers:
         raise Refused("customers_bound", name=deed.person.name)
+    if customers and not staff.kept_apart(deed.connection):
+        raise Refused("customers_mixed")
+    _hold(deed.connection, customers)
     deed.touches("person", person)
     name, before = staff.set_customers(deed.connection, person, customers)
+    for code in sorted({*customers, *before}):
+        deed.touches("partner", code)
     message = "person_customers" if customers else "person_every_customer"
     return {"message": message, "person": person, "name": name, "customers": " ".join(customers),
             "before": before}  # fmt: skip
 
 
+def _hold(connection: Connection, customers: list[str]) -> None:
+    """The partners stay until the transaction ends; raises Refused for what is none."""
+    rows = connection.execute(
+        "select code from erp.partner where code = any (%s) order by code for key share",
+        [customers],
+    ).fetchall()
+    missing = set(customers) - {code for (code,) in rows}
+    if missing:
+        raise Refused("document_not_there", name=min(missing))
+
+
 def _unbind(deed: Deed, done: Done, reason: str | None) -> Outcome:
     check_undo(deed, done, reason)
+    person = staff.find(deed.connection, done.outcome["person"])
+    if person is None or " ".join(person.customers) != done.outcome["customers"]:
+        raise Refused("undo_stands", name=done.outcome["person"])
     return {**_told(deed, done.outcome["person"], done.outcome["before"]), "message": "undone"}
 
 
