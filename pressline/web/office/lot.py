@@ -28,7 +28,7 @@ TOLD = 60  # acts that are shown
 @router.get("/lot/{name:path}", dependencies=[needs("press.see")])
 def lot(request: Request, person: SignedIn, connection: Database, name: str) -> HTMLResponse:
     """A lot by its item and code, with a slash between them: `/lot/COIL%2FC-1`."""
-    found = _lot(connection, name)
+    found = find(connection, name)
     places = presses(connection, person, found)
     return page(
         request,
@@ -43,7 +43,7 @@ def lot(request: Request, person: SignedIn, connection: Database, name: str) -> 
     )
 
 
-def _lot(connection: Connection, name: str) -> Row:
+def find(connection: Connection, name: str) -> Row:
     """Item and lot of a name in which either may have slashes, too; raises NotFoundError."""
     cuts = [n for n, sign in enumerate(name) if sign == "/"]
     with connection.cursor(row_factory=dict_row) as cursor:

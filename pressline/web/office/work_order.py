@@ -35,7 +35,7 @@ def work_order(
 ) -> HTMLResponse:
     """What was ordered, made, scrapped, reported and stocked, and why."""
     order = _order(connection, code)
-    _must_see(connection, person, code)
+    must_see(connection, person, code)
     runs, made = evidence.runs(connection, code, now), evidence.reports(connection, code)
     return page(
         request,
@@ -69,7 +69,7 @@ def work_order(
 
 def _chosen(person: SignedIn, connection: Database, now: Now, code: str, run: int) -> Row:
     """The run of the address; raises NotFoundError or NotYoursError."""
-    _must_see(connection, person, code)
+    must_see(connection, person, code)
     for each in evidence.runs(connection, code, now):
         if each["run"] == run:
             return {**each, "work_order": code}
@@ -183,6 +183,7 @@ def seen(connection: Connection, person: Person, code: str) -> bool:
     return row is not None and row[0]
 
 
-def _must_see(connection: Connection, person: Person, code: str) -> None:
+def must_see(connection: Connection, person: Person, code: str) -> None:
+    """Raise NotYoursError for an order of other lines."""
     if not seen(connection, person, code):
         raise NotYoursError(code, person.lines)

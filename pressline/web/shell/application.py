@@ -38,6 +38,7 @@ from pressline.web.office import (
     lot,
     partner,
     people,
+    printed,
     tokens,
     work_order,
     work_orders,
@@ -65,8 +66,8 @@ HEADERS = {
 }
 PARTS = (
     health, home, wall, terminal, work_order, work_orders, attention, notifications,
-    people, item, bom, die, partner, lot, freshness, quarantine, sign_in, acts, live, qr, listing,
-    role_pages, trust, sheet, search, tokens, description, attachment,
+    people, item, bom, die, partner, lot, printed, freshness, quarantine, sign_in, acts, live, qr,
+    listing, role_pages, trust, sheet, search, tokens, description, attachment,
 )  # fmt: skip
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\s]+)(?::[0-9]+)?")

@@ -40,6 +40,7 @@ FILES = {
 }
 UNSEEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # what a sheet cannot hold
 DOCUMENTS = ("work-order", "lot", "item", "bom", "die", "partner")  # nouns that have a page
+PRINTED = ("lots",)  # lists whose rows have labels: /print/<list>.pdf
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a spreadsheet tells a formula in a CSV file
 
 
@@ -66,6 +67,7 @@ def _page_of(listing: Listing) -> Callable[..., Response]:
             choices={name: _choices(listing, name, locale) for name in listing.exact},
             cell_value=partial(value, locale=locale),
             query=f"?{request.url.query}" if request.url.query else "",
+            printed=listing.name in PRINTED and bool(found.rows),
             sheet=listing.sheet if listing.sheet and person.may(listing.sheet) else None,
             forms=[forms.create(connection, act, locale) for act in listing.deeds
                    if person.may(act)],

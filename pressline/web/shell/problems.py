@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from people.listings import CursorError
 from pressline.web.shell import words
 from pressline.web.shell.pages import language, page
+from pressline.web.shell.paper import NoFontError, NoSignError
 from pressline.web.shell.paths import signing_in
 from pressline.web.shell.request import CrowdedError
 from pressline.web.shell.sign_in import (
@@ -42,6 +43,8 @@ def answer_for(app: FastAPI) -> None:
     app.add_exception_handler(PoolTimeout, no_database)
     app.add_exception_handler(CrowdedError, crowded)
     app.add_exception_handler(CursorError, unclear_place)
+    app.add_exception_handler(NoFontError, no_font)
+    app.add_exception_handler(NoSignError, no_sign)
     app.add_exception_handler(Exception, unexpected)
 
 
@@ -154,6 +157,21 @@ def no_database(request: Request, error: Exception) -> Response:
     title, cure = words.say(locale, "say.no_database_title"), words.say(locale, "say.no_database")
     reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
     return _told(request, 503, "no_database", title, cure, reason)
+
+
+def no_font(request: Request, _error: Exception) -> Response:
+    """503: nothing Chinese can be printed; boxes are not printed instead."""
+    locale = language(request)
+    title, cure = words.say(locale, "say.no_font_title"), words.say(locale, "say.no_font")
+    return _told(request, 503, "no_font", title, cure, "no font for Chinese")
+
+
+def no_sign(request: Request, error: Exception) -> Response:
+    """422: a text has a sign that no font of the server has."""
+    assert isinstance(error, NoSignError)
+    locale = language(request)
+    cure = words.say(locale, "say.no_sign", sign=error.sign)
+    return _told(request, 422, "no_sign", words.say(locale, "say.no_font_title"), cure)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
