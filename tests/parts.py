@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from database.server import timescale_binaries
+from pressline.web.shell import paper
 
 SYSTEM = "/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin"  # not on every PATH
 ROOT = Path(__file__).parents[1]
@@ -58,6 +59,9 @@ PARTS: Mapping[str, Part] = {
         chromium, ("chromium", "fonts-noto-cjk"), "apt-get install chromium fonts-noto-cjk", "page"
     ),
     "cc": Part(lambda: shutil.which("cc"), ("gcc", "libc6-dev"), "apt-get install gcc libc6-dev"),
+    "font": Part(
+        lambda: paper.fonts("")[1], ("fonts-noto-cjk",), "apt-get install fonts-noto-cjk", "paper"
+    ),
     "node-opcua": Part(
         node_opcua, (), f"npm install --prefix .foreign --ignore-scripts {NODE_OPCUA}", "foreign"
     ),

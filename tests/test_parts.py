@@ -54,8 +54,9 @@ def test_a_part_that_nobody_knows_ends_the_run_before_it_begins() -> None:
         check=False, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert "names mosquito, which is none of mosquitto, chromium, cc, node-opcua, timescale" in (
-        done.stdout + done.stderr
+    assert (
+        "names mosquito, which is none of mosquitto, chromium, cc, font, node-opcua, timescale"
+        in (done.stdout + done.stderr)
     )
 
 

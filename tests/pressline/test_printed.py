@@ -21,6 +21,7 @@ from erp_core.stock.ledger import Cause
 from pressline.web.floor.qr import svg
 from pressline.web.shell import paper
 
+pytestmark = pytest.mark.paper
 ONE = pytest.mark.parametrize("flavour", ["plain"], indirect=True, scope="session")
 
 Pair = tuple[WebShop, Site]
@@ -192,16 +193,47 @@ def test_a_server_without_a_font_says_how_it_gets_one(
 ) -> None:
     _, site = opened
     monkeypatch.setattr(paper, "FAMILIES", ("Nowhere Sans",))
-    monkeypatch.setenv(paper.SETTING, "/nowhere")
+    monkeypatch.setenv(paper.SETTING, "/nowhere")  # what was found is kept for each folder
     with site.signed_in(MANAGER, None) as client:
         answer = client.get(f"{CARD}?lang=en")
         assert (answer.status_code, "fonts-noto-cjk" in answer.text) == (503, True)
         assert "字体包" in client.get(f"{CARD}?lang=zh").text
 
 
-def test_a_folder_with_fonts_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv(paper.SETTING, str(tmp_path))
-    assert paper.pdf("label", "空", "zh", NOW, labels=[]).startswith(b"%PDF-")
+def test_a_font_of_a_folder_serves_where_the_system_has_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The folder's font is the system's under a name that the system does not have."""
+    known, families = paper.fonts("")
+    [system] = {each.path for each in known.fonts() if each.family == families[0]
+                and each.weight == 400 and each.path}  # fmt: skip
+    theirs = families[0].replace(families[0][0], "X", 1)
+    old, new = (name.encode("utf-16-be") for name in (families[0], theirs))
+    (tmp_path / Path(system).name).write_bytes(Path(system).read_bytes().replace(old, new))
+    monkeypatch.setattr(paper, "FAMILIES", (theirs,))
+    paper.fonts.cache_clear()
+    try:
+        with pytest.raises(paper.NoFontError):
+            paper.pdf("label", "空", "zh", NOW, labels=[])
+        monkeypatch.setenv(paper.SETTING, str(tmp_path))
+        assert paper.pdf("label", "空", "zh", NOW, labels=[]).startswith(b"%PDF-")
+    finally:
+        paper.fonts.cache_clear()
+
+
+def test_a_long_table_has_its_heads_on_every_page() -> None:
+    rows = [[str(n), "冲压"] for n in range(100)]
+    content = paper.pdf(
+        "sheet", "流转卡", "zh", NOW, heading="流转卡", code="WO:1", qr=svg("WO:1"), facts=[],
+        tables=[paper.table("工序", {"序号": 1, "名称": 3}, rows)], remarks=None, foot="",
+    )  # fmt: skip
+    pdf = PdfReader(io.BytesIO(content))
+    assert len(pdf.pages) > 2
+    for number, page in enumerate(pdf.pages):
+        assert "序号" in page.extract_text().replace("\u200b", "")
+        assert text(pdf, number).endswith(f"{number + 1}/{len(pdf.pages)}")
+    told = "".join(text(pdf, number) for number in range(len(pdf.pages)))
+    assert told.count("冲压") == 100
 
 
 def test_the_same_data_make_the_same_file() -> None:

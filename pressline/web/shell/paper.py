@@ -42,7 +42,7 @@ class NoSignError(Exception):
 
 
 @cache
-def _fonts(folder: str) -> tuple[typst.Fonts, tuple[str, ...]]:
+def fonts(folder: str) -> tuple[typst.Fonts, tuple[str, ...]]:
     """Fonts of the system and of a folder, and those of them that are for Chinese."""
     found = typst.Fonts(include_embedded_fonts=False, font_paths=[folder] if folder else [])
     there = set(found.families())
@@ -51,14 +51,14 @@ def _fonts(folder: str) -> tuple[typst.Fonts, tuple[str, ...]]:
 
 def pdf(layout: str, title: str, locale: str, now: datetime, **data: Any) -> bytes:
     """A PDF by the layout of that name (`sheet`, `label`); raises NoFontError, NoSignError."""
-    fonts, chinese = _fonts(os.environ.get(SETTING, ""))
+    known, chinese = fonts(os.environ.get(SETTING, ""))
     if not chinese:
         raise NoFontError
     told = {**data, "title": title, "lang": locale, "fonts": chinese}
     compiler = typst.Compiler(
         LAYOUTS / f"{layout}.typ",
         root=LAYOUTS,
-        font_paths=fonts,
+        font_paths=known,
         sys_inputs={"data": json.dumps(told)},
     )
     try:
