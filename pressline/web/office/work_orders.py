@@ -1,5 +1,6 @@
 """The list of work orders, a page at a time: what runs first, then what is due first."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -52,12 +53,19 @@ def orders(
     size: int = SIZE,
 ) -> Part:  # fmt: skip
     """A page of these orders with their progress, which is summed for this page alone."""
-    values = {"lines": person.scope, "q": q, "states": list(STATES.get(state, EVERY))}
-    row = connection.execute(_MEANT + _COUNT, values).fetchone()
-    cut = Cut(row[0] if row else 0, number, size)
+    values = {"lines": person.scope, "q": q, "states": list(STATES.get(state, EVERY)), "size": size}
+    rows = _rows(connection, {**values, "offset": (number - 1) * size})
+    if not rows and number > 1:  # beyond the last page: that one
+        row = connection.execute(_MEANT + _COUNT, values).fetchone()
+        last = Cut(row[0] if row else 0, number, size)
+        rows = _rows(connection, {**values, "offset": last.offset})
+    return Part(Cut(rows[0]["total"] if rows else 0, number, size), rows, "number")
+
+
+def _rows(connection: Connection, values: Mapping[str, object]) -> list[Row]:
+    """The rows from an offset on, each with how many there are in all: one look for both."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_MEANT + _PAGE, {**values, "size": size, "offset": cut.offset})
-        return Part(cut, cursor.fetchall(), "number")
+        return cursor.execute(_MEANT + _PAGE, values).fetchall()
 
 
 _MEANT = """
@@ -92,7 +100,8 @@ _PAGE = """
   order by place limit %(size)s offset %(offset)s
 )
 select p.work_order, p.item, i.name_zh, i.name_en, p.qty, p.state, p.due,
-       p.good_live, p.waiting, p.in_stock, s.presses, coalesce(live.scrap, 0) as scrap
+       p.good_live, p.waiting, p.in_stock, s.presses, coalesce(live.scrap, 0) as scrap,
+       (select count(*) from meant) as total
 from shown s
 join board.work_order_progress p on p.work_order = s.code
 join erp.item i on i.code = p.item
