@@ -292,6 +292,7 @@ tell({
     },
     "act": {
         "bom.create": Sentence("bill of material: new version", "新建物料清单版本"),
+        "bom.import": Sentence("read in bills of material", "导入物料清单"),
         "bom.change": Sentence("bill of material: change lines", "修改物料清单"),
         "bom.check": Sentence("bill of material: check", "审核物料清单"),
         "bom.reopen": Sentence("bill of material: reopen", "退回物料清单"),

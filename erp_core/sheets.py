@@ -3,6 +3,7 @@
 from types import MappingProxyType
 
 from erp_core import record_sheets
+from erp_core.items.bom_sheet import BOM_LINES
 from erp_core.items.item_acts import ITEM
 from erp_core.items.routing_sheet import ROUTINGS
 from erp_core.partners.acts import PARTNER
@@ -25,5 +26,5 @@ PARTNERS = record_sheets.of(
     "select code, name, short_name, kind, contact, active from erp.partner",
 )  # fmt: skip
 
-SHEETS = (ITEMS, ROUTINGS, DIES, PARTNERS)
+SHEETS = (ITEMS, BOM_LINES, ROUTINGS, DIES, PARTNERS)
 ACTS: Kinds = MappingProxyType({sheet.act: sheets.kind(sheet) for sheet in SHEETS})

@@ -1,4 +1,4 @@
-"""Lists of acts (who did what), of jobs still to be done, of the tokens of people's programs."""
+"""Lists of who is here, of acts (who did what), of jobs to be done, of people's tokens."""
 
 from people.listings import Column, Listing
 
@@ -90,4 +90,21 @@ ROBOTS = Listing(
     row_deeds=("robot.change", "robot.test", "robot.remove"),
 )  # fmt: skip
 
-LISTS = (ACTS, JOBS, NOTICE_KINDS, TOKENS, ROBOTS)
+STAFF = Listing(
+    "staff", "people.see",
+    """
+    select p.code as person, p.name as called, p.role, array_to_string(p.lines, ' ') as lines,
+           array_to_string(p.customers, ' ') as customers, p.active::text as active,
+           (select max(s.started) from people.session s where s.person = p.code) as signed_in,
+           p.left_at
+    from people.person p
+    """,
+    (
+        Column("person"), Column("called"), Column("role", "word", word="role"), Column("lines"),
+        Column("customers"), Column("active", "word", word="truth"),
+        Column("signed_in", "at"), Column("left_at", "at"),
+    ),
+    key=("person",), find=("person", "called", "lines", "customers"), exact=("role", "active"),
+)  # fmt: skip
+
+LISTS = (ACTS, JOBS, NOTICE_KINDS, TOKENS, ROBOTS, STAFF)

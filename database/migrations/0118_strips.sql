@@ -21,6 +21,9 @@ alter table erp.bom_line
 comment on column erp.bom_line.pitch is 'How far the strip moves for `pitch_parts` parts, in mm; null: the quantity was given.';
 comment on column erp.bom_line.width is 'The section (mm, mm, g/cm³) with which the quantity was computed, whatever the coil''s is today.';
 
+insert into people.role_right (role, may) values
+  ('planner', 'bom.import'), ('manager', 'bom.import');
+
 -- NaN is above every number and infinity is one: a quantity above zero may be neither.
 alter table erp.stock_move add constraint stock_move_finite check (qty < 'Infinity');
 alter table erp.balance add constraint balance_finite check (qty > '-Infinity' and qty < 'Infinity');

@@ -52,7 +52,7 @@ BOM_LINES = Listing(
         Column("enough_for", "count"),
     ),
     key=("item", "version", "component"), find=("item", "component", "name_zh", "name_en"),
-    exact=("component", "state"),
+    exact=("component", "state"), sheet="bom.import",
 )  # fmt: skip
 
 ROUTINGS = Listing(

@@ -31,8 +31,8 @@ PLAN = {f"work_order.{step}" for step in
         } | {"change_order.apply"}  # fmt: skip
 STORE = {"stock.receive", "stock.count", "stock.move"}
 DESIGN = {"item.create", "item.change", "routing.change", "die.create", "die.change",
-          "partner.create", "partner.change", "item.import", "routing.import", "die.import",
-          "partner.import"}  # fmt: skip
+          "partner.create", "partner.change", "item.import", "bom.import", "routing.import",
+          "die.import", "partner.import"}  # fmt: skip
 PARTNERS = {"partner.see"}
 OFFICE = {"people.see", "person.leave", "person.badge", "person.pin", "person.customers",
           "role.see", "role.change",

@@ -68,10 +68,16 @@ LISTED = {
     "work_orders": "work_order.see",
     "routings": "item.see", "dies": "die.see",
     "stock": "stock.see", "moves": "stock.see", "lots": "stock.see", "trail": "trail.see",
-    "partners": "partner.see", "jobs": "job.see",
+    "partners": "partner.see", "jobs": "job.see", "staff": "people.see",
     "notice_kinds": "notice_kind.see", "tokens": "token.see", "robots": "robot.see",
 }  # fmt: skip
-SHEETS = {"items": "item", "routings": "routing", "dies": "die", "partners": "partner"}
+SHEETS = {
+    "items": "item",
+    "bom_lines": "bom",
+    "routings": "routing",
+    "dies": "die",
+    "partners": "partner",
+}
 BADGES = {"operator": "B-101", "leader": "B-201", "manager": "B-301", "it": "B-401"}
 
 

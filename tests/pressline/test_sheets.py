@@ -5,6 +5,7 @@ import io
 import zipfile
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -188,6 +189,45 @@ def test_operations_are_added_and_changed_and_taken_back(
         "A3: There is no",
         "D4: There is no",
     ]
+
+
+def test_lines_of_drafts_are_added_and_changed_and_taken_back(
+    opened: Pair, manager: httpx.Client
+) -> None:
+    shop, _ = opened
+
+    def lines() -> list[Any]:
+        return shop.connection.execute(
+            "select component, qty, seq, scrap from erp.bom_line where version = '2' order by 1"
+        ).fetchall()
+
+    def act(name: str, **args: object) -> None:
+        call = {"id": str(uuid4()), "act": name, "args": args}
+        assert manager.post("/api/acts", json=call).status_code == 200
+
+    act("bom.create", item="BRK-210", copy_of="1")
+    before = lines()
+    content = (
+        b"item,version,component,qty,operation,scrap_percent\nBRK-210,1,COIL,0.212,,\n"
+        b"BRK-210,2,COIL,0.2,,2.5\nBRK-210,2,WSH-08,4,10,\n"
+    )
+    seen = send(manager, content, "bom_lines")[1]
+    done = send(manager, content, "bom_lines", sha256=seen["sha256"])[1]
+    assert (done["added"], done["changed"], done["unchanged"]) == (1, 1, 1)
+    assert lines() == [
+        ("COIL", Decimal("0.2"), None, Decimal("0.025")), ("WSH-08", Decimal(4), 10, Decimal(0)),
+    ]  # fmt: skip
+    act("undo", act=done["act"])
+    assert lines() == before
+    wrong = b"item,version,component,qty\nBRK-210,1,COIL,0.3\nBRK-210,9,COIL,1\nBRK-210,2,NUT,1\n"
+    told = send(manager, wrong, "bom_lines")[1]["faults"]
+    assert [fault[:25] for fault in told] == [
+        "B2: BRK-210/1 is released", "B3: BRK-210 has no versio", "C4: There is no item NUT.",
+    ]  # fmt: skip
+    circle = b"item,version,component,qty\nBRK-210,2,BRK-210,1\n"
+    refused = send(manager, circle, "bom_lines")
+    assert (refused[0], "BRK-210 → BRK-210" in refused[1]["message"]) == (409, True)
+    assert lines() == before
 
 
 @pytest.mark.parametrize(
