@@ -159,6 +159,10 @@ def test_our_host_takes_in_a_node_of_an_independent_library_its_rebirth_and_deat
     assert stranger.asked == 1
     stranger.carrier.cut()
     watcher.until("select not online from signal.node")
+    watcher.until(  # its end is told to the channels by a commit of its own
+        "select count(*) = 4 from signal.reading r join signal.channel c on c.id = r.channel "
+        "where c.name in ('strokes', 'temp') and r.quality = %s", STALE,
+    )  # fmt: skip
     assert told(watcher, "strokes") == [0, 1, 2, 3, None, 9, 9, None]
     assert told(watcher, "temp") == [20, -4, None, -4, None]
     assert watcher.rows("select * from signal.quarantine") == []
