@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import structlog
 from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
@@ -49,6 +50,8 @@ def _rounds(work: Callable[[], object]) -> list[float]:
 
 def _client(url: str, now: datetime, badge: str) -> Any:
     """Somebody signed in at the pages, in this process."""
+    # What is measured goes to stdout, and nothing else.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     testing: Any = importlib.import_module("starlette.testclient")
     make: Any = _first("pressline.web.shell.application", "pressline.web.application")
     application = make.make_application(_as_web(url), lambda: now)

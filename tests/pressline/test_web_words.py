@@ -71,6 +71,14 @@ def test_a_page_asks_for_words_that_are_there_or_shows_the_raw_word() -> None:
                 assert words.say(locale, f"{group.value}new_kind", id=1) == "new_kind"
 
 
+@pytest.mark.parametrize("locale", words.LOCALES)
+def test_every_list_and_each_of_its_columns_has_a_word(locale: str) -> None:
+    keys = set(words.catalogue(locale))
+    asked = {f"{kind}.{name}" for name in house.LISTS for kind in ("list", "list_why")}
+    asked |= {f"col.{column.name}" for each in house.LISTS.values() for column in each.columns}
+    assert asked - keys == set()
+
+
 def groups_of(keys: set[str]) -> set[str]:
     return {key.split(".")[0] for key in keys}
 
