@@ -113,7 +113,8 @@ class Given:
         if here is None or there is None or here.dimension != there.dimension:
             raise Refused("unit_other", given=self.unit, item=item, unit=unit,
                           units=sorted(_convertible(unit)))  # fmt: skip
-        return self._fit(Quantity(self.amount, self.unit).to(unit).amount, item, unit)
+        converted = Quantity(self.amount, self.unit).to(unit).amount
+        return self._fit(Decimal(plain(converted)), item, unit)
 
     def _fit(self, amount: Decimal, item: str, unit: str) -> Decimal:
         if amount and -int(amount.normalize().as_tuple().exponent) > DIGITS:

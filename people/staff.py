@@ -285,11 +285,11 @@ def set_customers(
 def somebody_binds(connection: Connection) -> None:
     """Raises Refused nobody_binds where people are bound and nobody is left who could free them."""
     row = connection.execute(
-        "select from people.person where active and customers <> '{}' having not exists ("
-        "select from people.person p join people.role_right g on g.role = p.role "
-        "where p.active and p.customers = '{}' and g.may = 'person.customers') and count(*) > 0"
+        "select exists (select from people.person where active and customers <> '{}') "
+        "and not exists (select from people.person p join people.role_right g on g.role = p.role "
+        "where p.active and p.customers = '{}' and g.may = 'person.customers')"
     ).fetchone()
-    if row is not None:
+    if row is not None and row[0]:
         raise Refused("nobody_binds")
 
 
