@@ -93,18 +93,18 @@ ROBOTS = Listing(
 STAFF = Listing(
     "staff", "people.see",
     """
-    select p.code as person, p.name as called, p.role, array_to_string(p.lines, ' ') as lines,
-           array_to_string(p.customers, ' ') as customers, p.active::text as active,
+    select p.code as person, p.name as called, p.role, array_to_string(p.lines, ' ') as on_lines,
+           array_to_string(p.customers, ' ') as customers, p.active::text as here,
            (select max(s.started) from people.session s where s.person = p.code) as signed_in,
            p.left_at
     from people.person p
     """,
     (
-        Column("person"), Column("called"), Column("role", "word", word="role"), Column("lines"),
-        Column("customers"), Column("active", "word", word="truth"),
+        Column("person"), Column("called"), Column("role", "word", word="role"), Column("on_lines"),
+        Column("customers"), Column("here", "word", word="truth"),
         Column("signed_in", "at"), Column("left_at", "at"),
     ),
-    key=("person",), find=("person", "called", "lines", "customers"), exact=("role", "active"),
+    key=("person",), find=("person", "called", "on_lines", "customers"), exact=("role", "here"),
 )  # fmt: skip
 
 LISTS = (ACTS, JOBS, NOTICE_KINDS, TOKENS, ROBOTS, STAFF)
